@@ -1,0 +1,1 @@
+"""The models: training, evaluation and prediction. Plain PyTorch, no Django."""
