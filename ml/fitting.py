@@ -1,11 +1,10 @@
-"""From a data set to a checkpoint: split, train with a state that survives, calibrate, measure."""
+"""The epochs of a run, with a state on disk that survives whatever stops it."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -18,27 +17,25 @@ from safetensors.torch import save_file
 from ml.augmentation import to_canvas
 from ml.config import Recipe
 from ml.data.cache import Cache, load_cache
-from ml.data.samples import Sample
-from ml.data.splits import Splits, split
+from ml.data.splits import Splits
 from ml.devices import pick_device
 from ml.errors import TrainingError
 from ml.preprocessing import normalise, to_pixels
 from ml.training import Trainer, log_probabilities
 
 RUN = "run"  # the folder of a run's own files, inside the checkpoint's folder
+BEST = "best.safetensors"
 
 
-def fit(
-    recipe: Recipe, samples: Sequence[Sample], out: Path, resume: bool = False
-) -> tuple[Splits, Path]:
+def fit(recipe: Recipe, parts: Splits, out: Path, resume: bool = False) -> list[str]:
     """Train ``recipe`` and keep the best weights in ``out``/run/best.safetensors.
 
-    After every epoch the whole state is written, and ``resume`` goes on from it. Raises
+    Best is the highest balanced accuracy on the validation part. After every epoch the whole state
+    is written, and ``resume`` goes on from it. Returns the files that could not be read. Raises
     TrainingError if ``out`` holds another run, or the loss is no longer a number.
     """
     run = out / RUN
     run.mkdir(parents=True, exist_ok=True)
-    parts = split(samples, recipe.training.fractions, recipe.training.seed)
     canvas = partial(to_canvas, config=recipe.preprocessing)
     square = partial(to_pixels, config=recipe.preprocessing)
     train = load_cache(parts.train, recipe.classes, canvas, "decode for training")
@@ -51,11 +48,11 @@ def fit(
         score = _score(trainer, recipe, validation)
         if score >= best:
             best = score
-            _save_weights(trainer, run / "best.safetensors")
+            _save_weights(trainer, run / BEST)
         _save_state(trainer, recipe, epoch + 1, best, run)
         seconds = time.monotonic() - started
         _log(run, epoch=epoch + 1, loss=loss, balanced_accuracy=score, seconds=seconds)
-    return parts, run / "best.safetensors"
+    return train.skipped + validation.skipped
 
 
 def _start(trainer: Trainer, recipe: Recipe, run: Path, resume: bool) -> tuple[int, float]:

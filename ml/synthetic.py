@@ -81,9 +81,9 @@ class Drawing:
         field = self.noise(scale)
         return _step((field - np.quantile(field, 1 - share)) / edge)
 
-    def spot(self, x: float, y: float, radius: float, edge: float = 0.25) -> np.ndarray:
-        """A soft disc in [0, 1]."""
-        distance = np.hypot(self.x - x, self.y - y)
+    def spot(self, at: np.ndarray, radius: float, edge: float = 0.25) -> np.ndarray:
+        """A soft disc in [0, 1] around ``at`` (x, y)."""
+        distance = np.hypot(self.x - at[0], self.y - at[1])
         return _step((radius - distance) / (radius * edge))
 
     def cells(self, scale: float) -> np.ndarray:
@@ -130,9 +130,9 @@ class Drawing:
     ) -> None:
         """Round structures of about ``radius`` scattered over ``mask``."""
         cover = np.zeros_like(self.x)
-        for x, y in self.places(mask, count):
+        for at in self.places(mask, count):
             own = radius * self.rng.uniform(0.6, 1.3)
-            cover = np.maximum(cover, self.spot(x, y, own, 0.5) * self.rng.uniform(0.6, 1))
+            cover = np.maximum(cover, self.spot(at, own, 0.5) * self.rng.uniform(0.6, 1))
         self.paint(colour, cover * strength)
 
     def lines(
@@ -237,7 +237,7 @@ def draw_melanoma(d: Drawing) -> None:
     d.network(body * d.patch(0.3, 0.6, 0.6), 0.024, BLACK, 0.7)
     d.paint(BLACK, body * d.patch(0.2, 0.22, 0.5) * 0.8)
     d.paint(PINK, body * d.patch(0.25, 0.12, 0.9) * 0.5)
-    veil = d.spot(*d.rng.uniform(-0.1, 0.1, 2), 0.12, 0.9)
+    veil = d.spot(d.rng.uniform(-0.1, 0.1, 2), 0.12, 0.9)
     d.paint(BLUE, body * np.clip(veil * (0.8 + 0.3 * d.noise(0.1)), 0, 1) * 0.75)
     d.dots(body, 45, 0.008, BLACK, 0.9)
     d.paint(WHITE, body * d.patch(0.2, 0.05, 0.4) * 0.45)
@@ -247,9 +247,9 @@ def draw_basal_cell_carcinoma(d: Drawing) -> None:
     body = d.blob(d.rng.uniform(0.2, 0.27), rough=0.06, edge=0.05)
     d.paint(PINK, body * 0.55)
     d.paint(WHITE, body * d.patch(0.2, 0.35, 0.8) * 0.45)
-    d.dots(body, d.rng.integers(4, 11), 0.024, BLUE, 0.8)
+    d.dots(body, int(d.rng.integers(4, 11)), 0.024, BLUE, 0.8)
     d.vessels(body, 4, 0.0065, 26)
-    d.paint(RED, d.spot(*d.rng.uniform(-0.08, 0.08, 2), 0.03, 0.8) * d.patch(0.05, 0.6) * 0.7)
+    d.paint(RED, d.spot(d.rng.uniform(-0.08, 0.08, 2), 0.03, 0.8) * d.patch(0.05, 0.6) * 0.7)
 
 
 def draw_benign_keratosis(d: Drawing) -> None:

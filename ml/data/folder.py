@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from ml.data.samples import Sample, class_code
+from ml.data.samples import Dataset, Sample, class_code
 from ml.errors import DataError
 
 IMAGE_COLUMNS = ("image", "image_id", "isic_id", "filename", "file")
@@ -20,7 +20,7 @@ ATTRIBUTE_COLUMNS = {
 }
 
 
-def read_folder(images: Path, labels: Path) -> list[Sample]:
+def read_folder(images: Path, labels: Path) -> Dataset:
     """Read ``labels``, a CSV with the columns image and label, for the files below ``images``.
 
     The image is a file name or its stem; the label is a class code or label word. A column
@@ -39,7 +39,7 @@ def read_folder(images: Path, labels: Path) -> list[Sample]:
         path = paths.get(Path(row[image]).stem, images / row[image])
         attributes = {ATTRIBUTE_COLUMNS[c]: row[c] for c in columns if c in ATTRIBUTE_COLUMNS}
         samples.append(Sample(path, class_code(row[label]), row[group] or row[image], attributes))
-    return samples
+    return Dataset(images.resolve().name, samples, "not stated", "not stated")
 
 
 def _pick(columns: list[str], wanted: tuple[str, ...], file: Path) -> str:

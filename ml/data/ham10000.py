@@ -6,7 +6,7 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
-from ml.data.samples import Sample, class_code
+from ml.data.samples import Dataset, Sample, class_code
 from ml.data.splits import merge_groups
 from ml.errors import DataError
 
@@ -18,7 +18,7 @@ ATTRIBUTION = (
 )
 
 
-def read_ham10000(folder: Path) -> list[Sample]:
+def read_ham10000(folder: Path) -> Dataset:
     """Read ``folder``/HAM10000_metadata.csv with ``folder``/images/ID.{jpg,webp,...}.
 
     The group is the lesion; lesions that near_duplicates.csv links become one group.
@@ -29,7 +29,8 @@ def read_ham10000(folder: Path) -> list[Sample]:
     if not rows:
         raise DataError(f"{folder / METADATA} has no rows.")
     samples = [_sample(row, paths, folder) for row in rows]
-    return _link_near_duplicates(samples, folder / "near_duplicates.csv")
+    samples = _link_near_duplicates(samples, folder / "near_duplicates.csv")
+    return Dataset("HAM10000", samples, LICENCE, ATTRIBUTION)
 
 
 def _sample(row: dict[str, str], paths: dict[str, Path], folder: Path) -> Sample:

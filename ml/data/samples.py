@@ -21,6 +21,16 @@ class Sample:
     attributes: dict[str, str] = field(default_factory=dict)  # sex, age, site
 
 
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled images and what must be said about them."""
+
+    name: str
+    samples: list[Sample]
+    licence: str
+    attribution: str
+
+
 def class_code(word: str) -> str:
     """The code of a class from its code or its label, in any case."""
     key = word.strip().lower()

@@ -1,0 +1,106 @@
+"""Measure a checkpoint on labelled images: overall, by class and by subgroup."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ml import metrics
+from ml.data.samples import Sample
+from ml.errors import DataError
+from ml.manifest import Manifest
+from ml.predictor import Predictor
+from ml.reading import read_images
+
+SMALLEST_SUBGROUP = 30
+
+
+@dataclass
+class Answers:
+    """What a model said about labelled images: probabilities (N, K), labels (N,), samples N."""
+
+    probabilities: np.ndarray
+    labels: np.ndarray
+    samples: list[Sample]
+    skipped: list[str] = field(default_factory=list)
+
+    @property
+    def groups(self) -> list[str]:
+        return [sample.group for sample in self.samples]
+
+
+def ask(predictor: Predictor, samples: Sequence[Sample]) -> Answers:
+    """Read all ``samples``. Raises DataError if a label is not among the model's classes."""
+    classes = predictor.manifest.classes
+    unknown = {sample.label for sample in samples} - set(classes)
+    if unknown:
+        raise DataError(f"The model does not give these classes: {', '.join(sorted(unknown))}.")
+    readings = read_images(predictor, [sample.path for sample in samples])
+    kept = [samples[i] for i in readings.indices]
+    labels = np.array([classes.index(sample.label) for sample in kept], dtype=int)
+    if not kept:
+        raise DataError("None of the images could be read.")
+    return Answers(readings.probabilities, labels, kept, readings.skipped)
+
+
+def measure(
+    answers: Answers, manifest: Manifest, thresholds: dict[str, float], source: str
+) -> dict[str, Any]:
+    """The manifest's ``metrics``; ``source`` says in words where the images come from."""
+    labels, probabilities, classes = answers.labels, answers.probabilities, manifest.classes
+
+    def overall(weights: np.ndarray) -> metrics.Figures:
+        given = metrics.threshold_figures(labels, probabilities, classes, thresholds, weights)
+        return metrics.overall_figures(labels, probabilities, classes, weights) | given
+
+    table = metrics.confusion(labels, probabilities.argmax(1), len(classes), np.ones(len(labels)))
+    return {
+        "source": source,
+        "images": len(labels),
+        "groups": len(set(answers.groups)),
+        "skipped": len(answers.skipped),
+        "overall": metrics.bootstrap(overall, answers.groups),
+        "by_class": metrics.by_class(labels, probabilities, classes, answers.groups),
+        "confusion": table.astype(int).tolist(),
+    }
+
+
+def measure_subgroups(answers: Answers, classes: Sequence[str]) -> dict[str, Any]:
+    """The manifest's ``subgroups``: {attribute: {value: figures}}, of 30 images or more."""
+    result: dict[str, Any] = {}
+    for attribute in ("sex", "age", "site"):
+        members: dict[str, list[int]] = defaultdict(list)
+        for index, sample in enumerate(answers.samples):
+            members[_band(attribute, sample.attributes.get(attribute, ""))].append(index)
+        entries = {
+            value: _subgroup(answers, chosen, classes)
+            for value, chosen in sorted(members.items())
+            if value and len(chosen) >= SMALLEST_SUBGROUP
+        }
+        result |= {attribute: entries} if entries else {}
+    return result
+
+
+def _band(attribute: str, value: str) -> str:
+    if attribute != "age":
+        return value.strip().lower()
+    try:
+        age = float(value)
+    except ValueError:
+        return ""
+    return "under 40" if age < 40 else "40 to 59" if age < 60 else "60 and over"
+
+
+def _subgroup(answers: Answers, chosen: list[int], classes: Sequence[str]) -> dict[str, Any]:
+    labels, probabilities = answers.labels[chosen], answers.probabilities[chosen]
+
+    def figures(weights: np.ndarray) -> metrics.Figures:
+        every = metrics.overall_figures(labels, probabilities, classes, weights)
+        return {name: every[name] for name in ("balanced_accuracy", "auc_malignant")}
+
+    groups = [answers.groups[i] for i in chosen]
+    return {"images": len(chosen), **metrics.bootstrap(figures, groups)}

@@ -1,0 +1,161 @@
+"""Measures of a classifier, each with a bootstrap interval.
+
+The resampled unit is the lesion (or patient), because images of one lesion are not independent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ml import taxonomy
+
+Figures = dict[str, float]  # NaN where a measure is not defined
+RESAMPLES = 500
+
+
+def confusion(labels: np.ndarray, answers: np.ndarray, k: int, weights: np.ndarray) -> np.ndarray:
+    """Weighted confusion matrix (K, K): rows are the truth, columns the answer."""
+    return np.bincount(labels * k + answers, weights, k * k).reshape(k, k)
+
+
+def roc_auc(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> float:
+    """Area under the ROC curve with weights; ties count half (Mann-Whitney). NaN for one class."""
+    _, ranks = np.unique(scores, return_inverse=True)
+    up = np.bincount(ranks, weights * positive)
+    down = np.bincount(ranks, weights * ~positive)
+    if up.sum() == 0 or down.sum() == 0:
+        return float("nan")
+    below = np.cumsum(down) - down / 2
+    return float((up * below).sum() / (up.sum() * down.sum()))
+
+
+def expected_calibration_error(
+    confidence: np.ndarray, correct: np.ndarray, weights: np.ndarray, bins: int = 15
+) -> float:
+    """Mean gap of confidence and accuracy over equal-width bins (Guo et al., arXiv:1706.04599)."""
+    which = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = np.bincount(which, weights * (correct - confidence), bins)
+    return float(np.abs(gaps).sum() / weights.sum())
+
+
+def class_figures(table: np.ndarray) -> dict[str, np.ndarray]:
+    """Precision, recall, specificity and F1 of each class, each (K,), from a confusion matrix."""
+    hits, truth, given = np.diag(table), table.sum(1), table.sum(0)
+    total = table.sum()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {
+            "precision": hits / given,
+            "recall": hits / truth,
+            "specificity": (total - truth - given + hits) / (total - truth),
+            "f1": 2 * hits / (truth + given),
+        }
+
+
+def malignancy(probabilities: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    """Summed probability (N,) of the malignant classes."""
+    return probabilities[:, malignant_mask(classes)].sum(1)
+
+
+def malignant_mask(classes: Sequence[str]) -> np.ndarray:
+    return np.array([taxonomy.BY_CODE[code].malignant for code in classes])
+
+
+def overall_figures(
+    labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], weights: np.ndarray
+) -> Figures:
+    """Measures over all classes, of labels (N,) and probabilities (N, K)."""
+    answers, k = probabilities.argmax(1), len(classes)
+    table = confusion(labels, answers, k, weights)
+    each = class_figures(table)
+    present = table.sum(1) > 0
+    aucs = [roc_auc(labels == i, probabilities[:, i], weights) for i in range(k)]
+    figures = {
+        "accuracy": float(np.trace(table) / table.sum()),
+        "balanced_accuracy": float(each["recall"][present].mean()),
+        "f1_macro": float(each["f1"][present].mean()),
+        "auc_one_vs_rest": float(np.mean(np.array(aucs)[present])),
+        "auc_malignant": roc_auc(
+            malignant_mask(classes)[labels], malignancy(probabilities, classes), weights
+        ),
+    }
+    if "mel" in classes:
+        figures["auc_melanoma"] = aucs[list(classes).index("mel")]
+    figures["expected_calibration_error"] = expected_calibration_error(
+        probabilities.max(1), answers == labels, weights
+    )
+    return figures
+
+
+def threshold_figures(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    classes: Sequence[str],
+    thresholds: dict[str, float],
+    weights: np.ndarray,
+) -> Figures:
+    """What the manifest's thresholds do: sensitivity, specificity, coverage and set size."""
+    truth, scores = malignant_mask(classes)[labels], malignancy(probabilities, classes)
+    figures = {}
+    for name in ("medium", "high"):
+        called = scores >= thresholds[f"malignancy_{name}"]
+        figures[f"malignant_sensitivity_at_{name}"] = _share(called, weights * truth)
+        figures[f"malignant_specificity_at_{name}"] = _share(~called, weights * ~truth)
+    members = probabilities >= thresholds["prediction_set"]  # (N, K)
+    covered = members[np.arange(len(labels)), labels]
+    figures["prediction_set_coverage"] = _share(covered, weights)
+    figures["prediction_set_size"] = _share(members.sum(1), weights)
+    return figures
+
+
+def _share(values: np.ndarray, weights: np.ndarray) -> float:
+    total = weights.sum()
+    return float((values * weights).sum() / total) if total else float("nan")
+
+
+def bootstrap(
+    measure: Callable[[np.ndarray], Figures], groups: Sequence[str], seed: int = 0
+) -> dict[str, dict[str, float | None]]:
+    """``measure`` of weights (N,), with a 95% percentile interval over resampled groups.
+
+    Returns {name: {value, low, high}}; None where not defined.
+    """
+    _, member = np.unique(np.asarray(groups), return_inverse=True)
+    count, rng = int(member.max()) + 1, np.random.default_rng(seed)
+    point = measure(np.ones(len(member)))
+    drawn = []
+    for _ in range(RESAMPLES):
+        copies = np.bincount(rng.integers(0, count, count), minlength=count)
+        drawn.append(measure(copies[member].astype(float)))
+    return {name: _interval(point[name], [d[name] for d in drawn]) for name in point}
+
+
+def _interval(value: float, drawn: list[float]) -> dict[str, float | None]:
+    sound = [d for d in drawn if np.isfinite(d)]
+    if not np.isfinite(value) or not sound:
+        return {"value": None, "low": None, "high": None}
+    low, high = np.percentile(sound, [2.5, 97.5])
+    return {"value": round(value, 4), "low": round(float(low), 4), "high": round(float(high), 4)}
+
+
+def by_class(
+    labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], groups: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """For each class code: images, precision, recall, specificity, f1 and auc with intervals."""
+    k, answers = len(classes), probabilities.argmax(1)
+
+    def measure(weights: np.ndarray) -> Figures:
+        each = class_figures(confusion(labels, answers, k, weights))
+        flat = {f"{m} {i}": float(v[i]) for m, v in each.items() for i in range(k)}
+        aucs = (roc_auc(labels == i, probabilities[:, i], weights) for i in range(k))
+        return flat | {f"auc {i}": auc for i, auc in enumerate(aucs)}
+
+    entries = bootstrap(measure, groups)
+    result: dict[str, dict[str, Any]] = {}
+    for i, code in enumerate(classes):
+        result[code] = {"images": int((labels == i).sum())}
+        for name in ("precision", "recall", "specificity", "f1", "auc"):
+            result[code][name] = entries[f"{name} {i}"]
+    return result
