@@ -27,7 +27,7 @@ demo: ## run Nevus with sample data on this machine (PORT=8000 HOST=127.0.0.1)
 test: ## lint, types, architecture, migrations and all tests (ARGS= for pytest)
 	@echo "Checks and tests on a private PostgreSQL and Redis and a headless Chromium:"
 	@echo "about 10 minutes on two cores, 3 more the first time to install what is missing."
-	@.ci/need postgresql redis chromium
+	@.ci/need $(if $(wildcard .venv/.requirements),,venv) postgresql redis chromium
 	@$(MAKE) --silent --keep-going stages
 
 stages: lint types architecture migrations tests
