@@ -1,0 +1,26 @@
+"""Backbones: image (B, 3, H, W) to features (B, D). Each says its D as ``features``."""
+
+from collections.abc import Callable
+
+from torch import nn
+
+from ml.backbones.resnet import ResNet
+from ml.backbones.vit import ViT
+from ml.config import Backbone
+from ml.errors import RecipeError
+
+BACKBONES: dict[str, Callable[..., nn.Module]] = {"resnet": ResNet, "vit": ViT}
+
+
+def build_backbone(config: Backbone, pretrained: str | None = None) -> nn.Module:
+    """Build the backbone that ``config`` names; ``pretrained`` is a local folder or a hub id.
+
+    Raises RecipeError for an unknown name, unknown options, or weights that do not fit.
+    """
+    if config.name not in BACKBONES:
+        raise RecipeError(f"There is no backbone '{config.name}'.")
+    extra = {"pretrained": pretrained} if pretrained else {}
+    try:
+        return BACKBONES[config.name](**config.options, **extra)
+    except TypeError as error:
+        raise RecipeError(f"The backbone '{config.name}' does not take this: {error}.") from error

@@ -1,0 +1,36 @@
+"""A residual network of any size.
+
+The library's, since its widths and depths are free and our own was no better.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from transformers import ResNetConfig, ResNetModel
+from transformers.models.resnet.modeling_resnet import ResNetBasicLayer
+
+
+class ResNet(nn.Module):
+    """ResNet (He et al., arXiv:1512.03385) of basic blocks, mean-pooled.
+
+    ``stem`` is the width after the first convolution; ``widths`` and ``depths`` are one number per
+    stage. The stem and each stage but the first halve the picture, so it ends at 1/32.
+    """
+
+    def __init__(self, stem: int, widths: list[int], depths: list[int]):
+        super().__init__()
+        config = ResNetConfig(
+            embedding_size=stem, hidden_sizes=widths, depths=depths, layer_type="basic"
+        )
+        self.model = ResNetModel(config)
+        self.features = widths[-1]
+        self._start_blocks_as_identity()
+
+    def _start_blocks_as_identity(self) -> None:
+        # Goyal et al., arXiv:1706.02677, section 5.1
+        for block in self.modules():
+            if isinstance(block, ResNetBasicLayer):
+                nn.init.zeros_(block.get_parameter("layer.1.normalization.weight"))
+
+    def forward(self, images: Tensor) -> Tensor:  # (B, 3, H, W)
+        return self.model(images).pooler_output.flatten(1)  # (B, D)

@@ -1,0 +1,66 @@
+"""Vision transformers (Dosovitskiy et al., arXiv:2010.11929), through transformers' ViTModel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+from transformers import ViTConfig, ViTModel
+
+from ml.errors import RecipeError
+
+# width, layers, heads: table 1 of the paper, whose MLPs are all four times as wide
+SIZES = {
+    "tiny": (32, 2, 2),
+    "base": (768, 12, 12),
+    "large": (1024, 24, 16),
+    "huge": (1280, 32, 16),
+}
+
+
+class ViT(nn.Module):
+    """The class token after the last layer norm. ``size`` is a key of SIZES ("tiny" is for tests).
+
+    ``pretrained`` is a local folder or a hub id that transformers can read; its safetensors are
+    read and never a pickle. Raises RecipeError if it is of another shape or cannot be read.
+    """
+
+    def __init__(self, image_size: int, patch_size: int, size: str, pretrained: str | None = None):
+        super().__init__()
+        width, layers, heads = SIZES[size]
+        config = ViTConfig(
+            image_size=image_size,
+            patch_size=patch_size,
+            hidden_size=width,
+            num_hidden_layers=layers,
+            num_attention_heads=heads,
+            intermediate_size=4 * width,
+        )
+        if pretrained:
+            self.model = _from_pretrained(pretrained, config)
+        else:
+            self.model = ViTModel(config, add_pooling_layer=False)
+        self.features = config.hidden_size
+
+    def forward(self, images: Tensor) -> Tensor:  # (B, 3, H, W)
+        tokens = self.model(images).last_hidden_state  # (B, 1 + N, D), N = H * W / patch^2
+        return tokens[:, 0]  # (B, D)
+
+
+def _from_pretrained(source: str, config: ViTConfig) -> Any:
+    try:
+        loading: Any = ViTModel.from_pretrained(
+            source,
+            config=config,
+            add_pooling_layer=False,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise RecipeError(f"The pretrained weights '{source}' cannot be used: {reason}") from error
+    model, loaded = loading
+    if loaded["missing_keys"]:
+        missing = ", ".join(sorted(loaded["missing_keys"])[:3])
+        raise RecipeError(f"The pretrained weights '{source}' lack tensors: {missing}.")
+    return model

@@ -1,0 +1,34 @@
+"""One labelled image, whatever data set it comes from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ml import taxonomy
+from ml.errors import DataError
+
+
+@dataclass(frozen=True)
+class Sample:
+    """``group`` is what must stay in one split: the patient, or the lesion where none is known."""
+
+    path: Path
+    label: str  # class code
+    group: str
+    attributes: dict[str, str] = field(default_factory=dict)  # sex, age, site
+
+
+def class_code(word: str) -> str:
+    """The code of a class from its code or its label, in any case."""
+    key = word.strip().lower()
+    entry = taxonomy.BY_CODE.get(key) or taxonomy.BY_LABEL.get(key)
+    if entry is None:
+        raise DataError(f"'{word}' is no class code or label that this project knows.")
+    return entry.code
+
+
+def count_classes(samples: Sequence[Sample]) -> dict[str, int]:
+    return dict(sorted(Counter(sample.label for sample in samples).items()))

@@ -1,0 +1,159 @@
+"""The manifest of a checkpoint: what the weights are, what they were measured to do, and for whom.
+
+Nothing here imports torch, so that the web process can read a manifest.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ml import taxonomy
+from ml.config import Architecture, Preprocessing
+from ml.errors import CheckpointError
+
+FORMAT = 1
+WEIGHTS = "model.safetensors"
+MANIFEST = "manifest.json"
+CARD = "MODEL_CARD.md"
+
+# where nothing was measured; they order answers but promise no sensitivity
+DEFAULT_THRESHOLDS = {"malignancy_medium": 0.3, "malignancy_high": 0.6, "prediction_set": 0.1}
+
+FIELDS: dict[str, type | tuple[type, ...]] = {
+    "format": int,
+    "name": str,
+    "version": str,
+    "recipe": str,
+    "architecture": dict,
+    "classes": list,
+    "preprocessing": dict,
+    "test_time_augmentation": str,
+    "thresholds": dict,
+    "calibration": dict,
+    "data": dict,
+    "metrics": dict,
+    "subgroups": dict,
+    "parameters": int,
+    "intended_use": str,
+    "limits": list,
+    "created": str,
+    "sha256": str,
+}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A validated manifest; ``raw`` is the JSON object as it was read.
+
+    ``thresholds`` holds "malignancy_medium" and "malignancy_high" (of the summed probability of the
+    malignant classes) and "prediction_set" (of one class's probability). ``metrics`` is empty for
+    a model that nobody has measured.
+    """
+
+    name: str
+    version: str
+    recipe: str
+    classes: tuple[str, ...]  # codes, in the order of the outputs
+    architecture: Architecture
+    preprocessing: Preprocessing
+    tta: str
+    thresholds: dict[str, float]
+    calibration: dict[str, Any]
+    data: dict[str, Any]
+    metrics: dict[str, Any]
+    subgroups: dict[str, Any]
+    parameters: int
+    intended_use: str
+    limits: tuple[str, ...]
+    created: str
+    sha256: str
+    raw: dict[str, Any]
+
+    @property
+    def trained(self) -> bool:
+        return bool(self.data)
+
+
+def read_manifest(folder: Path | str) -> Manifest:
+    """Read and validate ``folder``/manifest.json.
+
+    Raises CheckpointError for a missing file, invalid JSON, a missing or mistyped field, an unknown
+    class or a format that this code does not know.
+    """
+    file = Path(folder) / MANIFEST
+    try:
+        raw = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(f"{folder} is no checkpoint: it has no {MANIFEST}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{file} cannot be read: {error}.") from error
+    except json.JSONDecodeError as error:
+        raise CheckpointError(f"{file} is not valid JSON: {error}.") from error
+    return parse_manifest(raw, str(file))
+
+
+def parse_manifest(raw: Any, source: str = MANIFEST) -> Manifest:
+    """Validate a manifest's JSON object; ``source`` names it in errors."""
+    _check_fields(raw, source)
+    _check_classes(raw["classes"], source)
+    _check_numbers(raw, source)
+    try:
+        architecture = Architecture.from_dict(raw["architecture"])
+        preprocessing = Preprocessing.from_dict(raw["preprocessing"])
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{source} describes no model that can be built: {error}.") from error
+    return Manifest(
+        name=raw["name"],
+        version=raw["version"],
+        recipe=raw["recipe"],
+        classes=tuple(raw["classes"]),
+        architecture=architecture,
+        preprocessing=preprocessing,
+        tta=raw["test_time_augmentation"],
+        thresholds=raw["thresholds"],
+        calibration=raw["calibration"],
+        data=raw["data"],
+        metrics=raw["metrics"],
+        subgroups=raw["subgroups"],
+        parameters=raw["parameters"],
+        intended_use=raw["intended_use"],
+        limits=tuple(raw["limits"]),
+        created=raw["created"],
+        sha256=raw["sha256"],
+        raw=raw,
+    )
+
+
+def _check_fields(raw: Any, source: str) -> None:
+    if not isinstance(raw, dict):
+        raise CheckpointError(f"{source} does not hold a JSON object.")
+    for name, kind in FIELDS.items():
+        if name not in raw:
+            raise CheckpointError(f"{source} lacks the field '{name}'.")
+        if not isinstance(raw[name], kind):
+            raise CheckpointError(f"{source} has a field '{name}' of the wrong type.")
+    if raw["format"] != FORMAT:
+        raise CheckpointError(
+            f"{source} is of format {raw['format']}; this version reads format {FORMAT}."
+        )
+
+
+def _check_classes(classes: list[Any], source: str) -> None:
+    for code in classes:
+        if code not in taxonomy.BY_CODE:
+            raise CheckpointError(f"{source} names a class that is not known: '{code}'.")
+    if len(classes) < 2 or len(set(classes)) != len(classes):
+        raise CheckpointError(f"{source} needs at least two classes, each named once.")
+
+
+def _check_numbers(raw: dict[str, Any], source: str) -> None:
+    for name in DEFAULT_THRESHOLDS:
+        value = raw["thresholds"].get(name)
+        if not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise CheckpointError(f"{source} needs a threshold '{name}' between 0 and 1.")
+    temperature = raw["calibration"].get("temperature")
+    if not isinstance(temperature, int | float) or not temperature > 0:
+        raise CheckpointError(f"{source} needs a calibration temperature above 0.")

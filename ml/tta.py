@@ -1,0 +1,35 @@
+"""Test-time augmentation: the views of an image whose answers are averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+View = Callable[[Tensor], Tensor]
+
+
+def _turn(quarters: int, flip: bool) -> View:
+    def view(images: Tensor) -> Tensor:  # (B, 3, H, W)
+        turned = torch.rot90(images, quarters, dims=(-2, -1))
+        return turned.flip(-1) if flip else turned
+
+    return view
+
+
+# a lesion has no up and no left; "dihedral" holds all eight symmetries of the square
+VIEWS: dict[str, list[View]] = {
+    "none": [_turn(0, False)],
+    "flips": [_turn(0, False), _turn(0, True), _turn(2, False), _turn(2, True)],
+    "dihedral": [_turn(quarters, flip) for flip in (False, True) for quarters in range(4)],
+}
+
+
+def average_logits(model: Callable[[Tensor], Tensor], images: Tensor, tta: str) -> Tensor:
+    """Mean of the log-probabilities over the views of ``tta``: (B, 3, H, W) to float64 (B, K).
+
+    The views go through the model one after another, so memory does not grow with their number.
+    """
+    logits = [model(view(images)).double().log_softmax(-1) for view in VIEWS[tta]]
+    return torch.stack(logits).mean(0)
