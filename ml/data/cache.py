@@ -53,7 +53,7 @@ def load_cache(
                 skipped.append(answer)
                 continue
             kept.append(sample)
-            arrays.append(torch.from_numpy(answer.copy()).permute(2, 0, 1).contiguous())
+            arrays.append(torch.from_numpy(answer).permute(2, 0, 1).contiguous())
     pixels = torch.stack(arrays) if arrays else torch.empty(0, 3, 0, 0, dtype=torch.uint8)
     labels = torch.tensor([list(classes).index(sample.label) for sample in kept], dtype=torch.long)
     return Cache(pixels, labels, kept, skipped)
