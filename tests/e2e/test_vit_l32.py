@@ -3,8 +3,10 @@
 Random weights: what is tested is the way of the image, not the answer.
 """
 
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,11 +22,13 @@ PARAMETERS = 306_282_375
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("checkpoints") / "vit_l32"
     command = [sys.executable, "-m", "ml", "init", "vit_l32_dnn", "--out", str(folder)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    return folder
+    yield folder
+    # 1.2 GB that pytest would keep
+    shutil.rmtree(folder)
 
 
 def test_vit_l32_reads_a_photograph(stack: Stack, checkpoint: Path) -> None:
