@@ -154,12 +154,7 @@ def encode(upright: Image.Image, source: ImageFile.ImageFile, *, turned: bool) -
     """The bytes to keep and their media type, without any metadata but the colour profile."""
     # the profile of a picture in other colours no longer fits it
     profile = source.info.get("icc_profile") if source.mode == "RGB" else None
-    if (
-        isinstance(source, JpegImagePlugin.JpegImageFile)
-        # a camera's file of several pictures is read as a JPEG too, under another name
-        and source.format == "JPEG"
-        and source.mode in ("RGB", "L")
-    ):
+    if isinstance(source, JpegImagePlugin.JpegImageFile) and source.mode in ("RGB", "L"):
         for options in jpeg_options(source, turned=turned):
             encoded = save(upright, "JPEG", icc_profile=profile, **options)
             if largest_change(upright, encoded) <= MAXIMUM_CHANGE:

@@ -1,5 +1,9 @@
-"""The trial's sample hospitals in a stack, without their patients."""
+"""A small clinic in a stack, and what tests do there."""
 
+import time
+from collections.abc import Callable
+
+from tests.support.api import ApiClient
 from tests.support.stack import ROOT, Stack
 
 PASSWORD = "a-password-for-tests-only"
@@ -25,3 +29,21 @@ def make_clinic(
     stack.manage("register_model", checkpoint, "--activate")
     scopes = ["--scope", "read", "--scope", "write", "--scope", "diagnose"]
     return stack.manage("create_token", "doctor", *scopes).splitlines()[-1]
+
+
+def wait_until(true: Callable[[], bool], *, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s"
+        time.sleep(0.2)
+
+
+def new_lesion(api: ApiClient, number: str) -> str:
+    patient = api.post("/patients/", {"medical_record_number": number}).body["id"]
+    return api.post("/lesions/", {"patient": patient}).body["id"]
+
+
+def upload(api: ApiClient, lesion: str, content: bytes) -> str:
+    answer = api.upload("/diagnoses/", {"lesion": lesion}, name="picture.jpg", content=content)
+    assert answer.status == 202, answer.body
+    return answer.body["id"]

@@ -5,11 +5,10 @@ NEVUS_FAULT_IMAGES=200 runs the large form; the small one is part of every test 
 
 import os
 import time
-from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.clinic import make_clinic
+from tests.e2e.clinic import make_clinic, new_lesion, upload, wait_until
 from tests.support.api import ApiClient
 from tests.support.pictures import photographs
 from tests.support.stack import Stack, Worker
@@ -30,24 +29,6 @@ def api(stack: Stack) -> ApiClient:
     token = make_clinic(stack)
     server = stack.start_web(**QUICK)
     return ApiClient(server.url, token)
-
-
-def wait_until(true: Callable[[], bool], *, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s"
-        time.sleep(0.2)
-
-
-def new_lesion(api: ApiClient, number: str) -> str:
-    patient = api.post("/patients/", {"medical_record_number": number}).body["id"]
-    return api.post("/lesions/", {"patient": patient}).body["id"]
-
-
-def upload(api: ApiClient, lesion: str, content: bytes) -> str:
-    answer = api.upload("/diagnoses/", {"lesion": lesion}, name="picture.jpg", content=content)
-    assert answer.status == 202, answer.body
-    return answer.body["id"]
 
 
 def count(stack: Stack, **lookup: object) -> int:
