@@ -6,7 +6,6 @@ Pages of lists are in config/api_pagination.py, the OpenAPI description in confi
 import logging
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import (
     PermissionDenied,
     RequestDataTooBig,
@@ -15,7 +14,7 @@ from django.core.exceptions import (
 from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponsePermanentRedirect, UnreadablePostError
-from django.urls import Resolver404, resolve
+from django.urls import resolve
 from rest_framework import exceptions
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
@@ -170,9 +169,8 @@ class UnknownAddress(APIView):
     schema = None
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        path = f"{request.path_info}/"
         # the catch-all hides addresses that lack the slash from Django's own redirect
-        if settings.APPEND_SLASH and request.method in SAFE_METHODS and is_known(path):
+        if request.method in SAFE_METHODS and lacks_slash(request.path_info):
             return HttpResponsePermanentRedirect(request.get_full_path(force_append_slash=True))
         return super().dispatch(request, *args, **kwargs)
 
@@ -182,8 +180,5 @@ class UnknownAddress(APIView):
         )
 
 
-def is_known(path: str) -> bool:
-    try:
-        return resolve(path).func.__name__ != UnknownAddress.__name__
-    except Resolver404:
-        return False
+def lacks_slash(path: str) -> bool:
+    return not path.endswith("/") and resolve(f"{path}/").url_name != "api-unknown"
