@@ -154,7 +154,7 @@ def encode(upright: Image.Image, source: ImageFile.ImageFile, *, turned: bool) -
     """The bytes to keep and their media type, without any metadata but the colour profile."""
     # the profile of a picture in other colours no longer fits it
     profile = source.info.get("icc_profile") if source.mode == "RGB" else None
-    if source.format == "JPEG" and source.mode in ("RGB", "L"):
+    if isinstance(source, JpegImagePlugin.JpegImageFile) and source.mode in ("RGB", "L"):
         for options in jpeg_options(source, turned=turned):
             encoded = save(upright, "JPEG", icc_profile=profile, **options)
             if largest_change(upright, encoded) <= MAXIMUM_CHANGE:
@@ -162,7 +162,7 @@ def encode(upright: Image.Image, source: ImageFile.ImageFile, *, turned: bool) -
     return save(upright, "PNG", icc_profile=profile, compress_level=4), "image/png"
 
 
-def jpeg_options(source: ImageFile.ImageFile, *, turned: bool) -> list[dict]:
+def jpeg_options(source: JpegImagePlugin.JpegImageFile, *, turned: bool) -> list[dict]:
     """The source's own tables first, then finer ones without colour subsampling."""
     finer = {"quality": 98, "subsampling": 0}
     sampling = JpegImagePlugin.get_sampling(source)

@@ -207,8 +207,8 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "worklist"
 LOGOUT_REDIRECT_URL = "sign-in"
-# a shared computer in a consulting room: the session ends with the browser and after idle time
-SESSION_COOKIE_AGE = env.int("NEVUS_IDLE_SECONDS", default=8 * 3600)
+# a shared computer in a consulting room: the session ends with the browser, or after a day of work
+SESSION_COOKIE_AGE = env.int("NEVUS_SESSION_SECONDS", default=8 * 3600)
 SESSION_SAVE_EVERY_REQUEST = False
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_HTTPONLY = True
@@ -222,6 +222,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_HTTP_RESPONSE_CODE = 429
 AXES_LOCKOUT_TEMPLATE = "errors/locked.html"
+AXES_CLIENT_IP_CALLABLE = "clinic.middleware.client_address"
 AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
