@@ -87,6 +87,8 @@ class RecordViewSet(ApiViewSet):
     # in the names of the audit events: view_patient, list_patients
     noun: str
     plural: str
+    # in the names of the addresses
+    route: str
 
     def get_records(self) -> Any:
         """The query set from which everything starts, not yet restricted to a user."""
@@ -117,9 +119,13 @@ class RecordViewSet(ApiViewSet):
         self.note_view(f"view_{self.noun}", record)
         return Response(body)
 
-    def note_view(self, action: str, record: Any) -> None:
+    def note_view(self, action: str, record: Any, **details: Any) -> None:
         record_event(
-            actor=self.request.user, action=action, hospital=self.hospital_of(record), obj=record
+            actor=self.request.user,
+            action=action,
+            hospital=self.hospital_of(record),
+            obj=record,
+            details={"through": "api"} | details,
         )
 
     def note_list(self, action: str, query: dict[str, Any]) -> None:
@@ -140,7 +146,7 @@ class RecordViewSet(ApiViewSet):
         return Response(self.get_serializer(record).data, status=201, headers=headers)
 
     def address_of(self, record: Any) -> str:
-        return reverse(f"api-{self.noun}-detail", args=[record.pk], request=self.request)
+        return reverse(f"{self.route}-detail", args=[record.pk], request=self.request)
 
     def refuse_change(self, field: str, current: uuid.UUID, given: str | None) -> None:
         if given is not None and given != str(current):

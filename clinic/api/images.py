@@ -3,10 +3,8 @@
 import uuid
 from typing import Any
 
-from django.core.files.storage import default_storage
 from django.http import HttpResponse, HttpResponseNotModified
 from django.utils.http import parse_etags
-from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
     OpenApiResponse,
@@ -25,9 +23,8 @@ from clinic.api.base import RecordViewSet
 from clinic.api.fields import IdField, RecordSerializer, UtcDateTimeField, WordField
 from clinic.api.idempotency import idempotent
 from clinic.api.parsers import UploadParser
-from clinic.errors import DomainError
 from clinic.models import Hospital, Image, Lesion, Patient
-from clinic.services.images import add_image, read_stored
+from clinic.services.images import add_image, read_stored, read_thumbnail
 from clinic.vocabulary import DermoscopicType, ImageType
 
 PICTURES = {
@@ -126,7 +123,7 @@ class AnyType(BaseContentNegotiation):
 
 @extend_schema_view(retrieve=extend_schema(summary="Show what is known of an image"))
 class ImageViewSet(RecordViewSet):
-    noun, plural = "image", "images"
+    noun, plural, route = "image", "images", "api-image"
     serializer_class = ImageSerializer
     query_serializer_class = ImageQuerySerializer
     parser_classes = (UploadParser,)
@@ -186,17 +183,8 @@ class ImageViewSet(RecordViewSet):
             response: HttpResponse = HttpResponseNotModified()
         else:
             response = HttpResponse(read(image), content_type=media_type)
-            self.note_view(f"view_image_{self.action}", image)
+            self.note_view("view_image", image, part=self.action)
         response["ETag"] = etag
         response["Cache-Control"] = "private, no-cache"
         response["Content-Disposition"] = "inline"
         return response
-
-
-def read_thumbnail(image: Image) -> bytes:
-    try:
-        with default_storage.open(image.thumbnail.name) as file:
-            return file.read()
-    except FileNotFoundError as error:
-        message = _("The picture is missing from the storage.")
-        raise DomainError("image_missing", message, status=503) from error

@@ -74,7 +74,7 @@ class LesionQuerySerializer(serializers.Serializer):
 
 @extend_schema_view(retrieve=extend_schema(summary="Show a lesion"))
 class LesionViewSet(RecordViewSet):
-    noun, plural = "lesion", "lesions"
+    noun, plural, route = "lesion", "lesions", "api-lesion"
     serializer_class = LesionSerializer
     query_serializer_class = LesionQuerySerializer
 

@@ -53,7 +53,7 @@ class PatientQuerySerializer(serializers.Serializer):
 
 @extend_schema_view(retrieve=extend_schema(summary="Show a patient"))
 class PatientViewSet(RecordViewSet):
-    noun, plural = "patient", "patients"
+    noun, plural, route = "patient", "patients", "api-patient"
     serializer_class = PatientSerializer
     query_serializer_class = PatientQuerySerializer
 

@@ -75,7 +75,7 @@ class DiagnosisQuerySerializer(ReportQuerySerializer):
 
 @extend_schema_view(retrieve=extend_schema(summary="Show a request and its answer"))
 class DiagnosisViewSet(RecordViewSet):
-    noun, plural = "diagnosis", "diagnoses"
+    noun, plural, route = "request", "requests", "api-diagnosis"
     serializer_class = DiagnosisSerializer
     query_serializer_class = DiagnosisQuerySerializer
     parser_classes = (LimitedJSONParser, UploadParser)
