@@ -105,6 +105,16 @@ def read_stored(image: Image) -> bytes:
     return content
 
 
+def read_thumbnail(image: Image) -> bytes:
+    """The bytes of the small JPEG. Raises DomainError where it is gone."""
+    try:
+        with default_storage.open(str(image.thumbnail)) as file:
+            return file.read()
+    except FileNotFoundError as error:
+        message = _("The small picture is missing from the storage.")
+        raise DomainError("image_missing", message, status=503) from error
+
+
 def _facts(picture: imaging.Picture) -> dict[str, Any]:
     return {
         "media_type": picture.media_type,
