@@ -154,9 +154,11 @@ def test_empty_texts_are_no_values() -> None:
         picture=picture(),
         image_type="",
         dermoscopic_type="",
+        captured_at="",
     )
     image.refresh_from_db()
     assert (image.image_type, image.dermoscopic_type) == ("dermoscopic", None)
+    assert image.captured_at is None
 
 
 def test_a_bad_file_leaves_nothing(own_folders: Path) -> None:
