@@ -180,7 +180,7 @@ def encode(upright: Image.Image, source: ImageFile.ImageFile, *, turned: bool) -
     # the profile of a picture in other colours no longer fits it
     profile = source.info.get("icc_profile") if source.mode == "RGB" else None
     # cameras that add a second picture for their own display write MPO, a JPEG with a tail
-    if source.format in ("JPEG", "MPO") and source.mode in ("RGB", "L"):
+    if isinstance(source, JpegImagePlugin.JpegImageFile) and source.mode in ("RGB", "L"):
         for options in jpeg_options(source, turned=turned):
             encoded = save(upright, "JPEG", icc_profile=profile, **options)
             if largest_change(upright, encoded) <= MAXIMUM_CHANGE:
@@ -188,7 +188,7 @@ def encode(upright: Image.Image, source: ImageFile.ImageFile, *, turned: bool) -
     return save(upright, "PNG", icc_profile=profile, compress_level=4), "image/png"
 
 
-def jpeg_options(source: ImageFile.ImageFile, *, turned: bool) -> list[dict]:
+def jpeg_options(source: JpegImagePlugin.JpegImageFile, *, turned: bool) -> list[dict]:
     """The source's own tables first, then finer ones without colour subsampling."""
     finer = {"quality": 98, "subsampling": 0}
     sampling = JpegImagePlugin.get_sampling(source)

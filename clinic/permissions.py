@@ -5,17 +5,13 @@ is not visible does not exist for the user. Doing is decided by role: what is vi
 allowed is refused with a 403.
 """
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from clinic.errors import DomainError
-
-if TYPE_CHECKING:
-    from clinic.models import Hospital
 
 # a user's memberships are read once per request, however many querysets ask
 CACHE = "_nevus_roles"
@@ -33,9 +29,10 @@ def roles_by_hospital(user: Any) -> dict[UUID, set[str]]:
     return getattr(user, CACHE)
 
 
-def hospital_ids(user: Any) -> Iterable[UUID]:
-    """The hospitals whose records the user may see."""
-    return list(roles_by_hospital(user))
+def hospital_ids(user: Any, *roles: str) -> list[UUID]:
+    """The hospitals where the user has one of the roles, or any role where none is named."""
+    held = roles_by_hospital(user)
+    return [pk for pk in held if not roles or held[pk].intersection(roles)]
 
 
 def forget_roles(user: Any) -> None:
@@ -87,11 +84,3 @@ def get_visible(queryset: QuerySet, user: Any, **lookup: Any) -> Any:
     if found is None:
         raise DomainError("not_found", _("There is no such record."), status=404)
     return found
-
-
-def hospitals_where(user: Any, *roles: str) -> "QuerySet[Hospital]":
-    """The hospitals at which the user has one of the roles."""
-    from clinic.models import Hospital
-
-    ids = [pk for pk, held in roles_by_hospital(user).items() if held.intersection(roles)]
-    return Hospital.objects.filter(pk__in=ids)

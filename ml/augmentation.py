@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Generator, Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from ml.config import Augmentation, Preprocessing
-from ml.preprocessing import normalise, to_rgb
+from ml.preprocessing import normalise, resize
 
 MARGIN = 1.125  # how much larger than the model's square the training picture is kept
 ASPECT = 4 / 3  # of dermoscopic cameras
@@ -21,7 +21,7 @@ def to_canvas(image: Image.Image, config: Preprocessing) -> np.ndarray:
     """Resize to a canvas from which augmented squares are cut. Returns uint8 (H, W, 3)."""
     height = round(config.size * MARGIN)
     width = round(height * ASPECT) if config.resize == "cover" else height
-    return np.asarray(ImageOps.fit(to_rgb(image), (width, height), Image.Resampling.BILINEAR))
+    return resize(image, width, height, config.resize)
 
 
 def augment(

@@ -45,8 +45,8 @@ class Preprocessing:
 
     size: int
     resize: str = "cover"
-    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
+    std: tuple[float, ...] = (0.5, 0.5, 0.5)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

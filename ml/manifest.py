@@ -19,6 +19,9 @@ WEIGHTS = "model.safetensors"
 MANIFEST = "manifest.json"
 CARD = "MODEL_CARD.md"
 
+# how many views of an image are read, by the name of the test-time augmentation (ml.tta)
+VIEWS = {"none": 1, "flips": 4, "dihedral": 8}
+
 # where nothing was measured; they order answers but promise no sensitivity
 DEFAULT_THRESHOLDS = {"malignancy_medium": 0.3, "malignancy_high": 0.6, "prediction_set": 0.1}
 
@@ -99,7 +102,7 @@ def parse_manifest(raw: Any, source: str = MANIFEST) -> Manifest:
     """Validate a manifest's JSON object; ``source`` names it in errors."""
     _check_fields(raw, source)
     _check_classes(raw["classes"], source)
-    _check_numbers(raw, source)
+    _check_reading(raw, source)
     try:
         architecture = Architecture.from_dict(raw["architecture"])
         preprocessing = Preprocessing.from_dict(raw["preprocessing"])
@@ -149,7 +152,12 @@ def _check_classes(classes: list[Any], source: str) -> None:
         raise CheckpointError(f"{source} needs at least two classes, each named once.")
 
 
-def _check_numbers(raw: dict[str, Any], source: str) -> None:
+def _check_reading(raw: dict[str, Any], source: str) -> None:
+    if raw["test_time_augmentation"] not in VIEWS:
+        raise CheckpointError(
+            f"{source} names a test-time augmentation that is not known: "
+            f"'{raw['test_time_augmentation']}'."
+        )
     for name in DEFAULT_THRESHOLDS:
         value = raw["thresholds"].get(name)
         if not isinstance(value, int | float) or not 0 <= value <= 1:

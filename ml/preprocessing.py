@@ -22,20 +22,23 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 def _scale_to_8_bits(image: Image.Image) -> Image.Image:
     values = np.asarray(image, dtype=np.float64)
-    # PIL also opens 16-bit files as "I" (32 bits), so the range is taken from the values
-    top = 65535.0 if values.max(initial=0.0) > 255 else 255.0
+    # "I" and "F" do not say their range, so it is told from the values
+    limits = (65535.0,) if image.mode.startswith("I;16") else (1.0, 255.0, 65535.0)
+    top = next((limit for limit in limits if values.max() <= limit), limits[-1])
     return Image.fromarray((values.clip(0, top) * (255.0 / top)).round().astype(np.uint8))
+
+
+def resize(image: Image.Image, width: int, height: int, mode: str) -> np.ndarray:
+    """Resize by "cover" or "squash" (see Preprocessing). Returns uint8 (H, W, 3)."""
+    image = to_rgb(image)
+    if mode == "cover":
+        return np.array(ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR))
+    return np.array(image.resize((width, height), Image.Resampling.BILINEAR))
 
 
 def to_pixels(image: Image.Image, config: Preprocessing) -> np.ndarray:
     """Resize to the model's square. Returns uint8 (H, W, 3)."""
-    image = to_rgb(image)
-    square = (config.size, config.size)
-    if config.resize == "cover":
-        image = ImageOps.fit(image, square, Image.Resampling.BILINEAR)
-    else:
-        image = image.resize(square, Image.Resampling.BILINEAR)
-    return np.asarray(image)
+    return resize(image, config.size, config.size, config.resize)
 
 
 def normalise(pixels: Tensor, config: Preprocessing) -> Tensor:
@@ -47,5 +50,5 @@ def normalise(pixels: Tensor, config: Preprocessing) -> Tensor:
 
 def prepare(image: Image.Image, config: Preprocessing) -> Tensor:
     """PIL image of any mode and size to a float32 tensor (3, H, W)."""
-    pixels = torch.from_numpy(to_pixels(image, config).copy()).permute(2, 0, 1)  # (3, H, W)
+    pixels = torch.from_numpy(to_pixels(image, config)).permute(2, 0, 1)  # (3, H, W)
     return normalise(pixels, config)

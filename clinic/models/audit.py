@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from clinic.models.hospitals import Hospital
 from clinic.models.users import User
-from clinic.permissions import hospitals_where
+from clinic.permissions import hospital_ids
 
 
 class AuditChain(models.Model):
@@ -21,7 +21,7 @@ class AuditChain(models.Model):
 
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     def visible_to(self, user) -> "AuditEventQuerySet":
-        return self.filter(hospital__in=hospitals_where(user, "administrator"))
+        return self.filter(hospital_id__in=hospital_ids(user, "administrator"))
 
 
 class AuditEvent(models.Model):

@@ -20,8 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *, folder: Path, activate: bool, **_options) -> None:
         # here, because importing torch takes seconds that --help need not wait for
-        from diagnosis.inference import read_checkpoint
-        from ml.errors import CheckpointError
+        from diagnosis.inference import CheckpointError, read_checkpoint
 
         try:
             manifest, card = read_checkpoint(folder)

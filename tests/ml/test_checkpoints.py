@@ -1,0 +1,119 @@
+"""Checkpoints come back as they were written, and bad ones are refused with a reason."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from ml.checkpoints import describe, load_classifier, save_checkpoint
+from ml.errors import CheckpointError
+from ml.manifest import read_manifest
+
+
+def change(folder, **fields):
+    file = folder / "manifest.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | fields))
+
+
+def test_a_loaded_model_answers_the_same(checkpoint, model):
+    images = torch.randn(2, 3, 32, 32)
+    assert torch.equal(load_classifier(checkpoint)(images), model(images))
+
+
+def test_half_precision_loads_as_fp32(tmp_path, recipe, model):
+    save_checkpoint(tmp_path, model, describe(recipe, "half"), half=True)
+    loaded = load_classifier(tmp_path)
+    images = torch.randn(2, 3, 32, 32)
+    assert {p.dtype for p in loaded.parameters()} == {torch.float32}
+    assert torch.allclose(loaded(images), model(images), atol=1e-2)
+
+
+def test_manifest_of_an_untrained_model(checkpoint, recipe, model):
+    manifest = read_manifest(checkpoint)
+    assert manifest.classes == recipe.classes
+    assert manifest.architecture == recipe.architecture
+    assert manifest.preprocessing == recipe.preprocessing
+    assert manifest.metrics == {}
+    assert manifest.raw["sha256"] == manifest.sha256
+    assert "must not be used" in (checkpoint / "MODEL_CARD.md").read_text()
+
+
+def test_another_weights_file_is_refused(checkpoint):
+    file = checkpoint / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(CheckpointError, match="SHA-256"):
+        load_classifier(checkpoint)
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "model.pkl", "last.ckpt"])
+def test_pickles_are_refused(checkpoint, name):
+    (checkpoint / "model.safetensors").rename(checkpoint / name)
+    with pytest.raises(CheckpointError, match="could run code"):
+        load_classifier(checkpoint)
+
+
+def test_missing_weights_are_named(checkpoint):
+    (checkpoint / "model.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"no model\.safetensors"):
+        load_classifier(checkpoint)
+
+
+def test_tensors_that_do_not_fit_are_refused(checkpoint):
+    change(checkpoint, classes=["mel", "nv"])
+    with pytest.raises(CheckpointError, match="do not fit"):
+        load_classifier(checkpoint)
+
+
+def test_a_file_that_is_no_safetensors_is_refused(checkpoint):
+    from ml.checkpoints import hash_file
+
+    (checkpoint / "model.safetensors").write_bytes(b"nothing of the kind")
+    change(checkpoint, sha256=hash_file(checkpoint / "model.safetensors"))
+    with pytest.raises(CheckpointError, match="no valid safetensors"):
+        load_classifier(checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"classes": ["mel", "wart"]}, "not known: 'wart'"),
+        ({"classes": ["mel", "mel"]}, "each named once"),
+        ({"format": 99}, "format 99"),
+        ({"parameters": "many"}, "'parameters' of the wrong type"),
+        ({"thresholds": {"malignancy_medium": 2}}, "threshold 'malignancy_medium'"),
+        ({"calibration": {"temperature": 0}}, "temperature"),
+        ({"architecture": {"backbone": {}}}, "no model that can be built"),
+        ({"test_time_augmentation": "spin"}, "'spin'"),
+    ],
+)
+def test_wrong_manifests_are_refused(checkpoint, fields, reason):
+    change(checkpoint, **fields)
+    with pytest.raises(CheckpointError, match=reason):
+        read_manifest(checkpoint)
+
+
+def test_a_field_left_out_is_named(checkpoint):
+    raw = json.loads((checkpoint / "manifest.json").read_text())
+    del raw["limits"]
+    (checkpoint / "manifest.json").write_text(json.dumps(raw))
+    with pytest.raises(CheckpointError, match="lacks the field 'limits'"):
+        read_manifest(checkpoint)
+
+
+def test_invalid_json_and_missing_manifest(checkpoint):
+    (checkpoint / "manifest.json").write_text("{")
+    with pytest.raises(CheckpointError, match="not valid JSON"):
+        read_manifest(checkpoint)
+    (checkpoint / "manifest.json").unlink()
+    with pytest.raises(CheckpointError, match="is no checkpoint"):
+        read_manifest(checkpoint)
+
+
+def test_the_web_process_never_loads_torch():
+    modules = "manifest, taxonomy, synthetic, errors, recipes, cards, cli".replace(", ", ", ml.")
+    code = f"import sys, ml.{modules}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

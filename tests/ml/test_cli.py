@@ -1,0 +1,93 @@
+"""The command line, from a data set to a CSV."""
+
+import csv
+import json
+
+import pytest
+
+from ml.cli import main
+from ml.manifest import read_manifest
+from ml.recipes import RECIPES
+from tests.ml.conftest import write_csv
+
+
+@pytest.fixture
+def small_starter(recipe, monkeypatch):
+    monkeypatch.setitem(RECIPES, "starter", lambda: recipe)
+
+
+def read_rows(file):
+    with file.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_recipes_lists_them(capsys):
+    assert main(["recipes"]) == 0
+    assert "vit_l32_dnn" in capsys.readouterr().out
+
+
+def test_init_repeats_with_its_seed(small_starter, tmp_path):
+    for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        assert main(["init", "starter", "--out", str(tmp_path / name), "--seed", seed]) == 0
+    hashes = [read_manifest(tmp_path / name).sha256 for name in "abc"]
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_train_evaluate_predict_card(small_starter, ham10000, tmp_path, capsys):
+    out = tmp_path / "trained"
+    assert main(["train", "starter", "--data", str(ham10000), "--out", str(out)]) == 0
+    manifest = read_manifest(out)
+    assert manifest.data["licence"] == "CC BY-NC 4.0"
+    assert manifest.metrics["images"] == 14
+    assert {"value", "low", "high"} == set(manifest.metrics["overall"]["balanced_accuracy"])
+
+    rows = [{"image": f"{code}_00.png", "label": code} for code in manifest.classes]
+    write_csv(tmp_path / "labels.csv", rows)
+    figures = tmp_path / "figures.json"
+    images = str(ham10000 / "images")
+    labels = str(tmp_path / "labels.csv")
+    arguments = ["evaluate", str(out), "--images", images, "--labels", labels]
+    assert main([*arguments, "--out", str(figures)]) == 0
+    assert json.loads(figures.read_text())["images"] == 7
+
+    assert main(["card", str(out)]) == 0
+    assert "## Quality by class" in capsys.readouterr().out
+
+
+def test_predict_writes_one_row_an_image(checkpoint, ham10000, tmp_path, capsys):
+    (ham10000 / "images" / "broken.png").write_bytes(b"no image")
+    table = tmp_path / "tables" / "answers.csv"
+    images = str(ham10000 / "images")
+    assert main(["predict", str(checkpoint), "--images", images, "--out", str(table)]) == 0
+    rows = read_rows(table)
+    assert list(rows[0]) == ["image", "akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"]
+    assert [row["image"] for row in rows] == sorted(p.stem for p in ham10000.glob("images/*_*.png"))
+    for row in rows:
+        assert sum(float(row[code]) for code in list(row)[1:]) == pytest.approx(1, abs=1e-9)
+    assert "broken.png" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["init", "nothing", "--out", "x"],
+        ["card", "nowhere"],
+        ["predict", "nowhere", "--images", ".", "--out", "x.csv"],
+        ["train", "starter", "--data", "nowhere", "--out", "x"],
+    ],
+)
+def test_bad_input_is_one_sentence(arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("ml: ")
+    assert len(error.splitlines()) == 1
+
+
+def test_stopping_leaves_a_word(small_starter, ham10000, tmp_path, monkeypatch, capsys):
+    def stop(self, epoch):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ml.training.Trainer.run_epoch", stop)
+    assert main(["train", "starter", "--data", str(ham10000), "--out", str(tmp_path / "x")]) == 130
+    assert "--resume" in capsys.readouterr().err

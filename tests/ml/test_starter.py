@@ -1,0 +1,58 @@
+"""The checkpoint that ships with the repository."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ml import taxonomy
+from ml.cards import render_card
+from ml.checkpoints import STARTER, hash_file
+from ml.manifest import read_manifest
+from ml.predictor import Predictor
+from ml.synthetic import draw_lesion
+
+
+@pytest.fixture(scope="module")
+def starter():
+    return Predictor(STARTER, "cpu")
+
+
+@pytest.fixture
+def originals() -> Path:
+    """45 photographs that are not in the repository (see docs/starter.md)."""
+    beside = Path(__file__).parents[2] / ".." / "shared" / "data"
+    folder = Path(os.environ.get("NEVUS_DATA", beside)) / "originals"
+    if not folder.is_dir():
+        pytest.skip(f"no real images at {folder}; set NEVUS_DATA to have them")
+    return folder
+
+
+def test_it_is_what_its_manifest_says(starter):
+    manifest = read_manifest(STARTER)
+    assert manifest.classes == taxonomy.HAM10000
+    assert manifest.sha256 == hash_file(STARTER / "model.safetensors")
+    assert manifest.parameters == sum(p.numel() for p in starter.model.parameters())
+    assert manifest.data["licence"] == "CC BY-NC 4.0"
+    assert sum(f.stat().st_size for f in STARTER.iterdir()) < 30e6
+
+
+def test_its_card_is_up_to_date():
+    assert (STARTER / "MODEL_CARD.md").read_text() == render_card(read_manifest(STARTER))
+
+
+def test_it_reads_a_drawing(starter):
+    batch = torch.stack([starter.prepare(draw_lesion("nv", seed)) for seed in range(2)])
+    answer = starter.predict(batch)
+    assert np.abs(answer.sum(1) - 1).max() < 1e-9
+
+
+def test_it_is_right_on_most_real_photographs(starter, originals):
+    paths = sorted(originals.glob("*.jpg"))
+    batch = torch.stack([starter.prepare(Image.open(path)) for path in paths])
+    answer = starter.predict(batch)
+    assert answer.shape == (len(paths), 7)
+    assert np.isfinite(answer).all()
