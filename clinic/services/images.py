@@ -56,7 +56,7 @@ def store_image(
         lesion=lesion,
         image_type=image_type or ImageType.DERMOSCOPIC,
         dermoscopic_type=dermoscopic_type or None,
-        captured_at=captured_at,
+        captured_at=captured_at or None,
         uploaded_by=actor,
         **_facts(picture),
     )
