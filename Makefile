@@ -1,0 +1,65 @@
+# Two commands matter: `make demo` and `make test`. All state lies in .venv/ and var/.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test stages lint types architecture migrations tests clean
+SHELL := /bin/bash
+PYTHON ?= python3
+PORT ?= 8000
+HOST ?= 127.0.0.1
+# variables of another installation must not reach the trial or the tests
+CLEAN := env -u DJANGO_SETTINGS_MODULE -u DATABASE_URL -u REDIS_URL -u MEDIA_ROOT
+
+# $(call stage,name,command): run it, say its name and how long it took, keep its exit status
+define stage
+@echo "== $(1)"; SECONDS=0; status=0; $(2) || status=$$?; \
+[ $$status = 0 ] && verdict=passed || verdict="FAILED ($$status)"; \
+echo "== $(1): $$verdict in $$SECONDS s"; echo; exit $$status
+endef
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
+
+demo: ## run Nevus with sample data on this machine (PORT=8000 HOST=127.0.0.1)
+	@[ -e .venv/.requirements ] || echo "The first start installs Nevus into .venv/: about 3 minutes, later ones take 10 seconds."
+	@$(MAKE) --silent .venv/.requirements
+	@exec $(CLEAN) .venv/bin/python manage.py demo --host "$(HOST)" --port "$(PORT)"
+
+test: ## lint, types, architecture, migrations and all tests (ARGS= for pytest)
+	@echo "Checks and tests on a private PostgreSQL and Redis and a headless Chromium:"
+	@echo "about 10 minutes on two cores, 3 more the first time to install what is missing."
+	@.ci/need $(if $(wildcard .venv/.requirements),,venv) postgresql redis chromium
+	@$(MAKE) --silent --keep-going stages
+
+stages: lint types architecture migrations tests
+
+lint: .venv/.requirements-dev ## ruff: rules and formatting
+	$(call stage,lint,.venv/bin/python -m ruff check . && .venv/bin/python -m ruff format --check .)
+
+types: .venv/.requirements-dev ## mypy on ml/, the services and what lies between them
+	$(call stage,types,$(CLEAN) .venv/bin/python -m mypy)
+
+architecture: .venv/.requirements-dev ## who may import whom (DESIGN.md section 2)
+	$(call stage,architecture,.venv/bin/lint-imports --no-cache)
+
+migrations: .venv/.requirements-dev
+	$(call stage,migrations,$(CLEAN) .venv/bin/python manage.py makemigrations --check --dry-run)
+
+tests: .venv/.requirements-dev
+	$(call stage,tests,$(CLEAN) .venv/bin/python -m pytest $(ARGS))
+
+.venv/.requirements: requirements.txt
+	@PYTHON=$(PYTHON) .ci/need venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Nevus needs Python 3.11 or newer.")'
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/.requirements-dev: requirements-dev.txt .venv/.requirements
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+clean: ## remove .venv/, the caches and the trial's data in var/
+	@if [ -e var/demo.lock ] && ! flock --nonblock var/demo.lock true; then \
+		echo "make demo is still running: stop it first (Ctrl-C)."; exit 1; fi
+	rm -rf .venv var staticfiles .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Who and what: users, hospitals, patients, lesions, images, permissions, audit."""

@@ -1,0 +1,23 @@
+from clinic.models.audit import AuditChain, AuditEvent
+from clinic.models.hospitals import Hospital
+from clinic.models.idempotency import IdempotencyKey
+from clinic.models.images import Image
+from clinic.models.lesions import Lesion
+from clinic.models.patients import Patient
+from clinic.models.tokens import ApiToken, Scope
+from clinic.models.users import Membership, Role, User
+
+__all__ = [
+    "ApiToken",
+    "AuditChain",
+    "AuditEvent",
+    "Hospital",
+    "IdempotencyKey",
+    "Image",
+    "Lesion",
+    "Membership",
+    "Patient",
+    "Role",
+    "Scope",
+    "User",
+]

@@ -1,0 +1,63 @@
+"""Who did or saw what: rows that are only ever inserted, each chained to the one before by hash."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from clinic.models.hospitals import Hospital
+from clinic.models.users import User
+from clinic.permissions import hospital_ids
+
+
+class AuditChain(models.Model):
+    """The head of one hospital's chain, or of the platform's own (no hospital)."""
+
+    key = models.CharField(max_length=36, primary_key=True)
+    length = models.PositiveBigIntegerField(default=0)
+    head = models.CharField(max_length=64, default="")
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
+    def visible_to(self, user) -> "AuditEventQuerySet":
+        return self.filter(hospital_id__in=hospital_ids(user, "administrator"))
+
+
+class AuditEvent(models.Model):
+    """One access or change. Database triggers refuse to update or delete it."""
+
+    id = models.BigAutoField(primary_key=True)
+    chain = models.ForeignKey(AuditChain, models.PROTECT, related_name="events")
+    sequence = models.PositiveBigIntegerField()
+    hospital = models.ForeignKey(Hospital, models.PROTECT, null=True, related_name="+")
+    actor = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    at = models.DateTimeField(_("time"))
+    # verb and noun, for example "view_patient"
+    action = models.CharField(_("action"), max_length=50)
+    object_type = models.CharField(max_length=50, blank=True)
+    object_id = models.CharField(max_length=36, blank=True)
+    address = models.GenericIPAddressField(_("address"), null=True)
+    # keys and codes, never names or free text
+    details = models.JSONField(default=dict)
+    previous_hash = models.CharField(max_length=64, blank=True)
+    hash = models.CharField(max_length=64)
+
+    objects = AuditEventQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("audit event")
+        verbose_name_plural = _("audit events")
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["hospital", "-at"], name="audit_by_hospital"),
+            models.Index(fields=["object_type", "object_id"], name="audit_by_object"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["chain", "sequence"], name="audit_event_has_one_successor"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.object_type} {self.object_id}"

@@ -1,0 +1,16 @@
+"""What every clinical record has."""
+
+import uuid
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Record(models.Model):
+    """A row with a random identifier and the time it was written."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True, editable=False)
+
+    class Meta:
+        abstract = True

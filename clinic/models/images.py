@@ -1,0 +1,64 @@
+"""One photograph of a lesion. The file is what clinic.imaging made of the upload."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from clinic.models.base import Record
+from clinic.models.lesions import Lesion
+from clinic.models.users import User
+from clinic.permissions import hospital_ids
+from clinic.vocabulary import DermoscopicType, ImageType
+
+
+class ImageQuerySet(models.QuerySet["Image"]):
+    def visible_to(self, user) -> "ImageQuerySet":
+        return self.filter(lesion__patient__hospital__in=hospital_ids(user))
+
+
+class Image(Record):
+    lesion = models.ForeignKey(Lesion, models.PROTECT, related_name="images")
+    image_type = models.CharField(
+        _("image type"), max_length=20, choices=ImageType.choices, default=ImageType.DERMOSCOPIC
+    )
+    dermoscopic_type = models.CharField(
+        _("dermoscopy"), max_length=25, choices=DermoscopicType.choices, null=True, blank=True
+    )
+    captured_at = models.DateTimeField(_("captured"), null=True, blank=True)
+    # keys of the storage: random, never the client's file name
+    file = models.FileField(max_length=200, editable=False)
+    thumbnail = models.FileField(max_length=200, editable=False)
+    media_type = models.CharField(max_length=20, editable=False)
+    byte_size = models.PositiveIntegerField(editable=False)
+    width = models.PositiveIntegerField(editable=False)
+    height = models.PositiveIntegerField(editable=False)
+    # of the stored file
+    sha256 = models.CharField(max_length=64, editable=False)
+    # clinic.imaging.Quality as a dictionary: score, blur, exposure, lesion_share, warnings (codes)
+    quality = models.JSONField(default=dict, editable=False)
+    uploaded_by = models.ForeignKey(User, models.PROTECT, related_name="+", editable=False)
+
+    objects = ImageQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("image")
+        verbose_name_plural = _("images")
+        ordering = ["-created_at", "id"]
+        indexes = [models.Index(fields=["-created_at", "id"], name="image_newest_first")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["lesion", "sha256"], name="image_hash_is_unique_in_lesion"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(image_type__in=ImageType.values), name="image_type_is_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(dermoscopic_type__isnull=True)
+                | models.Q(
+                    image_type=ImageType.DERMOSCOPIC, dermoscopic_type__in=DermoscopicType.values
+                ),
+                name="image_dermoscopic_type_fits_image_type",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)[:8]

@@ -1,0 +1,89 @@
+"""One mark on one patient's skin, the same one over the years."""
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from clinic.models.base import Record
+from clinic.models.patients import Patient
+from clinic.permissions import hospital_ids
+from clinic.vocabulary import AnatomSite, BodyView, Laterality
+
+UNIT = [MinValueValidator(0.0), MaxValueValidator(1.0)]
+
+
+class LesionQuerySet(models.QuerySet["Lesion"]):
+    def visible_to(self, user) -> "LesionQuerySet":
+        return self.filter(patient__hospital__in=hospital_ids(user))
+
+
+class Lesion(Record):
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="lesions")
+    label = models.CharField(_("label"), max_length=100, blank=True)
+    anatom_site = models.CharField(
+        _("anatomical site"), max_length=20, choices=AnatomSite.choices, null=True, blank=True
+    )
+    laterality = models.CharField(
+        _("laterality"), max_length=10, choices=Laterality.choices, null=True, blank=True
+    )
+    # where the dot stands on the figure: 0 to 1 from the left and from the top of that view
+    body_view = models.CharField(max_length=5, choices=BodyView.choices, null=True, blank=True)
+    body_x = models.FloatField(null=True, blank=True, validators=UNIT)
+    body_y = models.FloatField(null=True, blank=True, validators=UNIT)
+    diameter_mm = models.DecimalField(
+        _("diameter (mm)"),
+        max_digits=5,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.01)],
+    )
+    first_noticed = models.DateField(_("first noticed"), null=True, blank=True)
+    notes = models.TextField(_("notes"), blank=True, max_length=5000)
+
+    objects = LesionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("lesion")
+        verbose_name_plural = _("lesions")
+        ordering = ["-created_at", "id"]
+        indexes = [models.Index(fields=["-created_at", "id"], name="lesion_newest_first")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(anatom_site__isnull=True)
+                | models.Q(anatom_site__in=AnatomSite.values),
+                name="lesion_anatom_site_is_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(laterality__isnull=True)
+                | models.Q(laterality__in=Laterality.values),
+                name="lesion_laterality_is_known",
+            ),
+            models.CheckConstraint(
+                # a comparison with NULL is no refusal, so that every part is asked for by name
+                condition=models.Q(body_view__isnull=True, body_x__isnull=True, body_y__isnull=True)
+                | models.Q(
+                    body_view__isnull=False,
+                    body_x__isnull=False,
+                    body_y__isnull=False,
+                    body_view__in=BodyView.values,
+                    body_x__gte=0,
+                    body_x__lte=1,
+                    body_y__gte=0,
+                    body_y__lte=1,
+                ),
+                name="lesion_body_map_is_whole_or_absent",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(diameter_mm__isnull=True) | models.Q(diameter_mm__gt=0),
+                name="lesion_diameter_is_positive",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.label or str(self.id)[:8]
+
+    @property
+    def title(self) -> str:
+        """The label that a doctor gave, or where the lesion is."""
+        return self.label or self.get_anatom_site_display() or str(_("Lesion"))

@@ -1,0 +1,94 @@
+"""A person with a medical record number."""
+
+import datetime
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from clinic.models.base import Record
+from clinic.models.hospitals import Hospital
+from clinic.permissions import hospital_ids
+from clinic.vocabulary import Sex, SkinType
+
+
+class PatientQuerySet(models.QuerySet["Patient"]):
+    def visible_to(self, user) -> "PatientQuerySet":
+        return self.filter(hospital__in=hospital_ids(user))
+
+    def search(self, text: str) -> "PatientQuerySet":
+        """Every word must begin the medical record number or one of the names."""
+        found = self
+        for word in text.split():
+            found = found.filter(
+                models.Q(medical_record_number__istartswith=word)
+                | models.Q(family_name__istartswith=word)
+                | models.Q(given_name__istartswith=word)
+            )
+        return found
+
+
+class Patient(Record):
+    hospital = models.ForeignKey(Hospital, models.PROTECT, related_name="patients")
+    medical_record_number = models.CharField(_("medical record number"), max_length=64)
+    given_name = models.CharField(_("given name"), max_length=100, blank=True)
+    family_name = models.CharField(_("family name"), max_length=100, blank=True)
+    birth_date = models.DateField(_("birth date"), null=True, blank=True)
+    sex = models.CharField(_("sex"), max_length=10, choices=Sex.choices, default=Sex.UNKNOWN)
+    skin_type = models.CharField(
+        _("skin type"), max_length=3, choices=SkinType.choices, null=True, blank=True
+    )
+    personal_history_of_melanoma = models.BooleanField(
+        _("personal history of melanoma"), null=True, blank=True
+    )
+    family_history_of_melanoma = models.BooleanField(
+        _("family history of melanoma"), null=True, blank=True
+    )
+
+    objects = PatientQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("patient")
+        verbose_name_plural = _("patients")
+        ordering = ["family_name", "given_name", "medical_record_number"]
+        indexes = [
+            models.Index(fields=["-created_at", "id"], name="patient_newest_first"),
+            models.Index(fields=["hospital", "family_name", "given_name"], name="patient_by_name"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["hospital", "medical_record_number"],
+                name="patient_mrn_is_unique_in_hospital",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(medical_record_number=""), name="patient_has_mrn"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(sex__in=Sex.values), name="patient_sex_is_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(skin_type__isnull=True)
+                | models.Q(skin_type__in=SkinType.values),
+                name="patient_skin_type_is_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.medical_record_number
+
+    @property
+    def name(self) -> str:
+        return " ".join(part for part in (self.given_name, self.family_name) if part)
+
+    @property
+    def age(self) -> int | None:
+        """Completed years today."""
+        return (
+            None
+            if self.birth_date is None
+            else years_between(self.birth_date, timezone.localdate())
+        )
+
+
+def years_between(birth: datetime.date, day: datetime.date) -> int:
+    return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))

@@ -1,0 +1,165 @@
+"""Images: taken in, kept, and given back to who may see them."""
+
+import datetime
+import hashlib
+import uuid
+from typing import Any, BinaryIO
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from clinic import imaging
+from clinic.errors import DomainError, FieldError, from_validation_error
+from clinic.models import Image, Lesion, User
+from clinic.permissions import require_record
+from clinic.services.audit import record_event
+from clinic.vocabulary import ImageType
+
+# a camera's clock may be a little ahead of the server's
+CLOCK_TOLERANCE = datetime.timedelta(days=1)
+
+
+def read_upload(file: BinaryIO, *, name: str) -> imaging.Picture:
+    """Check and decode an upload without storing anything.
+
+    Raises FieldError on ``file`` (400, or 413 over the byte limit). Not in a transaction: decoding
+    a large photograph takes longer than a lock should be held.
+    """
+    limit = settings.NEVUS_MAX_UPLOAD_BYTES
+    content = file.read(limit + 1)
+    if len(content) > limit:
+        message = _("The file is larger than %(limit)d MB.") % {"limit": limit // 1024**2}
+        raise FieldError("file_too_large", message, field="file", status=413)
+    return imaging.take_in(content, name=name, pixel_limit=settings.NEVUS_MAX_UPLOAD_PIXELS)
+
+
+def store_image(
+    *,
+    actor: User,
+    lesion: Lesion,
+    picture: imaging.Picture,
+    image_type: str = ImageType.DERMOSCOPIC,
+    dermoscopic_type: str | None = None,
+    captured_at: datetime.datetime | None = None,
+) -> Image:
+    """Keep a picture as an image of the lesion, file and row together or neither.
+
+    Raises DomainError, ``duplicate_image`` (409) where the lesion has the same picture already.
+    """
+    require_record(actor, lesion.patient.hospital_id)
+    image = Image(
+        lesion=lesion,
+        image_type=image_type or ImageType.DERMOSCOPIC,
+        dermoscopic_type=dermoscopic_type or None,
+        captured_at=captured_at,
+        uploaded_by=actor,
+        **_facts(picture),
+    )
+    _check(image)
+    stored: list[str] = []
+    try:
+        with transaction.atomic():
+            _put_files(image, picture, stored)
+            image.save(force_insert=True)
+            record_event(
+                actor=actor, action="create_image", hospital=lesion.patient.hospital_id, obj=image
+            )
+    except IntegrityError as error:
+        _remove(stored)
+        raise _duplicate(image) from error
+    except BaseException:
+        _remove(stored)
+        raise
+    return image
+
+
+def add_image(*, actor: User, lesion: Lesion, file: BinaryIO, name: str, **fields: Any) -> Image:
+    """Take in an upload and keep it as an image of the lesion."""
+    require_record(actor, lesion.patient.hospital_id)
+    picture = read_upload(file, name=name)
+    return store_image(actor=actor, lesion=lesion, picture=picture, **fields)
+
+
+def remove_files(image: Image) -> None:
+    """Take away the files of an image whose row was rolled back by the caller's transaction."""
+    _remove([str(image.file), str(image.thumbnail)])
+
+
+def read_stored(image: Image) -> bytes:
+    """The bytes of the stored picture. Raises DomainError where they are gone or altered."""
+    try:
+        with default_storage.open(str(image.file)) as file:
+            content = file.read()
+    except FileNotFoundError as error:
+        raise DomainError(
+            "image_missing", _("The picture is missing from the storage."), status=503
+        ) from error
+    if hashlib.sha256(content).hexdigest() != image.sha256:
+        message = _("The stored picture was altered and is not shown.")
+        raise DomainError("image_altered", message, status=409)
+    return content
+
+
+def read_thumbnail(image: Image) -> bytes:
+    """The bytes of the small JPEG. Raises DomainError where it is gone."""
+    try:
+        with default_storage.open(str(image.thumbnail)) as file:
+            return file.read()
+    except FileNotFoundError as error:
+        message = _("The small picture is missing from the storage.")
+        raise DomainError("image_missing", message, status=503) from error
+
+
+def _facts(picture: imaging.Picture) -> dict[str, Any]:
+    return {
+        "media_type": picture.media_type,
+        "byte_size": len(picture.content),
+        "width": picture.width,
+        "height": picture.height,
+        "sha256": picture.sha256,
+        "quality": picture.quality.as_dict(),
+    }
+
+
+def _check(image: Image) -> None:
+    if image.dermoscopic_type and image.image_type != ImageType.DERMOSCOPIC:
+        message = _("Only a dermoscopic image has a dermoscopy type.")
+        raise FieldError("dermoscopic_type_without_dermoscopy", message, field="dermoscopic_type")
+    try:
+        image.clean_fields(exclude=["lesion", "uploaded_by", "file", "thumbnail"])
+    except ValidationError as error:
+        raise from_validation_error(error) from error
+    if image.captured_at is not None and image.captured_at > timezone.now() + CLOCK_TOLERANCE:
+        message = _("The time of capture lies in the future.")
+        raise FieldError("captured_in_future", message, field="captured_at")
+    if Image.objects.filter(lesion=image.lesion, sha256=image.sha256).exists():
+        raise _duplicate(image)
+
+
+def _put_files(image: Image, picture: imaging.Picture, stored: list[str]) -> None:
+    """Random keys, spread over folders: a million files in one folder are slow to list."""
+    key = uuid.uuid4().hex
+    extension = imaging.EXTENSIONS[picture.media_type]
+    image.file.name = default_storage.save(
+        f"images/{key[:2]}/{key}{extension}", ContentFile(picture.content)
+    )
+    stored.append(image.file.name)
+    image.thumbnail.name = default_storage.save(
+        f"thumbnails/{key[:2]}/{key}.jpg", ContentFile(picture.thumbnail)
+    )
+    stored.append(image.thumbnail.name)
+
+
+def _remove(names: list[str]) -> None:
+    for name in names:
+        default_storage.delete(name)
+
+
+def _duplicate(image: Image) -> DomainError:
+    message = _("This lesion already has the same picture.")
+    return FieldError("duplicate_image", message, field="file", status=409)

@@ -1,0 +1,67 @@
+"""Lesions: recorded and described."""
+
+import math
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from clinic.errors import FieldError, from_validation_error
+from clinic.models import Lesion, Patient, User
+from clinic.permissions import require_record
+from clinic.services.audit import record_event
+from clinic.services.fields import assign
+
+EDITABLE = (
+    "label",
+    "anatom_site",
+    "laterality",
+    "body_view",
+    "body_x",
+    "body_y",
+    "diameter_mm",
+    "first_noticed",
+    "notes",
+)
+
+
+def create_lesion(*, actor: User, patient: Patient, **fields: Any) -> Lesion:
+    """Record a new lesion of the patient. Raises DomainError; nothing is stored then."""
+    require_record(actor, patient.hospital_id)
+    return _write(actor, Lesion(patient=patient), fields, action="create_lesion")
+
+
+def update_lesion(*, actor: User, lesion: Lesion, **fields: Any) -> Lesion:
+    """Describe a lesion anew; fields that are not given stay as they are."""
+    require_record(actor, lesion.patient.hospital_id)
+    return _write(actor, lesion, fields, action="update_lesion")
+
+
+@transaction.atomic
+def _write(actor: User, lesion: Lesion, fields: dict[str, Any], *, action: str) -> Lesion:
+    assign(lesion, EDITABLE, fields)
+    _check(lesion)
+    lesion.save()
+    details = {"fields": sorted(set(fields) & set(EDITABLE))}
+    hospital = lesion.patient.hospital_id
+    record_event(actor=actor, action=action, hospital=hospital, obj=lesion, details=details)
+    return lesion
+
+
+def _check(lesion: Lesion) -> None:
+    place = (lesion.body_view, lesion.body_x, lesion.body_y)
+    if any(part is None for part in place) and any(part is not None for part in place):
+        message = _("A place on the body map needs view, x and y.")
+        raise FieldError("body_map_incomplete", message, field="body_map")
+    try:
+        lesion.clean_fields(exclude=["patient"])
+    except ValidationError as error:
+        raise from_validation_error(error) from error
+    # the limits of a field let NaN pass, because it is neither less nor more
+    if any(part is not None and math.isnan(part) for part in (lesion.body_x, lesion.body_y)):
+        raise FieldError("invalid", _("The place is not a number."), field="body_map")
+    if lesion.first_noticed is not None and lesion.first_noticed > timezone.localdate():
+        message = _("The date lies in the future.")
+        raise FieldError("date_in_future", message, field="first_noticed")

@@ -1,0 +1,53 @@
+"""Database triggers for what a check constraint cannot say, on PostgreSQL and SQLite alike."""
+
+from collections.abc import Callable
+
+from django.db.migrations import RunPython
+
+
+def refuse(name: str, table: str, event: str, *, when: str = "") -> RunPython:
+    """A migration operation: ``event`` (UPDATE, DELETE or INSERT) on a row of ``table`` fails with
+    the trigger's name, only where the SQL condition ``when`` (over OLD and NEW) holds."""
+    return RunPython(_create(name, table, event, when, when), _drop(name, table))
+
+
+def refuse_unless(name: str, table: str, event: str, *, sqlite: str, postgresql: str) -> RunPython:
+    """The same, with the condition that must hold written for each database."""
+    return RunPython(
+        _create(name, table, event, f"NOT ({sqlite})", f"NOT ({postgresql})"), _drop(name, table)
+    )
+
+
+def _create(name: str, table: str, event: str, sqlite: str, postgresql: str) -> Callable:
+    def create(apps, editor) -> None:
+        if editor.connection.vendor == "sqlite":
+            when = f"WHEN {sqlite}" if sqlite else ""
+            editor.execute(
+                f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW {when} "
+                f"BEGIN SELECT RAISE(ABORT, '{name}'); END"
+            )
+            return
+        # the condition stands in the function: WHEN of a PostgreSQL trigger knows no subqueries
+        row = "OLD" if event == "DELETE" else "NEW"
+        editor.execute(
+            f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            f"IF {postgresql or 'true'} THEN RAISE EXCEPTION '{name}' "
+            f"USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN {row}; END $$"
+        )
+        editor.execute(
+            f"CREATE TRIGGER {name} BEFORE {event} ON {table} "
+            f"FOR EACH ROW EXECUTE FUNCTION {name}()"
+        )
+
+    return create
+
+
+def _drop(name: str, table: str) -> Callable:
+    def drop(apps, editor) -> None:
+        if editor.connection.vendor == "sqlite":
+            editor.execute(f"DROP TRIGGER {name}")
+            return
+        editor.execute(f"DROP TRIGGER {name} ON {table}")
+        editor.execute(f"DROP FUNCTION {name}()")
+
+    return drop

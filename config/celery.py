@@ -1,0 +1,11 @@
+"""The Celery application. Tasks are the apps' tasks.py; the queue itself is in the database."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
+
+app = Celery("nevus")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

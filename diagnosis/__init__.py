@@ -1,0 +1,1 @@
+"""Ask, read, review, report: requests, predictions, reviews, reports, model versions."""

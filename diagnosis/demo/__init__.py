@@ -1,0 +1,1 @@
+"""The trial: a whole Nevus on one machine, started and stopped by one command."""

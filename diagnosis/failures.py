@@ -1,0 +1,23 @@
+"""Why a request was not answered: a code for machines, a sentence for people."""
+
+from django.utils.translation import gettext_lazy
+
+FAILURE_MESSAGES = {
+    "image_missing": gettext_lazy("The stored picture could not be opened. Order a new reading."),
+    "image_altered": gettext_lazy(
+        "The stored picture was altered after the upload; it is not read."
+    ),
+    "image_unreadable": gettext_lazy("The stored picture could not be decoded."),
+    "model_unavailable": gettext_lazy(
+        "The model could not be loaded. The platform's operator has to look at the worker."
+    ),
+    "prediction_error": gettext_lazy("The model failed on this picture. Order a new reading."),
+    "worker_lost": gettext_lazy(
+        "The worker stopped three times while reading this picture. Order a new reading."
+    ),
+    "not_a_lesion": gettext_lazy("The picture does not look like a skin lesion."),
+}
+
+
+def failure_message(code: str) -> str:
+    return str(FAILURE_MESSAGES.get(code, FAILURE_MESSAGES["prediction_error"]))

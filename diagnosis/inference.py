@@ -1,0 +1,269 @@
+"""Where a worker meets the model: the only module that imports all of ml.
+
+One ``Reader`` lives in a worker process. It owns claimed rows through leases, decodes the next
+batch in threads while the model works on the current one, and hands the answers to the queue.
+"""
+
+import functools
+import hashlib
+import io
+import logging
+import threading
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db import connection
+from PIL import Image as PillowImage
+
+from diagnosis.models import ModelVersion
+from diagnosis.services import queue
+from diagnosis.services.queue import Answer, Claim, Run
+from ml.errors import CheckpointError
+from ml.manifest import read_manifest
+from ml.predictor import Predictor
+from ml.taxonomy import BY_CODE, malignancy_probability
+
+logger = logging.getLogger(__name__)
+
+# a hospital that changes its model, or two hospitals with different ones: both stay loaded
+LOADED_MODELS = 2
+
+
+class UnreadableImageError(Exception):
+    """The stored file cannot be given to the model; ``code`` says why."""
+
+    def __init__(self, code: str, *, final: bool) -> None:
+        super().__init__(code)
+        self.code = code
+        self.final = final
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A claim whose pictures are being decoded."""
+
+    claim: Claim
+    predictor: Predictor
+    tensors: dict[uuid.UUID, Future]  # request to a future of (3, H, W)
+
+
+class Reader:
+    """Reads what is queued until nothing waits. One thread drains; another may load models."""
+
+    def __init__(self) -> None:
+        self.loading = threading.Lock()
+        self.predictors: OrderedDict[uuid.UUID, Predictor] = OrderedDict()
+        self.decoders = ThreadPoolExecutor(settings.NEVUS_DECODE_THREADS, "decode")
+        self.leases: set[uuid.UUID] = set()
+
+    def drain(self, *, seconds: float) -> bool:
+        """Answer queued requests for about that long; whether something may still wait.
+
+        The rows of a model that cannot be loaded go back to the queue, and reading stops until the
+        next bell.
+        """
+        deadline = time.monotonic() + seconds
+        with self._renewing_leases():
+            current = self._prepare_next()
+            while current is not None:
+                late = time.monotonic() > deadline
+                following = None if late else self._prepare_next()
+                self._answer(current)
+                if late:
+                    return True
+                current = following
+        return False
+
+    def predictor(self, model: ModelVersion) -> Predictor:
+        """The loaded model; loads it at first use and forgets the one used longest ago."""
+        with self.loading:
+            if model.pk not in self.predictors:
+                while len(self.predictors) >= LOADED_MODELS:
+                    self.predictors.popitem(last=False)
+                started = time.monotonic()
+                self.predictors[model.pk] = load_predictor(model)
+                logger.info("loaded %s in %.1f s", model, time.monotonic() - started)
+            self.predictors.move_to_end(model.pk)
+            return self.predictors[model.pk]
+
+    def _prepare_next(self) -> Prepared | None:
+        """Claim the next batch and start to decode it."""
+        claim = queue.claim_batch(limit=settings.NEVUS_BATCH_SIZE)
+        if claim is None:
+            return None
+        self.leases.add(claim.lease)
+        try:
+            predictor = self.predictor(claim.model_version)
+        except CheckpointError as error:
+            logger.error("%s could not be loaded: %s", claim.model_version, error)
+            self._give_up(claim, "model_unavailable")
+            return None
+        tensors = {
+            request.pk: self.decoders.submit(
+                prepare, predictor, str(request.image.file), request.image.sha256
+            )
+            for request in claim.requests
+        }
+        return Prepared(claim, predictor, tensors)
+
+    def _give_up(self, claim: Claim, code: str) -> None:
+        answers = [Answer(request.pk, failure=code) for request in claim.requests]
+        queue.write_answers(claim=claim, answers=answers, run=Run("", 0, 0.0))
+        self.leases.discard(claim.lease)
+
+    def _answer(self, prepared: Prepared) -> None:
+        tensors, answers = collect(prepared.tensors)
+        started = time.monotonic()
+        answers += predict(prepared.predictor, tensors)
+        run = Run(
+            device=str(prepared.predictor.device),
+            batch_size=len(prepared.tensors),
+            seconds=time.monotonic() - started,
+        )
+        queue.write_answers(claim=prepared.claim, answers=answers, run=run)
+        self.leases.discard(prepared.claim.lease)
+
+    @contextmanager
+    def _renewing_leases(self) -> Iterator[None]:
+        """A thread renews the leases, so that they can be short however long a batch takes."""
+        done = threading.Event()
+        keeper = threading.Thread(target=self._renew, args=(done,), name="leases", daemon=True)
+        keeper.start()
+        try:
+            yield
+        finally:
+            done.set()
+            keeper.join()
+            self.leases.clear()
+
+    def _renew(self, done: threading.Event) -> None:
+        try:
+            while not done.wait(settings.NEVUS_LEASE_SECONDS / 3):
+                try:
+                    queue.renew_lease(set(self.leases))
+                # the database may be gone for a moment: the rows are read again if it stays away
+                except Exception:
+                    logger.exception("the leases could not be renewed")
+                    connection.close()
+        finally:
+            connection.close()
+
+
+def load_predictor(model: ModelVersion) -> Predictor:
+    """Load a registered checkpoint. Raises CheckpointError where it is missing or altered."""
+    predictor = Predictor(model.path, device=settings.NEVUS_DEVICE or None)
+    if predictor.manifest.sha256 != model.sha256:
+        raise CheckpointError(f"The checkpoint of {model} is not the one that was registered.")
+    return predictor
+
+
+def read_checkpoint(folder: Path) -> tuple[dict, str]:
+    """Manifest and model card of a checkpoint that loads and answers, for its registration.
+
+    Raises CheckpointError: the weights are really loaded once.
+    """
+    predictor = Predictor(folder, device="cpu")
+    blank = PillowImage.new("RGB", (64, 64), "grey")
+    predictor.predict(predictor.prepare(blank)[None])
+    card = folder / "MODEL_CARD.md"
+    return read_manifest(folder).raw, card.read_text() if card.exists() else ""
+
+
+def prepare(predictor: Predictor, name: str, sha256: str) -> torch.Tensor:
+    """Open, verify and decode one stored picture: (3, H, W). Runs in a thread, asks no database."""
+    try:
+        with default_storage.open(name) as file:
+            content = file.read()
+    except OSError as error:
+        raise UnreadableImageError("image_missing", final=False) from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise UnreadableImageError("image_altered", final=True)
+    try:
+        with PillowImage.open(io.BytesIO(content)) as image:
+            return predictor.prepare(image)
+    except (OSError, ValueError) as error:
+        raise UnreadableImageError("image_unreadable", final=True) from error
+
+
+def collect(
+    futures: dict[uuid.UUID, Future],
+) -> tuple[dict[uuid.UUID, torch.Tensor], list[Answer]]:
+    """Wait for the decoders: what was decoded, and an answer for each that was not."""
+    tensors, failures = {}, []
+    for key, future in futures.items():
+        try:
+            tensors[key] = future.result()
+        except UnreadableImageError as error:
+            failures.append(Answer(key, failure=error.code, final=error.final))
+        # anything else is a fault of ours: log it and try again
+        except Exception:
+            logger.exception("request %s could not be prepared", key)
+            failures.append(Answer(key, failure="image_unreadable"))
+    return tensors, failures
+
+
+def predict(predictor: Predictor, tensors: dict[uuid.UUID, torch.Tensor]) -> list[Answer]:
+    """One answer an image. Where the batch fails, each image is tried alone."""
+    if not tensors:
+        return []
+    try:
+        probabilities = predictor.predict(torch.stack(list(tensors.values())))  # (B, K)
+    except Exception as error:
+        release_memory()
+        if len(tensors) == 1:
+            (key,) = tensors
+            logger.exception("request %s could not be read", key)
+            return [Answer(key, failure="prediction_error")]
+        logger.warning("a batch failed (%s); its images are read alone", type(error).__name__)
+        return [answer for item in tensors.items() for answer in predict(predictor, dict([item]))]
+    labels = [BY_CODE[code].label for code in predictor.manifest.classes]
+    return [answer_of(key, row, labels) for key, row in zip(tensors, probabilities, strict=True)]
+
+
+def answer_of(key: uuid.UUID, row: np.ndarray, labels: list[str]) -> Answer:
+    """The answer of one row (K,) of probabilities."""
+    probabilities = dict(zip(labels, (float(value) for value in row), strict=True))
+    return Answer(key, probabilities, malignancy_probability(probabilities))
+
+
+def release_memory() -> None:
+    """After an out-of-memory the cached blocks would stay held until the restart."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def describe_device() -> str:
+    """The device that reads here, for the list of workers."""
+    if settings.NEVUS_DEVICE.startswith("cuda") or (
+        not settings.NEVUS_DEVICE and torch.cuda.is_available()
+    ):
+        return torch.cuda.get_device_name()
+    return settings.NEVUS_DEVICE or "cpu"
+
+
+def warm_up(reader: Reader, models: list[ModelVersion]) -> str:
+    """Load the active models before the first request; what could not be loaded, in a sentence."""
+    problem = ""
+    for model in models[:LOADED_MODELS]:
+        try:
+            reader.predictor(model)
+        except CheckpointError as error:
+            logger.error("%s could not be loaded: %s", model, error)
+            problem = str(error)
+    return problem
+
+
+@functools.cache
+def get_reader() -> Reader:
+    """The reader of this process."""
+    return Reader()

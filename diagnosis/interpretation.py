@@ -1,0 +1,148 @@
+"""From probabilities to what a doctor reads: risk, prediction set, recommendation, warnings.
+
+Pure functions of a prediction, the thresholds of its model version and the facts of the image:
+the same prediction always reads the same, so none of this is stored.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from ml.taxonomy import BY_LABEL, DiagnosisClass
+
+LABEL_NAMES = {
+    "melanoma": gettext_lazy("Melanoma"),
+    "squamous_cell_carcinoma": gettext_lazy("Squamous cell carcinoma"),
+    "basal_cell_carcinoma": gettext_lazy("Basal cell carcinoma"),
+    "actinic_keratosis": gettext_lazy("Actinic keratosis or Bowen's disease"),
+    "nevus": gettext_lazy("Nevus"),
+    "seborrheic_keratosis": gettext_lazy("Seborrheic keratosis"),
+    "pigmented_benign_keratosis": gettext_lazy("Pigmented benign keratosis"),
+    "dermatofibroma": gettext_lazy("Dermatofibroma"),
+    "vascular_lesion": gettext_lazy("Vascular lesion"),
+}
+
+WARNING_MESSAGES = {
+    "blurred": gettext_lazy("The picture is blurred. Take it again with the lens in focus."),
+    "too_dark": gettext_lazy("The picture is too dark. Take it again with more light."),
+    "too_bright": gettext_lazy("The picture is overexposed. Take it again with less light."),
+    "lesion_small": gettext_lazy("The lesion is small in the frame. Take the picture closer."),
+    "few_pixels": gettext_lazy("The picture has few pixels. Use the original photograph."),
+    "not_dermoscopic": gettext_lazy(
+        "The model reads dermoscopic images; this one is marked as another type."
+    ),
+    "untrained": gettext_lazy("This model version has no measured quality. Do not rely on it."),
+}
+
+
+class Risk(StrEnum):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+RISK_NAMES = {
+    Risk.LOW: gettext_lazy("Low risk"),
+    Risk.MEDIUM: gettext_lazy("Medium risk"),
+    Risk.HIGH: gettext_lazy("High risk"),
+}
+
+
+@dataclass(frozen=True)
+class RankedClass:
+    label: str
+    name: str
+    probability: float
+    malignant: bool
+
+
+@dataclass(frozen=True)
+class Warning:
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Interpretation:
+    """How one prediction reads. ``prediction_set`` and ``ranked`` hold the likeliest first."""
+
+    risk: Risk
+    risk_name: str
+    prediction_set: list[str]
+    uncertain: bool
+    recommendation: str
+    ranked: list[RankedClass]
+
+
+def label_name(label: str) -> str:
+    """The class in the user's language."""
+    return str(LABEL_NAMES[label])
+
+
+def interpret(
+    probabilities: Mapping[str, float], malignancy: float, thresholds: Mapping[str, Any]
+) -> Interpretation:
+    """Read a prediction with the thresholds of its model version (see ml/manifest.py)."""
+    ranked = rank(probabilities)
+    inside = [
+        entry.label for entry in ranked if entry.probability >= thresholds["prediction_set"]
+    ] or [ranked[0].label]
+    # an empty set says that no class is likely enough: as uncertain as a set of several
+    sure = len(inside) == 1 and ranked[0].probability >= thresholds["prediction_set"]
+    risk = risk_of(malignancy, ranked[0].malignant, thresholds)
+    return Interpretation(
+        risk=risk,
+        risk_name=str(RISK_NAMES[risk]),
+        prediction_set=inside,
+        uncertain=not sure,
+        recommendation=recommendation(risk, uncertain=not sure),
+        ranked=ranked,
+    )
+
+
+def rank(probabilities: Mapping[str, float]) -> list[RankedClass]:
+    """Likeliest first; of two that are equally likely, the more severe."""
+
+    def place(item: tuple[DiagnosisClass, float]) -> tuple[float, int]:
+        return -item[1], -item[0].severity
+
+    known = [(BY_LABEL[label], probability) for label, probability in probabilities.items()]
+    return [
+        RankedClass(entry.label, label_name(entry.label), probability, entry.malignant)
+        for entry, probability in sorted(known, key=place)
+    ]
+
+
+def risk_of(malignancy: float, malignant: bool, thresholds: Mapping[str, Any]) -> Risk:
+    """The band of the malignancy probability; never low where a malignant class is likeliest."""
+    if malignancy >= thresholds["malignancy_high"]:
+        return Risk.HIGH
+    if malignancy >= thresholds["malignancy_medium"] or malignant:
+        return Risk.MEDIUM
+    return Risk.LOW
+
+
+def recommendation(risk: Risk, *, uncertain: bool) -> str:
+    if risk is Risk.HIGH:
+        return _("Suspicious. Refer urgently to a dermatologist, or excise.")
+    if risk is Risk.MEDIUM:
+        return _("Not clearly benign. A dermatologist should look at this lesion.")
+    if uncertain:
+        return _("Uncertain. A dermatologist should look at this lesion.")
+    return _("Likely benign. Monitor as usual.")
+
+
+def warnings_for(
+    *, quality: Mapping[str, Any], image_type: str, manifest: Mapping[str, Any]
+) -> list[Warning]:
+    """What is wrong with the picture or with using this model on it."""
+    codes = [code for code in quality.get("warnings", []) if code in WARNING_MESSAGES]
+    if image_type != "dermoscopic":
+        codes.append("not_dermoscopic")
+    if not manifest.get("metrics"):
+        codes.append("untrained")
+    return [Warning(code, str(WARNING_MESSAGES[code])) for code in codes]

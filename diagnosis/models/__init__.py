@@ -1,0 +1,17 @@
+from diagnosis.models.model_versions import ModelPolicy, ModelVersion
+from diagnosis.models.predictions import Prediction
+from diagnosis.models.requests import DiagnosisRequest, Priority, Status
+from diagnosis.models.reviews import Management, Review
+from diagnosis.models.workers import Worker
+
+__all__ = [
+    "DiagnosisRequest",
+    "Management",
+    "ModelPolicy",
+    "ModelVersion",
+    "Prediction",
+    "Priority",
+    "Review",
+    "Status",
+    "Worker",
+]

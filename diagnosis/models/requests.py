@@ -1,0 +1,153 @@
+"""A doctor's or an integration's order: read this image with this model version.
+
+The row is the queue entry. Its state is one column; constraints tie that to the lease, the
+timestamps, the prediction and the failure code.
+"""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from clinic.models import Hospital, Image, User
+from clinic.models.base import Record
+from clinic.permissions import hospital_ids
+from diagnosis.models.model_versions import ModelVersion
+from diagnosis.models.predictions import Prediction
+
+
+class Status(models.TextChoices):
+    QUEUED = "queued", _("Waiting")
+    RUNNING = "running", _("Reading")
+    SUCCEEDED = "succeeded", _("Read")
+    FAILED = "failed", _("Failed")
+    REJECTED = "rejected", _("Not readable as a lesion")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+OPEN = (Status.QUEUED, Status.RUNNING)
+FINISHED = (Status.SUCCEEDED, Status.FAILED, Status.REJECTED, Status.CANCELLED)
+UNANSWERED = (Status.FAILED, Status.REJECTED)
+
+
+class Priority(models.IntegerChoices):
+    """The lower number is read first."""
+
+    INTERACTIVE = 0, _("Interactive")
+    BULK = 1, _("Bulk")
+
+
+class DiagnosisRequestQuerySet(models.QuerySet["DiagnosisRequest"]):
+    def visible_to(self, user) -> "DiagnosisRequestQuerySet":
+        return self.filter(hospital__in=hospital_ids(user))
+
+    def waiting(self) -> "DiagnosisRequestQuerySet":
+        """The queue, in the order in which it is read."""
+        return self.filter(status=Status.QUEUED).order_by("priority", "created_at", "id")
+
+    def with_records(self) -> "DiagnosisRequestQuerySet":
+        """With everything that a row of a list shows, in two queries."""
+        return self.select_related(
+            "image__lesion__patient", "hospital", "model_version", "prediction", "requested_by"
+        ).prefetch_related("reviews__signed_by", "reviews__author")
+
+
+def iff(condition: Q, other: Q) -> Q:
+    """Both or neither."""
+    return (condition & other) | (~condition & ~other)
+
+
+class DiagnosisRequest(Record):
+    image = models.ForeignKey(Image, models.PROTECT, related_name="requests")
+    # of the image's patient; kept here because queue and worklist are read by hospital
+    hospital = models.ForeignKey(Hospital, models.PROTECT, related_name="+")
+    model_version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="requests")
+    requested_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    priority = models.PositiveSmallIntegerField(
+        choices=Priority.choices, default=Priority.INTERACTIVE
+    )
+    status = models.CharField(
+        _("state"), max_length=10, choices=Status.choices, default=Status.QUEUED
+    )
+    attempts = models.PositiveSmallIntegerField(default=0)
+    # who reads it now, and until when that is believed
+    lease = models.UUIDField(null=True, editable=False, db_index=True)
+    lease_expires_at = models.DateTimeField(null=True, editable=False)
+    started_at = models.DateTimeField(null=True, editable=False)
+    finished_at = models.DateTimeField(null=True, editable=False)
+    prediction = models.OneToOneField(
+        Prediction, models.PROTECT, null=True, editable=False, related_name="request"
+    )
+    failure_code = models.CharField(max_length=50, blank=True, editable=False)
+
+    objects = DiagnosisRequestQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("diagnosis request")
+        verbose_name_plural = _("diagnosis requests")
+        ordering = ["-created_at", "id"]
+        indexes = [
+            models.Index(
+                fields=["priority", "created_at", "id"],
+                condition=Q(status="queued"),
+                name="request_queue",
+            ),
+            models.Index(
+                fields=["lease_expires_at"], condition=Q(status="running"), name="request_leases"
+            ),
+            models.Index(fields=["hospital", "-created_at"], name="request_by_hospital"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=Status.values), name="request_status_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(priority__in=Priority.values), name="request_priority_is_known"
+            ),
+            models.CheckConstraint(
+                condition=iff(Q(status="succeeded"), Q(prediction__isnull=False)),
+                name="request_succeeded_has_prediction",
+            ),
+            models.CheckConstraint(
+                condition=iff(Q(status__in=["failed", "rejected"]), ~Q(failure_code="")),
+                name="request_failed_has_code",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="running", lease__isnull=False, lease_expires_at__isnull=False)
+                | (~Q(status="running") & Q(lease__isnull=True, lease_expires_at__isnull=True)),
+                name="request_running_has_lease",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="queued", started_at__isnull=True)
+                | Q(status="cancelled")
+                | (~Q(status__in=["queued", "cancelled"]) & Q(started_at__isnull=False)),
+                name="request_started_has_time",
+            ),
+            models.CheckConstraint(
+                condition=iff(
+                    Q(status__in=["succeeded", "failed", "rejected", "cancelled"]),
+                    Q(finished_at__isnull=False),
+                ),
+                name="request_finished_has_time",
+            ),
+            models.UniqueConstraint(
+                fields=["image", "model_version"],
+                condition=Q(status__in=["queued", "running"]),
+                name="request_open_is_unique_per_image_and_model",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)[:8]
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN
+
+    @property
+    def review(self):
+        """The review that counts: the last signed one, else the draft, else None."""
+        reviews = list(self.reviews.all())
+        signed = [review for review in reviews if review.signed_at is not None]
+        if signed:
+            return max(signed, key=lambda review: review.signed_at)
+        return reviews[0] if reviews else None

@@ -1,0 +1,83 @@
+"""Model versions: registered from a checkpoint, made the one that reads for a hospital."""
+
+import shutil
+import uuid
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from clinic.errors import DomainError
+from clinic.models import Hospital, User
+from clinic.permissions import require_administer
+from clinic.services.audit import record_event
+from diagnosis.models import ModelPolicy, ModelVersion
+
+
+def active_model(hospital_id: UUID) -> ModelVersion:
+    """The model version that reads for the hospital. Raises ``no_active_model`` (409)."""
+    policy = (
+        ModelPolicy.objects.select_related("model_version").filter(hospital=hospital_id).first()
+    )
+    if policy is None:
+        message = _("No model is active at this hospital. An administrator has to activate one.")
+        raise DomainError("no_active_model", message, status=409)
+    return policy.model_version
+
+
+def register_model(*, actor: User | None, folder: Path, manifest: dict, card: str) -> ModelVersion:
+    """Copy a checkpoint that was verified by the caller below CHECKPOINT_ROOT and register it.
+
+    The same name and version again is fine while the weights are the same; other weights raise
+    ``model_version_exists`` (409).
+    """
+    name, version, sha256 = manifest["name"], manifest["version"], manifest["sha256"]
+    existing = ModelVersion.objects.filter(name=name, version=version).first()
+    if existing is not None and existing.sha256 == sha256:
+        if not existing.path.exists():
+            copy_checkpoint(folder, existing.path)
+        return existing
+    if existing is not None:
+        message = _("%(name)s %(version)s is registered already, with other weights.")
+        values = {"name": name, "version": version}
+        raise DomainError("model_version_exists", message % values, status=409)
+    model = ModelVersion(
+        name=name, version=version, folder=sha256[:32], sha256=sha256, manifest=manifest, card=card
+    )
+    copy_checkpoint(folder, model.path)
+    with transaction.atomic():
+        model.save(force_insert=True)
+        record_event(actor=actor, action="register_model", hospital=None, obj=model)
+    return model
+
+
+def copy_checkpoint(source: Path, target: Path) -> None:
+    """Copy beside the target first and rename: a worker never finds half a checkpoint."""
+    Path(settings.CHECKPOINT_ROOT).mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        shutil.copytree(source, partial)
+        if target.exists():
+            shutil.rmtree(target)
+        partial.rename(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+@transaction.atomic
+def activate_model(*, actor: User | None, hospital: Hospital, model_version: ModelVersion) -> None:
+    """From now on the model version reads for the hospital; open requests keep theirs.
+
+    ``actor`` is None for the platform's operator at the command line.
+    """
+    if actor is not None:
+        require_administer(actor, hospital.pk)
+    ModelPolicy.objects.update_or_create(
+        hospital=hospital, defaults={"model_version": model_version}
+    )
+    details = {"model_version": str(model_version.pk)}
+    record_event(
+        actor=actor, action="activate_model", hospital=hospital, obj=model_version, details=details
+    )

@@ -1,0 +1,87 @@
+"""Reviews: a draft is saved, a named doctor signs it, a later one amends it."""
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from clinic.errors import DomainError, FieldError
+from clinic.models import User
+from clinic.permissions import require_review
+from clinic.services.audit import record_event
+from diagnosis.models import DiagnosisRequest, Management, Review
+from ml.taxonomy import BY_LABEL
+
+MAXIMUM_NOTES = 5000
+
+
+@transaction.atomic
+def save_review(
+    *,
+    actor: User,
+    request: DiagnosisRequest,
+    conclusion: str,
+    management: str,
+    notes: str = "",
+    sign: bool = False,
+    amends: Review | None = None,
+) -> Review:
+    """Save the doctor's conclusion as the request's draft, or sign it.
+
+    Signing where a signed review exists needs ``amends``, the review that the doctor has seen: so
+    of two doctors who sign at the same moment the second is told. Raises DomainError:
+    ``not_read_yet`` (409), ``already_signed`` (409), ``permission_denied`` (403), or field errors.
+    """
+    require_review(actor, request.hospital_id)
+    _check(conclusion, management, notes)
+    locked = DiagnosisRequest.objects.select_for_update().get(pk=request.pk)
+    if locked.is_open:
+        message = _("The picture is still being read. Review it when the reading is there.")
+        raise DomainError("not_read_yet", message, status=409)
+    latest = locked.reviews.filter(signed_at__isnull=False, amended_by__isnull=True).first()
+    if latest != amends:
+        raise _already_signed(latest)
+    review = _draft(locked) or Review(request=locked)
+    review.conclusion, review.management, review.notes = conclusion, management, notes.strip()
+    review.author = actor
+    if sign:
+        review.signed_by, review.signed_at, review.amends = actor, timezone.now(), amends
+    try:
+        with transaction.atomic():
+            review.save()
+    except IntegrityError as error:
+        raise _already_signed(None) from error
+    record_event(
+        actor=actor,
+        action="sign_review" if sign else "save_review",
+        hospital=locked.hospital_id,
+        obj=review,
+        details={"request": str(locked.pk), "amends": str(amends.pk) if amends else None},
+    )
+    return review
+
+
+def _draft(request: DiagnosisRequest) -> Review | None:
+    return request.reviews.filter(signed_at__isnull=True).first()
+
+
+def _check(conclusion: str, management: str, notes: str) -> None:
+    if conclusion not in BY_LABEL:
+        message = _("Choose a conclusion of: %(known)s.") % {"known": ", ".join(BY_LABEL)}
+        raise FieldError("unknown_conclusion", message, field="conclusion")
+    if management not in Management.values:
+        known = ", ".join(Management.values)
+        message = _("Choose a management of: %(known)s.") % {"known": known}
+        raise FieldError("unknown_management", message, field="management")
+    if len(notes) > MAXIMUM_NOTES:
+        message = _("The notes are longer than %(limit)d characters.") % {"limit": MAXIMUM_NOTES}
+        raise FieldError("notes_too_long", message, field="notes")
+
+
+def _already_signed(review: Review | None) -> DomainError:
+    if review is None or review.signed_by is None:
+        message = _("Another review was signed meanwhile. Look at it before you sign yours.")
+        return DomainError("already_signed", message, status=409)
+    message = _("%(name)s has signed a review. Look at it; yours would amend it.")
+    return DomainError(
+        "already_signed", message % {"name": review.signed_by.display_name}, status=409
+    )

@@ -1,0 +1,24 @@
+"""Fixtures around every test; tests/conftest.py imports them."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def own_folders(settings, tmp_path: Path) -> Path:
+    """Pictures and checkpoints of a test lie in a folder of its own."""
+    storages = {name: dict(options) for name, options in settings.STORAGES.items()}
+    storages["default"] = {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": str(tmp_path / "media"), "base_url": None},
+    }
+    settings.STORAGES = storages
+    settings.CHECKPOINT_ROOT = tmp_path / "checkpoints"
+    return tmp_path
+
+
+@pytest.fixture
+def media(own_folders: Path) -> Path:
+    """The folder of the stored pictures; it does not exist before the first one."""
+    return own_folders / "media"

@@ -1,0 +1,1 @@
+"""What tests run on: private services, worker processes, web servers and a browser."""
