@@ -110,7 +110,7 @@ class Reader:
             return None
         tensors = {
             request.pk: self.decoders.submit(
-                prepare, predictor, request.image.file.name, request.image.sha256
+                prepare, predictor, str(request.image.file), request.image.sha256
             )
             for request in claim.requests
         }

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ml import metrics
-from ml.data.samples import Sample
+from ml.data.samples import Sample, check_labels
 from ml.errors import DataError
 from ml.manifest import Manifest
 from ml.predictor import Predictor
@@ -36,9 +36,7 @@ class Answers:
 def ask(predictor: Predictor, samples: Sequence[Sample]) -> Answers:
     """Read all ``samples``. Raises DataError if a label is not among the model's classes."""
     classes = predictor.manifest.classes
-    unknown = {sample.label for sample in samples} - set(classes)
-    if unknown:
-        raise DataError(f"The model does not give these classes: {', '.join(sorted(unknown))}.")
+    check_labels(samples, classes)
     readings = read_images(predictor, [sample.path for sample in samples])
     kept = [samples[i] for i in readings.indices]
     labels = np.array([classes.index(sample.label) for sample in kept], dtype=int)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
-from torch import Tensor
 
+from ml.data.decoding import decode_all
 from ml.predictor import Predictor
 from ml.progress import progress
 
@@ -36,25 +34,11 @@ def read_images(predictor: Predictor, paths: Sequence[Path], batch_size: int = 1
     """Probabilities for every file of ``paths`` that can be decoded; the others are listed."""
     readings = Readings(np.zeros((0, len(predictor.manifest.classes))))
     answers = [readings.probabilities]
-    with ThreadPoolExecutor() as pool:
-        for start in progress(range(0, len(paths), batch_size), "read"):
-            chunk = paths[start : start + batch_size]
-            tensors = []
-            for offset, answer in enumerate(pool.map(lambda p: _prepare(predictor, p), chunk)):
-                if isinstance(answer, str):
-                    readings.skipped.append(answer)
-                    continue
-                readings.indices.append(start + offset)
-                tensors.append(answer)
-            if tensors:
-                answers.append(predictor.predict(torch.stack(tensors)))
-    readings.probabilities = np.concatenate(answers)
+    for start in progress(range(0, len(paths), batch_size), "read"):
+        chunk = paths[start : start + batch_size]
+        decoded = list(decode_all(chunk, predictor.prepare, readings.skipped))
+        if decoded:
+            readings.indices += [start + offset for offset, _ in decoded]
+            answers.append(predictor.predict(torch.stack([image for _, image in decoded])))
+    readings.probabilities = np.concatenate(answers)  # (N, K)
     return readings
-
-
-def _prepare(predictor: Predictor, path: Path) -> Tensor | str:
-    try:
-        with Image.open(path) as image:
-            return predictor.prepare(image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return f"{path.name}: {error}"

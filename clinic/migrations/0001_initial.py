@@ -664,9 +664,12 @@ class Migration(migrations.Migration):
                     ),
                     models.Q(
                         ("body_view__in", ["front", "back"]),
+                        ("body_view__isnull", False),
                         ("body_x__gte", 0),
+                        ("body_x__isnull", False),
                         ("body_x__lte", 1),
                         ("body_y__gte", 0),
+                        ("body_y__isnull", False),
                         ("body_y__lte", 1),
                     ),
                     _connector="OR",

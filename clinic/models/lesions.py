@@ -47,6 +47,7 @@ class Lesion(Record):
         verbose_name = _("lesion")
         verbose_name_plural = _("lesions")
         ordering = ["-created_at", "id"]
+        indexes = [models.Index(fields=["-created_at", "id"], name="lesion_newest_first")]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(anatom_site__isnull=True)
@@ -59,8 +60,12 @@ class Lesion(Record):
                 name="lesion_laterality_is_known",
             ),
             models.CheckConstraint(
+                # a comparison with NULL is no refusal, so that every part is asked for by name
                 condition=models.Q(body_view__isnull=True, body_x__isnull=True, body_y__isnull=True)
                 | models.Q(
+                    body_view__isnull=False,
+                    body_x__isnull=False,
+                    body_y__isnull=False,
                     body_view__in=BodyView.values,
                     body_x__gte=0,
                     body_x__lte=1,

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 import urllib.error
@@ -93,6 +94,13 @@ def interruptible() -> Iterator[None]:
 def ignore_interruptions() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+
+
+def run_to_end(command: list[str]) -> None:
+    """In a process of its own: what checks a model loads torch, and that memory is not kept."""
+    done = subprocess.run(command, cwd=ROOT, check=False, start_new_session=True)  # noqa: S603 - written in this project
+    if done.returncode:
+        raise TrialError(f"{command[-1]} failed (exit code {done.returncode}); see above.")
 
 
 def run(*, host: str, port: int, var: Path, say: Say) -> None:
@@ -186,11 +194,15 @@ def answers(url: str) -> bool:
 
 
 def welcome(address: str, var: Path) -> str:
-    logins = json.loads((var / "demo-logins.json").read_text())
+    logins = var / "demo-logins.json"
+    if logins.exists():
+        table = format_table(json.loads(logins.read_text()))
+    else:
+        table = f"  {logins} is gone: manage.py changepassword USERNAME sets a new one."
     return f"""
 Nevus runs at {address}
 
-{format_table(logins)}
+{table}
 
 Logs: {var / "log"}. Press Ctrl-C to stop.
 """

@@ -13,11 +13,11 @@ class Migration(migrations.Migration):
             "diagnosis_prediction",
             "INSERT",
             sqlite=(
-                "(SELECT count(*) > 0 AND min(value) >= 0 AND abs(sum(value) - 1) <= 1e-6 "
-                "FROM json_each(NEW.probabilities))"
+                "(SELECT count(*) > 0 AND count(value) = count(*) AND min(value) >= 0 "
+                "AND abs(sum(value) - 1) <= 1e-6 FROM json_each(NEW.probabilities))"
             ),
             postgresql=(
-                "(SELECT count(*) > 0 AND min(value::float8) >= 0 "
+                "(SELECT count(*) > 0 AND count(value) = count(*) AND min(value::float8) >= 0 "
                 "AND abs(sum(value::float8) - 1) <= 1e-6 "
                 "FROM jsonb_each_text(NEW.probabilities))"
             ),

@@ -80,7 +80,6 @@ class DiagnosisRequest(Record):
     failure_code = models.CharField(max_length=50, blank=True, editable=False)
 
     objects = DiagnosisRequestQuerySet.as_manager()
-    reviews: models.Manager
 
     class Meta:
         verbose_name = _("diagnosis request")

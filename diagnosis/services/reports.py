@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.db.models import Avg, Count, Exists, F, OuterRef, Q
+from django.db.models import Avg, Count, Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -70,7 +70,7 @@ def hospital_report(
     return rows.order_by("-created_at", "id")
 
 
-def signed_reviews():
+def signed_reviews() -> QuerySet[Review]:
     """The signed review that counts, of the outer request."""
     return Review.objects.filter(
         request=OuterRef("pk"), signed_at__isnull=False, amended_by__isnull=True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +10,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ml.data.samples import Sample
+from ml.data.decoding import decode_all
+from ml.data.samples import Sample, check_labels
 from ml.progress import progress
 
 
@@ -33,27 +33,17 @@ def load_cache(
 ) -> Cache:
     """Decode all ``samples`` through ``to_pixels`` (image to uint8 (H, W, 3)).
 
-    A file that is missing or cannot be decoded is skipped, and listed.
+    A file that is missing or cannot be decoded is skipped, and listed. Raises DataError for a label
+    that is not among ``classes``.
     """
-
-    def decode(sample: Sample) -> np.ndarray | str:
-        try:
-            with Image.open(sample.path) as image:
-                return to_pixels(image)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            return f"{sample.path.name}: {error}"
-
+    check_labels(samples, classes)
+    paths = [sample.path for sample in samples]
+    skipped: list[str] = []
     kept: list[Sample] = []
     arrays: list[Tensor] = []
-    skipped: list[str] = []
-    with ThreadPoolExecutor() as pool:
-        answers = progress(pool.map(decode, samples), title, len(samples))
-        for sample, answer in zip(samples, answers, strict=True):
-            if isinstance(answer, str):
-                skipped.append(answer)
-                continue
-            kept.append(sample)
-            arrays.append(torch.from_numpy(answer).permute(2, 0, 1).contiguous())
-    pixels = torch.stack(arrays) if arrays else torch.empty(0, 3, 0, 0, dtype=torch.uint8)
+    for index, pixels in progress(decode_all(paths, to_pixels, skipped), title, len(paths)):
+        kept.append(samples[index])
+        arrays.append(torch.from_numpy(pixels).permute(2, 0, 1).contiguous())  # (3, H, W)
     labels = torch.tensor([list(classes).index(sample.label) for sample in kept], dtype=torch.long)
-    return Cache(pixels, labels, kept, skipped)
+    stacked = torch.stack(arrays) if arrays else torch.empty(0, 3, 0, 0, dtype=torch.uint8)
+    return Cache(stacked, labels, kept, skipped)

@@ -40,5 +40,12 @@ def class_code(word: str) -> str:
     return entry.code
 
 
+def check_labels(samples: Sequence[Sample], classes: Sequence[str]) -> None:
+    """Raise DataError if a label is not among the model's ``classes``."""
+    unknown = {sample.label for sample in samples} - set(classes)
+    if unknown:
+        raise DataError(f"The model does not give these classes: {', '.join(sorted(unknown))}.")
+
+
 def count_classes(samples: Sequence[Sample]) -> dict[str, int]:
     return dict(sorted(Counter(sample.label for sample in samples).items()))

@@ -81,6 +81,11 @@ def test_unreadable_files_are_listed(ham10000):
     assert sorted(line.split(":")[0].split(".")[0] for line in cache.skipped) == ["mel_07", "nv_03"]
 
 
+def test_a_class_that_the_model_does_not_give_is_named(ham10000):
+    with pytest.raises(DataError, match="bcc, bkl"):
+        load_cache(read_dataset(ham10000).samples, ["akiec", "df", "mel", "nv", "vasc"], decode)
+
+
 def test_a_plain_folder_is_read(ham10000, tmp_path):
     folder = tmp_path / "own"
     shutil.copytree(ham10000 / "images", folder / "images")

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg2
 from psycopg2 import sql
 
-from diagnosis.demo.processes import Child, free_port
+from diagnosis.demo.processes import Child, ProcessError, free_port
 
 OWNER = "nevus"
 
@@ -91,16 +91,19 @@ class PrivatePostgres(Postgres):
 
     def _initialise(self) -> None:
         options = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
-        subprocess.run(
+        done = subprocess.run(
             [
                 *(self.programs / "initdb", "-D", self.folder / "data", *options),
                 *(f"--username={OWNER}", f"--pwfile={self.folder / 'password'}"),
             ],
-            check=True,
-            stdout=subprocess.DEVNULL,
+            check=False,
+            capture_output=True,
+            text=True,
             cwd=self.folder,
             user=self.user,
         )
+        if done.returncode:
+            raise ProcessError(f"PostgreSQL could not be set up:\n{done.stderr}")
 
     def _accepts(self) -> bool:
         try:

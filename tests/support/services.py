@@ -10,6 +10,7 @@ from types import FrameType
 import pytest
 from django.conf import settings
 
+from diagnosis.demo.processes import ProcessError
 from tests.support.postgres import Postgres, PrivatePostgres
 from tests.support.redis import Redis
 
@@ -30,7 +31,10 @@ def start(config: pytest.Config) -> None:
     with contextlib.ExitStack() as endings:
         worker = os.environ.get("PYTEST_XDIST_WORKER")
         if worker is None:
-            _start_servers(config, endings)
+            try:
+                _start_servers(config, endings)
+            except (FileNotFoundError, ProcessError) as error:
+                raise pytest.UsageError(str(error)) from error
         else:
             _join_servers(config, int(worker.removeprefix("gw")))
         _use_own_folder(endings)

@@ -1,14 +1,15 @@
 """Run the trial: everything that Nevus needs, on this machine, until Ctrl-C."""
 
+import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from clinic.models import Hospital
 from diagnosis.demo import static_files, trial
 from diagnosis.demo.processes import ProcessError
 
@@ -42,9 +43,9 @@ class Command(BaseCommand):
     def prepare(self, var: Path) -> None:
         call_command("migrate", interactive=False, verbosity=0)
         static_files.collect_when_changed(var / "static.fingerprint")
-        if not (var / "demo-logins.json").exists() or not get_user_model().objects.exists():
+        if not Hospital.objects.exists():
             self.say("Making sample hospitals, patients and images.")
-            call_command("seed_demo")
+            trial.run_to_end([sys.executable, "manage.py", "seed_demo"])
 
     def say(self, text: str) -> None:
         self.stdout.write(text)

@@ -1,0 +1,40 @@
+"""Decode image files in threads; what cannot be decoded is listed, never lost in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from PIL import Image
+
+T = TypeVar("T")
+
+# what PIL raises for a file that is missing, cut short, of no known format, or far too large
+UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+
+
+def decode_all(
+    paths: Sequence[Path], use: Callable[[Image.Image], T], skipped: list[str]
+) -> Iterator[tuple[int, T]]:
+    """Yield (index, ``use(image)``) in order; append "file: reason" to ``skipped`` for the others.
+
+    All results wait in memory until they are taken, so give it no more ``paths`` than fit.
+    """
+
+    def decode(path: Path) -> T:
+        with Image.open(path) as image:
+            return use(image)
+
+    with ThreadPoolExecutor() as pool:
+        futures = [pool.submit(decode, path) for path in paths]
+        try:
+            for index, future in enumerate(futures):
+                try:
+                    yield index, future.result()
+                except UNREADABLE as error:
+                    skipped.append(f"{paths[index].name}: {error}")
+        finally:
+            # so that Ctrl-C does not wait for the files that nobody wants any more
+            pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,192 @@
+"""Every named constraint and trigger of clinic refuses what it names, and no more."""
+
+from collections.abc import Callable
+
+import pytest
+
+from clinic.models import AuditChain, AuditEvent, Hospital, Membership
+from clinic.services.audit import record_event
+from clinic.vocabulary import AnatomSite, BodyView, DermoscopicType, ImageType, SkinType
+from tests.constraints import Rule, broken, cases, rules_of
+from tests.factories import (
+    HospitalFactory,
+    ImageFactory,
+    LesionFactory,
+    MembershipFactory,
+    PatientFactory,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def same_name() -> Hospital:
+    return HospitalFactory(name=HospitalFactory(name="North").name)
+
+
+def same_role(**other: object) -> Membership:
+    first = MembershipFactory()
+    fields = {"user": first.user, "hospital": first.hospital, "role": first.role}
+    return MembershipFactory(**fields | other)
+
+
+def same_number(**other: object) -> object:
+    first = PatientFactory()
+    fields = {"hospital": first.hospital, "medical_record_number": first.medical_record_number}
+    return PatientFactory(**fields | other)
+
+
+def same_picture(*, lesion: bool) -> object:
+    first = ImageFactory()
+    return ImageFactory(
+        lesion=first.lesion if lesion else LesionFactory(patient=first.lesion.patient),
+        sha256=first.sha256,
+    )
+
+
+def event(sequence: int) -> AuditEvent:
+    chain, _made = AuditChain.objects.get_or_create(key="platform")
+    at = "2026-01-01T00:00:00Z"
+    return AuditEvent.objects.create(chain=chain, sequence=sequence, at=at, action="x", hash="x")
+
+
+def two_events(first: int, second: int) -> AuditEvent:
+    event(first)
+    return event(second)
+
+
+def change_event() -> int:
+    written = record_event(actor=None, action="create_user", hospital=None)
+    return AuditEvent.objects.filter(pk=written.pk).update(action="view_patient")
+
+
+def delete_event() -> tuple:
+    written = record_event(actor=None, action="create_user", hospital=None)
+    return AuditEvent.objects.filter(pk=written.pk).delete()
+
+
+def place(view: str | None, x: float | None, y: float | None) -> object:
+    return LesionFactory(body_view=view, body_x=x, body_y=y)
+
+
+RULES = {
+    "hospital_name_is_unique": Rule(
+        {"same": same_name}, {"other": lambda: HospitalFactory(name="South")}
+    ),
+    "membership_is_unique": Rule(
+        {"same": same_role},
+        {
+            "other role": lambda: same_role(role="administrator"),
+            "other hospital": lambda: same_role(hospital=HospitalFactory()),
+        },
+    ),
+    "membership_role_is_known": Rule(
+        {"unknown": lambda: MembershipFactory(role="nurse")},
+        {"known": lambda: MembershipFactory(role="integration")},
+    ),
+    "patient_mrn_is_unique_in_hospital": Rule(
+        {"same": same_number},
+        {
+            "other hospital": lambda: same_number(hospital=HospitalFactory()),
+            "other number": lambda: same_number(medical_record_number="other"),
+        },
+    ),
+    "patient_has_mrn": Rule(
+        {"empty": lambda: PatientFactory(medical_record_number="")},
+        {"shortest": lambda: PatientFactory(medical_record_number="0")},
+    ),
+    "patient_sex_is_known": Rule(
+        {"unknown": lambda: PatientFactory(sex="f"), "empty": lambda: PatientFactory(sex="")},
+        {"known": lambda: PatientFactory(sex="unknown")},
+    ),
+    "patient_skin_type_is_known": Rule(
+        {"unknown": lambda: PatientFactory(skin_type="VII")},
+        {
+            "none": lambda: PatientFactory(skin_type=None),
+            "known": lambda: PatientFactory(skin_type=SkinType.VI),
+        },
+    ),
+    "lesion_anatom_site_is_known": Rule(
+        {"unknown": lambda: LesionFactory(anatom_site="wing")},
+        {
+            "none": lambda: LesionFactory(anatom_site=None),
+            "known": lambda: LesionFactory(anatom_site=AnatomSite.PALMS_SOLES),
+        },
+    ),
+    "lesion_laterality_is_known": Rule(
+        {"unknown": lambda: LesionFactory(laterality="both")},
+        {"known": lambda: LesionFactory(laterality="midline")},
+    ),
+    "lesion_body_map_is_whole_or_absent": Rule(
+        {
+            "no view": lambda: place(None, 0.5, 0.5),
+            "no x": lambda: place("front", None, 0.5),
+            "no y": lambda: place("front", 0.5, None),
+            "view alone": lambda: place("front", None, None),
+            "x alone": lambda: place(None, 0.5, None),
+            "unknown view": lambda: place("side", 0.5, 0.5),
+            "left of it": lambda: place("front", -0.001, 0.5),
+            "below it": lambda: place("front", 0.5, 1.001),
+        },
+        {
+            "absent": lambda: place(None, None, None),
+            "corner": lambda: place("front", 0, 0),
+            "other corner": lambda: place(BodyView.BACK, 1, 1),
+        },
+    ),
+    "lesion_diameter_is_positive": Rule(
+        {
+            "zero": lambda: LesionFactory(diameter_mm=0),
+            "less": lambda: LesionFactory(diameter_mm=-1),
+        },
+        {
+            "little": lambda: LesionFactory(diameter_mm="0.01"),
+            "none": lambda: LesionFactory(diameter_mm=None),
+        },
+    ),
+    "image_hash_is_unique_in_lesion": Rule(
+        {"same lesion": lambda: same_picture(lesion=True)},
+        {"other lesion": lambda: same_picture(lesion=False)},
+    ),
+    "image_type_is_known": Rule(
+        {"unknown": lambda: ImageFactory(image_type="x-ray")},
+        {"known": lambda: ImageFactory(image_type=ImageType.OVERVIEW)},
+    ),
+    "image_dermoscopic_type_fits_image_type": Rule(
+        {
+            "unknown": lambda: ImageFactory(dermoscopic_type="contact"),
+            "close-up": lambda: ImageFactory(
+                image_type=ImageType.CLOSE_UP, dermoscopic_type=DermoscopicType.CONTACT_POLARIZED
+            ),
+        },
+        {
+            "close-up": lambda: ImageFactory(image_type=ImageType.CLOSE_UP),
+            "dermoscopic": lambda: ImageFactory(dermoscopic_type=DermoscopicType.CONTACT_POLARIZED),
+        },
+    ),
+    "audit_event_has_one_successor": Rule(
+        {"same place": lambda: two_events(1, 1)}, {"next place": lambda: two_events(1, 2)}
+    ),
+    "audit_events_are_never_updated": Rule(
+        {"update": change_event},
+        {"insert": lambda: record_event(actor=None, action="create_user", hospital=None)},
+    ),
+    "audit_events_are_never_deleted": Rule(
+        {"delete": delete_event},
+        {"insert": lambda: record_event(actor=None, action="create_user", hospital=None)},
+    ),
+}
+
+
+def test_every_rule_has_a_case() -> None:
+    assert set(RULES) == rules_of("clinic")
+
+
+@pytest.mark.parametrize(("name", "write"), cases(RULES, "bad"))
+def test_what_breaks_it_is_refused(name: str, write: Callable) -> None:
+    with broken(name):
+        write()
+
+
+@pytest.mark.parametrize(("name", "write"), cases(RULES, "good"))
+def test_the_nearest_valid_row_is_kept(name: str, write: Callable) -> None:
+    assert write()

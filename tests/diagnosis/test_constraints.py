@@ -1,0 +1,229 @@
+"""Every named constraint and trigger of diagnosis refuses what it names, and no more."""
+
+import uuid
+from collections.abc import Callable
+
+import pytest
+from django.utils import timezone
+
+from diagnosis.models import DiagnosisRequest, ModelPolicy, Prediction, Review
+from tests.constraints import Rule, broken, cases, rules_of
+from tests.factories import (
+    DiagnosisRequestFactory,
+    HospitalFactory,
+    ModelPolicyFactory,
+    ModelVersionFactory,
+    PredictionFactory,
+    ReviewFactory,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def same_model(**other: str) -> object:
+    first = ModelVersionFactory()
+    return ModelVersionFactory(**{"name": first.name, "version": first.version} | other)
+
+
+def ask(**fields: object) -> DiagnosisRequest:
+    return DiagnosisRequestFactory(**fields)
+
+
+def ask_again(*, first: dict | None = None, **other: object) -> DiagnosisRequest:
+    before = ask(**first or {})
+    fields = {"image": before.image, "model_version": before.model_version}
+    return ask(**fields | other)
+
+
+def two_reviews(first: dict, second: dict) -> Review:
+    return ReviewFactory(request=ReviewFactory(**first).request, **second)
+
+
+def amendment() -> Review:
+    before = ReviewFactory(signed=True)
+    return ReviewFactory(request=before.request, signed=True, amends=before)
+
+
+def change_prediction() -> int:
+    return Prediction.objects.filter(pk=PredictionFactory().pk).update(label="melanoma")
+
+
+def change_review(**review: object) -> int:
+    return Review.objects.filter(pk=ReviewFactory(**review).pk).update(conclusion="melanoma")
+
+
+def predicted(**probabilities: float | None) -> Prediction:
+    return PredictionFactory(probabilities=probabilities, malignancy_probability=0.5)
+
+
+RULES = {
+    "model_version_is_unique": Rule(
+        {"same": same_model},
+        {
+            "other version": lambda: same_model(version="other"),
+            "other name": lambda: same_model(name="other"),
+        },
+    ),
+    "prediction_probabilities_are_probabilities": Rule(
+        {
+            "probability above": lambda: PredictionFactory(
+                probabilities={"nevus": 1.0}, probability=1.0001, malignancy_probability=0
+            ),
+            "probability below": lambda: PredictionFactory(
+                probabilities={"nevus": 1.0}, probability=-0.0001, malignancy_probability=0
+            ),
+            "malignancy above": lambda: PredictionFactory(malignancy_probability=1.0001),
+            "malignancy below": lambda: PredictionFactory(malignancy_probability=-0.0001),
+        },
+        {
+            "one": lambda: PredictionFactory(probability=1.0, malignancy_probability=1.0),
+            "zero": lambda: PredictionFactory(malignancy_probability=0.0),
+        },
+    ),
+    "prediction_has_label": Rule(
+        {"empty": lambda: PredictionFactory(label="", probabilities={"nevus": 1.0})},
+        {"named": lambda: PredictionFactory(label="melanoma")},
+    ),
+    "prediction_probabilities_sum_to_one": Rule(
+        {
+            "less": lambda: predicted(nevus=0.5, melanoma=0.49999),
+            "more": lambda: predicted(nevus=0.5, melanoma=0.50001),
+            "none": lambda: predicted(),
+            "negative": lambda: predicted(nevus=1.5, melanoma=-0.5),
+            "no number": lambda: predicted(nevus=None),
+            "no number beside one": lambda: predicted(nevus=1.0, melanoma=None),
+        },
+        {
+            "one": lambda: predicted(nevus=0.5, melanoma=0.5),
+            "rounded": lambda: predicted(nevus=0.5, melanoma=0.4999999),
+        },
+    ),
+    "predictions_are_never_updated": Rule(
+        {"update": change_prediction}, {"insert": lambda: PredictionFactory()}
+    ),
+    "request_status_is_known": Rule(
+        {"unknown": lambda: ask(status="paused", started_at=timezone.now())},
+        {"known": lambda: ask(running=True)},
+    ),
+    "request_priority_is_known": Rule(
+        {"unknown": lambda: ask(priority=2)}, {"known": lambda: ask(priority=1)}
+    ),
+    "request_succeeded_has_prediction": Rule(
+        {
+            "none": lambda: ask(succeeded=True, prediction=None),
+            "failed with one": lambda: ask(failed=True, prediction=PredictionFactory()),
+            "queued with one": lambda: ask(prediction=PredictionFactory()),
+        },
+        {"one": lambda: ask(succeeded=True), "failed without": lambda: ask(failed=True)},
+    ),
+    "request_failed_has_code": Rule(
+        {
+            "failed without": lambda: ask(failed=True, failure_code=""),
+            "rejected without": lambda: ask(rejected=True, failure_code=""),
+            "succeeded with": lambda: ask(succeeded=True, failure_code="worker_lost"),
+            "queued with": lambda: ask(failure_code="worker_lost"),
+        },
+        {
+            "failed": lambda: ask(failed=True, failure_code="worker_lost"),
+            "rejected": lambda: ask(rejected=True),
+            "succeeded": lambda: ask(succeeded=True),
+        },
+    ),
+    "request_running_has_lease": Rule(
+        {
+            "no lease": lambda: ask(running=True, lease=None),
+            "no end": lambda: ask(running=True, lease_expires_at=None),
+            "queued with lease": lambda: ask(lease=uuid.uuid4()),
+            "succeeded with end": lambda: ask(succeeded=True, lease_expires_at=timezone.now()),
+        },
+        {"running": lambda: ask(running=True), "queued": lambda: ask()},
+    ),
+    "request_started_has_time": Rule(
+        {
+            "running without": lambda: ask(running=True, started_at=None),
+            "succeeded without": lambda: ask(succeeded=True, started_at=None),
+            "failed without": lambda: ask(failed=True, started_at=None),
+            "queued with": lambda: ask(started_at=timezone.now()),
+        },
+        {
+            "running": lambda: ask(running=True),
+            "cancelled without": lambda: ask(cancelled=True),
+            "cancelled with": lambda: ask(cancelled=True, started_at=timezone.now()),
+        },
+    ),
+    "request_finished_has_time": Rule(
+        {
+            "succeeded without": lambda: ask(succeeded=True, finished_at=None),
+            "failed without": lambda: ask(failed=True, finished_at=None),
+            "rejected without": lambda: ask(rejected=True, finished_at=None),
+            "cancelled without": lambda: ask(cancelled=True, finished_at=None),
+            "queued with": lambda: ask(finished_at=timezone.now()),
+            "running with": lambda: ask(running=True, finished_at=timezone.now()),
+        },
+        {"cancelled": lambda: ask(cancelled=True), "running": lambda: ask(running=True)},
+    ),
+    "request_open_is_unique_per_image_and_model": Rule(
+        {
+            "two queued": ask_again,
+            "one runs": lambda: ask_again(first={"running": True}),
+            "two run": lambda: ask_again(first={"running": True}, running=True),
+        },
+        {
+            "other model": lambda: ask_again(model_version=ModelVersionFactory()),
+            "first done": lambda: ask_again(first={"succeeded": True}),
+            "first failed": lambda: ask_again(first={"failed": True}),
+            "first cancelled": lambda: ask_again(first={"cancelled": True}),
+        },
+    ),
+    "review_signed_has_signer_and_time": Rule(
+        {
+            "no time": lambda: ReviewFactory(signed=True, signed_at=None),
+            "no signer": lambda: ReviewFactory(signed=True, signed_by=None),
+        },
+        {"signed": lambda: ReviewFactory(signed=True), "draft": lambda: ReviewFactory()},
+    ),
+    "review_conclusion_is_known": Rule(
+        {
+            "code": lambda: ReviewFactory(conclusion="mel"),
+            "empty": lambda: ReviewFactory(conclusion=""),
+        },
+        {"label": lambda: ReviewFactory(conclusion="squamous_cell_carcinoma")},
+    ),
+    "review_management_is_known": Rule(
+        {"unknown": lambda: ReviewFactory(management="wait")},
+        {"known": lambda: ReviewFactory(management="excise")},
+    ),
+    "review_draft_is_unique": Rule(
+        {"two drafts": lambda: two_reviews({}, {})},
+        {"draft after signed": lambda: two_reviews({"signed": True}, {})},
+    ),
+    "review_signed_first_is_unique": Rule(
+        {"two signed": lambda: two_reviews({"signed": True}, {"signed": True})},
+        {"amendment": amendment},
+    ),
+    "signed_reviews_are_never_updated": Rule(
+        {"signed": lambda: change_review(signed=True)}, {"draft": change_review}
+    ),
+}
+
+
+def test_every_rule_has_a_case() -> None:
+    assert set(RULES) == rules_of("diagnosis")
+
+
+@pytest.mark.parametrize(("name", "write"), cases(RULES, "bad"))
+def test_what_breaks_it_is_refused(name: str, write: Callable) -> None:
+    with broken(name):
+        write()
+
+
+@pytest.mark.parametrize(("name", "write"), cases(RULES, "good"))
+def test_the_nearest_valid_row_is_kept(name: str, write: Callable) -> None:
+    assert write()
+
+
+def test_a_hospital_has_one_active_model() -> None:
+    hospital = HospitalFactory()
+    ModelPolicyFactory(hospital=hospital)
+    with broken("diagnosis_modelpolicy"):
+        ModelPolicy(hospital=hospital, model_version=ModelVersionFactory()).save(force_insert=True)
