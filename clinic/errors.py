@@ -36,6 +36,14 @@ class FieldError(DomainError):
         super().__init__(code, message, status=status, errors={field: [message]})
 
 
+class RetryError(DomainError):
+    """It may work later: in so many ``seconds``."""
+
+    def __init__(self, code: str, message: str, *, status: int, seconds: int) -> None:
+        super().__init__(code, message, status=status)
+        self.seconds = seconds
+
+
 def from_validation_error(error: ValidationError) -> DomainError:
     """A model's ``full_clean`` as a DomainError with the same field messages."""
     fields = error.message_dict if hasattr(error, "error_dict") else {"__all__": error.messages}

@@ -13,7 +13,7 @@ from pathlib import PurePath
 
 import numpy as np
 from django.utils.translation import gettext as _
-from PIL import Image, ImageFile, ImageOps, JpegImagePlugin
+from PIL import Image, ImageChops, ImageFile, JpegImagePlugin
 
 from clinic.errors import FieldError
 from clinic.quality import Quality, measure
@@ -36,9 +36,20 @@ SIGNATURES = {
 }
 EXTENSIONS = {"image/jpeg": ".jpg", "image/png": ".png"}
 MINIMUM_SIDE = 16
+# a progressive JPEG has about ten; every one goes over all pixels, however few its bytes
+MAXIMUM_SCANS = 100
 MAXIMUM_CHANGE = 16
 THUMBNAIL_SIDE = 480
-# orientations of EXIF that swap width and height
+# what turns a picture upright, by its orientation in EXIF; the last four swap width and height
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 TURNED = {5, 6, 7, 8}
 
 # our own limit is checked on the header, before a single pixel is decoded
@@ -63,11 +74,14 @@ def take_in(content: bytes, *, name: str, pixel_limit: int) -> Picture:
 
     ``name`` is the client's file name, of which only the extension is looked at. Raises FieldError
     on ``file`` with a code: empty_file, not_an_image, extension_mismatch, too_many_pixels,
-    too_few_pixels, damaged_image.
+    too_many_scans, too_few_pixels, damaged_image.
     """
     format_name = agreed_format(content, name)
-    source = open_checked(content, format_name, pixel_limit)
-    upright, turned = decode(source)
+    with warnings.catch_warnings():
+        # about odd metadata, which is dropped anyway
+        warnings.simplefilter("ignore")
+        source = open_checked(content, format_name, pixel_limit)
+        upright, turned = decode(source)
     encoded, media_type = encode(upright, source, turned=turned)
     return Picture(
         content=encoded,
@@ -110,6 +124,8 @@ def open_checked(content: bytes, format_name: str, pixel_limit: int) -> ImageFil
         )
         values = {"width": source.width, "height": source.height, "limit": pixel_limit // 10**6}
         raise _bad("too_many_pixels", message % values)
+    if format_name == "JPEG" and content.count(b"\xff\xda") > MAXIMUM_SCANS:
+        raise _bad("too_many_scans", _("The picture is stored in too many layers to be read."))
     if min(source.size) < MINIMUM_SIDE:
         message = _("The picture has only %(width)d x %(height)d pixels.")
         raise _bad("too_few_pixels", message % {"width": source.width, "height": source.height})
@@ -119,15 +135,24 @@ def open_checked(content: bytes, format_name: str, pixel_limit: int) -> ImageFil
 def decode(source: ImageFile.ImageFile) -> tuple[Image.Image, bool]:
     """All pixels, upright and in RGB, and whether width and height were swapped."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            source.load()
-            turned = source.getexif().get(0x0112) in TURNED
-            upright = ImageOps.exif_transpose(source)
-            return to_rgb(upright), turned
+        source.load()
+        orientation = orientation_of(source)
+        turn_upright = UPRIGHT.get(orientation)
+        upright = source if turn_upright is None else source.transpose(turn_upright)
+        return to_rgb(upright), orientation in TURNED
     except Exception as error:
         message = _("The picture is damaged or incomplete and cannot be read.")
         raise _bad("damaged_image", message) from error
+
+
+def orientation_of(source: ImageFile.ImageFile) -> int:
+    """The orientation in EXIF, 1 (upright) where there is none or it cannot be read."""
+    try:
+        orientation = source.getexif().get(0x0112)
+    # cameras write all kinds of EXIF; the pixels are good whatever it holds
+    except Exception:
+        return 1
+    return orientation if orientation in UPRIGHT else 1
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -154,6 +179,7 @@ def encode(upright: Image.Image, source: ImageFile.ImageFile, *, turned: bool) -
     """The bytes to keep and their media type, without any metadata but the colour profile."""
     # the profile of a picture in other colours no longer fits it
     profile = source.info.get("icc_profile") if source.mode == "RGB" else None
+    # cameras that add a second picture for their own display write MPO, a JPEG with a tail
     if isinstance(source, JpegImagePlugin.JpegImageFile) and source.mode in ("RGB", "L"):
         for options in jpeg_options(source, turned=turned):
             encoded = save(upright, "JPEG", icc_profile=profile, **options)
@@ -198,8 +224,9 @@ def save(image: Image.Image, format_name: str, **options: object) -> bytes:
 def largest_change(image: Image.Image, encoded: bytes) -> int:
     """The largest difference of any value of any pixel, of 255."""
     again = Image.open(io.BytesIO(encoded)).convert(image.mode)
-    before = np.asarray(image, dtype=np.int16)
-    return int(np.abs(before - np.asarray(again, dtype=np.int16)).max())
+    # in Pillow, because numbers with a sign would take six times the memory
+    bands = ImageChops.difference(image, again).getextrema()
+    return max(highest for _lowest, highest in bands)
 
 
 def make_thumbnail(image: Image.Image) -> bytes:

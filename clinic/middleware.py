@@ -1,5 +1,6 @@
 """What happens around every request."""
 
+import ipaddress
 from collections.abc import Callable
 
 from django.conf import settings
@@ -18,8 +19,26 @@ def client_address(request: HttpRequest) -> str | None:
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
     proxies = settings.TRUSTED_PROXIES
     if proxies and len(forwarded) >= proxies and forwarded[-proxies].strip():
-        return forwarded[-proxies].strip()
-    return request.META.get("REMOTE_ADDR") or None
+        return plain_address(forwarded[-proxies])
+    return plain_address(request.META.get("REMOTE_ADDR", ""))
+
+
+def plain_address(text: str) -> str | None:
+    """The one way to write an IP address, as a database writes it too; without port and zone.
+
+    None for what is no address: PostgreSQL would refuse the audit event and so the whole request.
+    """
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
 
 
 class AuditOriginMiddleware:

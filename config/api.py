@@ -1,29 +1,34 @@
-"""What every endpoint of the API shares: pagination and problem documents (RFC 9457)."""
+"""What every endpoint of the API shares: problem documents (RFC 9457) and what answers with them.
+
+Pages of lists are in config/api_pagination.py, the OpenAPI description in config/api_schema.py.
+"""
 
 import logging
+from typing import Any
 
-from django.core.exceptions import PermissionDenied
-from django.db import OperationalError
-from django.http import Http404
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
+from django.core.signals import got_request_exception
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpResponsePermanentRedirect, UnreadablePostError
+from django.urls import resolve
 from rest_framework import exceptions
-from rest_framework.pagination import CursorPagination as BaseCursorPagination
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
+from rest_framework.views import APIView, set_rollback
 
-from clinic.errors import DomainError
+from clinic.errors import DomainError, RetryError
+from config.api_pagination import CursorPagination
+
+__all__ = ["CursorPagination", "UnknownAddress", "problem_handler"]
 
 logger = logging.getLogger(__name__)
 
-
-class CursorPagination(BaseCursorPagination):
-    """``{"results", "next", "previous"}``, newest first."""
-
-    page_size = 50
-    max_page_size = 100
-    page_size_query_param = "page_size"
-    ordering = ("-created_at", "id")
-
-
+MEDIA_TYPE = "application/problem+json"
 TITLES = {
     400: "Bad request",
     401: "Not authenticated",
@@ -35,9 +40,10 @@ TITLES = {
     413: "Too large",
     415: "Unsupported media type",
     429: "Too many requests",
+    500: "Failed",
     503: "Not available",
 }
-RETRY_AFTER_SECONDS = "5"
+RETRY_SECONDS = 5
 
 
 def problem(
@@ -52,33 +58,75 @@ def problem(
         "code": code,
         "errors": errors or {},
     }
+    headers = dict(headers or {})
+    if status == 401:
+        headers.setdefault("WWW-Authenticate", 'Bearer realm="nevus"')
+    if status == 503:
+        headers.setdefault("Retry-After", str(RETRY_SECONDS))
     response = Response(body, status=status, headers=headers)
     # set here, because the renderer would say application/json
-    response.content_type = "application/problem+json"
+    response.content_type = MEDIA_TYPE
     return response
 
 
-def problem_handler(error: Exception, context: dict) -> Response | None:
-    """Answer any exception that a client can understand; the others stay unhandled (500)."""
+def problem_handler(error: Exception, context: dict) -> Response:
+    """Answer any exception; what no client can understand is logged and becomes a 500."""
     set_rollback()
-    if isinstance(error, DomainError):
-        headers = {"Retry-After": RETRY_AFTER_SECONDS} if error.status == 503 else None
-        return problem(error.status, error.code, error.message, error.errors, headers)
-    if isinstance(error, Http404):
-        return problem(404, "not_found", "There is no such record.")
-    if isinstance(error, PermissionDenied):
-        return problem(403, "permission_denied", "You may not do this.")
-    if isinstance(error, OperationalError):
-        logger.error("the database did not answer: %s", type(error).__name__)
-        message = "The database does not answer. Nothing was stored; try again."
-        return problem(503, "unavailable", message, headers={"Retry-After": RETRY_AFTER_SECONDS})
-    if isinstance(error, exceptions.ValidationError):
-        return problem(400, "invalid", first_message(error.detail), field_messages(error.detail))
-    if isinstance(error, exceptions.APIException):
-        return problem(
-            error.status_code, code_of(error), str(error.detail), headers=headers_of(error)
-        )
-    return None
+    for kinds, answer in ANSWERS:
+        if isinstance(error, kinds):
+            return answer(error)
+    return failed(error, context["request"])
+
+
+def of_domain(error: DomainError) -> Response:
+    headers = {"Retry-After": str(error.seconds)} if isinstance(error, RetryError) else None
+    return problem(error.status, error.code, error.message, error.errors, headers)
+
+
+def of_database(error: Exception) -> Response:
+    logger.error("the database did not answer: %s", type(error).__name__)
+    return problem(503, "unavailable", "The database does not answer. Nothing was stored; retry.")
+
+
+def of_validation(error: exceptions.ValidationError) -> Response:
+    return problem(400, "invalid", first_message(error.detail), field_messages(error.detail))
+
+
+def of_framework(error: exceptions.APIException) -> Response:
+    return problem(error.status_code, code_of(error), str(error.detail), headers=headers_of(error))
+
+
+def failed(error: Exception, request: Request) -> Response:
+    # the class and the place of the error, not its message: that may hold a name
+    logger.error("%s while answering", type(error).__name__, exc_info=without_message(error))
+    got_request_exception.send(sender=None, request=request)
+    return problem(500, "internal_error", "Something failed on our side. Nothing was stored.")
+
+
+def without_message(error: Exception) -> tuple:
+    return Exception, Exception(type(error).__name__), error.__traceback__
+
+
+ANSWERS: tuple[tuple[Any, Any], ...] = (
+    (DomainError, of_domain),
+    (Http404, lambda _error: problem(404, "not_found", "There is no such record.")),
+    (PermissionDenied, lambda _error: problem(403, "permission_denied", "You may not do this.")),
+    ((OperationalError, InterfaceError), of_database),
+    (exceptions.ValidationError, of_validation),
+    (exceptions.APIException, of_framework),
+    (
+        RequestDataTooBig,
+        lambda _error: problem(413, "body_too_large", "The fields of the form are too large."),
+    ),
+    (
+        SuspiciousOperation,
+        lambda _error: problem(400, "parse_error", "The request has too many parts."),
+    ),
+    (
+        UnreadablePostError,
+        lambda _error: problem(400, "upload_interrupted", "The upload was interrupted."),
+    ),
+)
 
 
 def code_of(error: exceptions.APIException) -> str:
@@ -95,18 +143,42 @@ def headers_of(error: exceptions.APIException) -> dict:
     return headers
 
 
-def field_messages(detail) -> dict[str, list[str]]:
+def field_messages(detail: Any) -> dict[str, list[str]]:
     """DRF's nested error detail as field to messages, one level deep."""
     if isinstance(detail, list):
         return {"__all__": [str(text) for text in detail]}
     found = {}
     for field, texts in detail.items():
         nested = texts if isinstance(texts, list) else [first_message(texts)]
-        found[field] = [str(text) for text in nested]
+        name = "__all__" if field == "non_field_errors" else field
+        found[name] = [str(text) for text in nested]
     return found
 
 
-def first_message(detail) -> str:
+def first_message(detail: Any) -> str:
     while isinstance(detail, (dict, list)):
         detail = next(iter(detail.values() if isinstance(detail, dict) else detail))
     return str(detail)
+
+
+class UnknownAddress(APIView):
+    """Every other address below /api/v1/: a problem document, not the page for people."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    schema = None
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        # the catch-all hides addresses that lack the slash from Django's own redirect
+        if request.method in SAFE_METHODS and lacks_slash(request.path_info):
+            return HttpResponsePermanentRedirect(request.get_full_path(force_append_slash=True))
+        return super().dispatch(request, *args, **kwargs)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise DomainError(
+            "not_found", "There is no such address. All of them end with a slash.", status=404
+        )
+
+
+def lacks_slash(path: str) -> bool:
+    return not path.endswith("/") and resolve(f"{path}/").url_name != "api-unknown"

@@ -1,1 +1,38 @@
-urlpatterns: list = []
+"""The addresses of the API."""
+
+from django.urls import URLPattern, path, re_path
+from rest_framework.routers import SimpleRouter
+
+from clinic.api.hospitals import HospitalViewSet, MeViewSet
+from clinic.api.images import ImageViewSet
+from clinic.api.lesions import LesionViewSet
+from clinic.api.patients import PatientViewSet
+from clinic.api.tokens import TokenViewSet
+from config.api import UnknownAddress
+from config.api_docs import DocsView, SchemaView
+from diagnosis.api.models import ModelVersionViewSet
+from diagnosis.api.reports import HospitalReportViewSet
+from diagnosis.api.requests import DiagnosisViewSet
+
+router = SimpleRouter()
+router.register("tokens", TokenViewSet, "api-token")
+router.register("hospitals", HospitalViewSet, "api-hospital")
+router.register("patients", PatientViewSet, "api-patient")
+router.register("lesions", LesionViewSet, "api-lesion")
+router.register("images", ImageViewSet, "api-image")
+router.register("diagnoses", DiagnosisViewSet, "api-diagnosis")
+router.register("models", ModelVersionViewSet, "api-model")
+
+urlpatterns: list[URLPattern] = [
+    *router.urls,
+    path("me/", MeViewSet.as_view({"get": "retrieve"}), name="api-me"),
+    path(
+        "reports/hospital/",
+        HospitalReportViewSet.as_view({"get": "retrieve"}),
+        name="api-hospital-report",
+    ),
+    path("schema/", SchemaView.as_view(), name="api-schema"),
+    path("docs/", DocsView.as_view(), name="api-docs"),
+    # last: whatever else is below /api/v1/
+    re_path("", UnknownAddress.as_view(), name="api-unknown"),
+]

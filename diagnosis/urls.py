@@ -1,1 +1,23 @@
-urlpatterns: list = []
+"""Addresses of what is asked, read, reviewed and reported."""
+
+from django.urls import path
+
+from diagnosis.views import diagnoses, models, new_diagnosis, records, reports, worklist
+
+urlpatterns = [
+    path("", worklist.worklist, name="worklist"),
+    path("patients/<uuid:pk>/", records.patient, name="patient"),
+    path("lesions/<uuid:pk>/", records.lesion, name="lesion"),
+    path("diagnoses/new/", new_diagnosis.diagnosis_create, name="diagnosis-create"),
+    path("diagnoses/new/patient/", new_diagnosis.patient_lookup, name="diagnosis-patient"),
+    path("diagnoses/<uuid:pk>/", diagnoses.diagnosis, name="diagnosis"),
+    path("diagnoses/<uuid:pk>/answer/", diagnoses.answer, name="diagnosis-answer"),
+    path("diagnoses/<uuid:pk>/review/", diagnoses.review, name="diagnosis-review"),
+    path("diagnoses/<uuid:pk>/cancel/", diagnoses.cancel, name="diagnosis-cancel"),
+    path("diagnoses/<uuid:pk>/order-again/", diagnoses.order_again, name="diagnosis-order-again"),
+    path("reports/hospital/", reports.hospital, name="hospital-report"),
+    path("reports/hospital.csv", reports.hospital_csv, name="hospital-report-csv"),
+    path("models/", models.models, name="models"),
+    path("models/<uuid:pk>/", models.model, name="model"),
+    path("models/<uuid:pk>/activate/", models.activate, name="model-activate"),
+]

@@ -1,5 +1,6 @@
 from clinic.models.audit import AuditChain, AuditEvent
 from clinic.models.hospitals import Hospital
+from clinic.models.idempotency import IdempotencyKey
 from clinic.models.images import Image
 from clinic.models.lesions import Lesion
 from clinic.models.patients import Patient
@@ -11,6 +12,7 @@ __all__ = [
     "AuditChain",
     "AuditEvent",
     "Hospital",
+    "IdempotencyKey",
     "Image",
     "Lesion",
     "Membership",

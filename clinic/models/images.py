@@ -43,6 +43,7 @@ class Image(Record):
         verbose_name = _("image")
         verbose_name_plural = _("images")
         ordering = ["-created_at", "id"]
+        indexes = [models.Index(fields=["-created_at", "id"], name="image_newest_first")]
         constraints = [
             models.UniqueConstraint(
                 fields=["lesion", "sha256"], name="image_hash_is_unique_in_lesion"

@@ -47,6 +47,7 @@ class Lesion(Record):
         verbose_name = _("lesion")
         verbose_name_plural = _("lesions")
         ordering = ["-created_at", "id"]
+        indexes = [models.Index(fields=["-created_at", "id"], name="lesion_newest_first")]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(anatom_site__isnull=True)

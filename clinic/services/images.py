@@ -56,7 +56,7 @@ def store_image(
         lesion=lesion,
         image_type=image_type or ImageType.DERMOSCOPIC,
         dermoscopic_type=dermoscopic_type or None,
-        captured_at=captured_at,
+        captured_at=captured_at or None,
         uploaded_by=actor,
         **_facts(picture),
     )
@@ -103,6 +103,16 @@ def read_stored(image: Image) -> bytes:
         message = _("The stored picture was altered and is not shown.")
         raise DomainError("image_altered", message, status=409)
     return content
+
+
+def read_thumbnail(image: Image) -> bytes:
+    """The bytes of the small JPEG. Raises DomainError where it is gone."""
+    try:
+        with default_storage.open(str(image.thumbnail)) as file:
+            return file.read()
+    except FileNotFoundError as error:
+        message = _("The small picture is missing from the storage.")
+        raise DomainError("image_missing", message, status=503) from error
 
 
 def _facts(picture: imaging.Picture) -> dict[str, Any]:

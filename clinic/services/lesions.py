@@ -1,5 +1,6 @@
 """Lesions: recorded and described."""
 
+import math
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -11,6 +12,7 @@ from clinic.errors import FieldError, from_validation_error
 from clinic.models import Lesion, Patient, User
 from clinic.permissions import require_record
 from clinic.services.audit import record_event
+from clinic.services.fields import assign
 
 EDITABLE = (
     "label",
@@ -23,7 +25,6 @@ EDITABLE = (
     "first_noticed",
     "notes",
 )
-OPTIONAL_CHOICES = ("anatom_site", "laterality", "body_view")
 
 
 def create_lesion(*, actor: User, patient: Patient, **fields: Any) -> Lesion:
@@ -40,10 +41,7 @@ def update_lesion(*, actor: User, lesion: Lesion, **fields: Any) -> Lesion:
 
 @transaction.atomic
 def _write(actor: User, lesion: Lesion, fields: dict[str, Any], *, action: str) -> Lesion:
-    for name in EDITABLE:
-        if name in fields:
-            value = fields[name]
-            setattr(lesion, name, value.strip() if isinstance(value, str) else value)
+    assign(lesion, EDITABLE, fields)
     _check(lesion)
     lesion.save()
     details = {"fields": sorted(set(fields) & set(EDITABLE))}
@@ -53,8 +51,6 @@ def _write(actor: User, lesion: Lesion, fields: dict[str, Any], *, action: str) 
 
 
 def _check(lesion: Lesion) -> None:
-    for name in OPTIONAL_CHOICES:
-        setattr(lesion, name, getattr(lesion, name) or None)
     place = (lesion.body_view, lesion.body_x, lesion.body_y)
     if any(part is None for part in place) and any(part is not None for part in place):
         message = _("A place on the body map needs view, x and y.")
@@ -63,6 +59,9 @@ def _check(lesion: Lesion) -> None:
         lesion.clean_fields(exclude=["patient"])
     except ValidationError as error:
         raise from_validation_error(error) from error
+    # the limits of a field let NaN pass, because it is neither less nor more
+    if any(part is not None and math.isnan(part) for part in (lesion.body_x, lesion.body_y)):
+        raise FieldError("invalid", _("The place is not a number."), field="body_map")
     if lesion.first_noticed is not None and lesion.first_noticed > timezone.localdate():
         message = _("The date lies in the future.")
         raise FieldError("date_in_future", message, field="first_noticed")

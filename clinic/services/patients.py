@@ -11,6 +11,7 @@ from clinic.errors import FieldError, from_validation_error
 from clinic.models import Hospital, Patient, User
 from clinic.permissions import require_record
 from clinic.services.audit import record_event
+from clinic.services.fields import assign
 
 EDITABLE = (
     "medical_record_number",
@@ -39,10 +40,7 @@ def update_patient(*, actor: User, patient: Patient, **fields: Any) -> Patient:
 
 
 def _write(actor: User, patient: Patient, fields: dict[str, Any], *, action: str) -> Patient:
-    for name in EDITABLE:
-        if name in fields:
-            value = fields[name]
-            setattr(patient, name, value.strip() if isinstance(value, str) else value)
+    assign(patient, EDITABLE, fields)
     _check(patient)
     try:
         with transaction.atomic():
@@ -62,7 +60,6 @@ def _write(actor: User, patient: Patient, fields: dict[str, Any], *, action: str
 
 
 def _check(patient: Patient) -> None:
-    patient.skin_type = patient.skin_type or None
     try:
         patient.clean_fields(exclude=["hospital"])
     except ValidationError as error:

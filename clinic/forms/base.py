@@ -1,0 +1,104 @@
+"""What every form shares: a service does the work, and what it refuses stands beside the field."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from clinic.errors import DomainError
+from clinic.models import Hospital, User
+from clinic.permissions import denied, hospital_ids
+
+# nothing on the form can be put right: the whole page says so
+NOT_THE_FORMS = (403, 404)
+
+
+class ServiceForm(forms.Form):
+    """A form whose valid fields are handed to a service; ``status`` is the answer's HTTP status."""
+
+    @property
+    def status(self) -> int:
+        if not self.is_bound or self.is_valid():
+            return 200
+        return getattr(self, "refused", 400)
+
+    def submit(self, service: Callable[..., Any], **arguments: Any) -> Any:
+        """The service's result, or None where it refused; its messages are then on the form."""
+        try:
+            return service(**arguments)
+        except DomainError as error:
+            if error.status in NOT_THE_FORMS:
+                raise
+            self.refuse(error)
+            return None
+
+    def refuse(self, error: DomainError) -> None:
+        self.refused = error.status
+        for field, messages in (error.errors or {"__all__": [error.message]}).items():
+            for message in messages:
+                self.add_error(field if field in self.fields else None, message)
+
+
+class HospitalChoice(ServiceForm):
+    """A form about one hospital at which the user may record; asked only where there are several.
+
+    Raises DomainError (403) for a user who may record nowhere.
+    """
+
+    hospital = forms.ModelChoiceField(
+        label=_("Hospital"), queryset=Hospital.objects.none(), empty_label=None
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        recordable = Hospital.objects.filter(pk__in=hospital_ids(user, "doctor", "integration"))
+        self.hospitals = list(recordable)
+        if not self.hospitals:
+            raise denied(_("Only a doctor of a hospital may do this."))
+        field = self.fields["hospital"]
+        field.queryset = recordable
+        if len(self.hospitals) == 1:
+            field.required, field.widget = False, forms.HiddenInput()
+            field.initial = self.hospitals[0].pk
+
+    def clean_hospital(self) -> Hospital:
+        return self.cleaned_data["hospital"] or self.hospitals[0]
+
+
+class DateInput(forms.DateInput):
+    """The browser's own date field."""
+
+    input_type = "date"
+
+    def __init__(self, attrs: dict | None = None) -> None:
+        super().__init__(attrs=attrs, format="%Y-%m-%d")
+
+
+class PastDateInput(DateInput):
+    """Offers no day after today; the service checks it again."""
+
+    def get_context(self, name: str, value: Any, attrs: dict | None) -> dict:
+        return super().get_context(
+            name, value, {**(attrs or {}), "max": timezone.localdate().isoformat()}
+        )
+
+
+def date_field(label: Any, **options: Any) -> forms.DateField:
+    return forms.DateField(
+        label=label,
+        required=False,
+        widget=PastDateInput(),
+        error_messages={"invalid": _("Enter a date as year-month-day, such as 1961-04-30.")},
+        **options,
+    )
+
+
+def optional(choices: list[tuple[str, Any]], empty: Any) -> list[tuple[str, Any]]:
+    return [("", empty), *choices]
+
+
+def changed(values: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """The values of those names, for a service."""
+    return {name: values[name] for name in names if name in values}

@@ -1,0 +1,63 @@
+"""Pictures, given only to who may see them and never from a public path."""
+
+from django.core.files.storage import default_storage
+from django.http import HttpRequest, HttpResponse
+from django.utils.cache import get_conditional_response
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from clinic import imaging
+from clinic.errors import DomainError
+from clinic.models import Image
+from clinic.permissions import get_visible
+from clinic.services.audit import record_event
+from clinic.services.images import read_stored
+from clinic.views.access import guard
+
+# asked for again each time, so that every look is checked; thumbnails may be kept a while
+ASK_AGAIN = "private, no-cache"
+KEEP_A_WHILE = "private, max-age=600"
+
+
+@guard
+@require_safe
+def image_file(request: HttpRequest, pk) -> HttpResponse:
+    image = get_visible(Image.objects.select_related("lesion__patient"), request.user, pk=pk)
+    hospital = image.lesion.patient.hospital_id
+    record_event(actor=request.user, action="view_image", hospital=hospital, obj=image)
+    etag = f'"{image.sha256}"'
+    response = get_conditional_response(request, etag=etag)
+    if response is None:
+        response = HttpResponse(read_stored(image), content_type=image.media_type)
+    name = f"image-{image}{imaging.EXTENSIONS[image.media_type]}"
+    return as_picture(response, etag=etag, name=name, cache=ASK_AGAIN)
+
+
+@guard
+@require_safe
+def image_thumbnail(request: HttpRequest, pk) -> HttpResponse:
+    image = get_visible(Image.objects, request.user, pk=pk)
+    etag = f'"{image.sha256}-thumbnail"'
+    response = get_conditional_response(request, etag=etag)
+    if response is None:
+        response = HttpResponse(read_thumbnail(image), content_type="image/jpeg")
+    return as_picture(response, etag=etag, name=f"image-{image}-small.jpg", cache=KEEP_A_WHILE)
+
+
+def read_thumbnail(image: Image) -> bytes:
+    try:
+        with default_storage.open(image.thumbnail.name) as file:
+            return file.read()
+    except FileNotFoundError as error:
+        message = _("The small picture is missing from the storage.")
+        raise DomainError("image_missing", message, status=503) from error
+
+
+def as_picture(response: HttpResponse, *, etag: str, name: str, cache: str) -> HttpResponse:
+    response["ETag"] = etag
+    response["Cache-Control"] = cache
+    response["Content-Disposition"] = f'inline; filename="{name}"'
+    response["X-Content-Type-Options"] = "nosniff"
+    # a picture opened by its own address runs and loads nothing
+    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return response

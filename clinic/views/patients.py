@@ -1,0 +1,55 @@
+"""Patients: found, recorded, corrected. The page of one patient is in diagnosis/views/records.py,
+because it shows readings."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from clinic.forms.patients import NewPatientForm, PatientForm
+from clinic.models import Patient
+from clinic.permissions import get_visible, require_record
+from clinic.services.patients import create_patient, update_patient
+from clinic.views.access import note_list, page_number, signed_in
+from clinic.views.paging import page_of
+
+
+@signed_in
+@require_safe
+def patients(request: HttpRequest) -> HttpResponse:
+    search = request.GET.get("q", "").strip()[:200]
+    found = Patient.objects.visible_to(request.user).search(search).select_related("hospital")
+    page = page_of(found, page_number(request))
+    note_list(request, "list_patients", rows=len(page.rows))
+    return render(request, "patients/list.html", {"page": page, "search": search})
+
+
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+def patient_create(request: HttpRequest) -> HttpResponse:
+    number = {"medical_record_number": request.GET.get("number", "")}
+    form = NewPatientForm(request.POST or None, user=request.user, initial=number)
+    if request.method == "POST" and form.is_valid():
+        hospital = form.cleaned_data["hospital"]
+        patient = form.submit(create_patient, actor=request.user, hospital=hospital, **form.values)
+        if patient is not None:
+            messages.success(request, _("The patient is recorded."))
+            return redirect("patient", patient.pk)
+    return render(request, "patients/form.html", {"form": form}, status=form.status)
+
+
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+def patient_edit(request: HttpRequest, pk) -> HttpResponse:
+    patient = get_visible(Patient.objects, request.user, pk=pk)
+    require_record(request.user, patient.hospital_id)
+    title = patient.name or patient.medical_record_number
+    form = PatientForm.of(patient, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        saved = form.submit(update_patient, actor=request.user, patient=patient, **form.values)
+        if saved is not None:
+            messages.success(request, _("The patient is corrected."))
+            return redirect("patient", patient.pk)
+    context = {"form": form, "patient": patient, "title": title}
+    return render(request, "patients/form.html", context, status=form.status)

@@ -1,0 +1,209 @@
+"""Diagnosis requests: ordered, followed, reviewed."""
+
+import uuid
+from typing import Any
+
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    PolymorphicProxySerializer,
+    extend_schema,
+    extend_schema_view,
+)
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from clinic.api.base import RecordViewSet
+from clinic.api.fields import IdField, WordField
+from clinic.api.idempotency import idempotent
+from clinic.api.images import UploadSerializer
+from clinic.api.parsers import LimitedJSONParser, UploadParser
+from clinic.errors import DomainError
+from clinic.models import Hospital, Image, Lesion, Patient, Scope
+from diagnosis.api.models import find_model
+from diagnosis.api.queries import (
+    REPORT_PARAMETERS,
+    ReportQuerySerializer,
+    report_filters,
+    with_shown,
+)
+from diagnosis.api.shapes import (
+    PRIORITIES,
+    DiagnosisSerializer,
+    NewReviewSerializer,
+    OrderSerializer,
+    ReviewSerializer,
+)
+from diagnosis.models import DiagnosisRequest, Review, Status
+from diagnosis.services.reports import hospital_report
+from diagnosis.services.requests import cancel_request, request_diagnosis, upload_and_request
+from diagnosis.services.reviews import save_review
+
+ORDERINGS = {
+    "-created_at": ("-created_at", "id"),
+    "created_at": ("created_at", "id"),
+    "-malignancy_probability": ("-malignancy", "id"),
+    "malignancy_probability": ("malignancy", "id"),
+}
+# what has no reading sorts below everything that has one; a null could not be compared
+UNREAD = Value(-1.0)
+
+
+class ImageOrderSerializer(OrderSerializer):
+    """An image that is stored."""
+
+    image = IdField()
+
+
+class UploadOrderSerializer(OrderSerializer, UploadSerializer):
+    """A picture that is uploaded with the order."""
+
+    lesion = IdField()
+
+
+class DiagnosisQuerySerializer(ReportQuerySerializer):
+    status = WordField(choices=Status.choices, required=False)
+    patient = IdField(required=False)
+    lesion = IdField(required=False)
+    image = IdField(required=False)
+    ordering = WordField(choices=list(ORDERINGS), required=False)
+
+
+@extend_schema_view(retrieve=extend_schema(summary="Show a request and its answer"))
+class DiagnosisViewSet(RecordViewSet):
+    noun, plural, route = "request", "requests", "api-diagnosis"
+    serializer_class = DiagnosisSerializer
+    query_serializer_class = DiagnosisQuerySerializer
+    parser_classes = (LimitedJSONParser, UploadParser)
+    scopes = {"create": Scope.DIAGNOSE, "cancel": Scope.DIAGNOSE}
+
+    def get_records(self) -> Any:
+        return with_shown(DiagnosisRequest.objects.all())
+
+    def hospital_of(self, record: DiagnosisRequest) -> uuid.UUID:
+        return record.hospital_id
+
+    def get_ordering(self) -> tuple[str, ...]:
+        return ORDERINGS[self.request.query_params.get("ordering") or "-created_at"]
+
+    def filter_rows(self, rows: Any, query: dict[str, Any]) -> Any:
+        hospital = self.find(Hospital.objects, query, "hospital")
+        rows = with_shown(
+            hospital_report(actor=self.request.user, hospital=hospital, **report_filters(query))
+        )
+        rows = self.filter_by(
+            rows,
+            query,
+            patient=(Patient.objects, "image__lesion__patient"),
+            lesion=(Lesion.objects, "image__lesion"),
+            image=(Image.objects, "image"),
+        )
+        if "status" in query:
+            rows = rows.filter(status=query["status"])
+        return rows.annotate(malignancy=Coalesce(F("prediction__malignancy_probability"), UNREAD))
+
+    @extend_schema(
+        summary="List requests, newest first",
+        parameters=[
+            OpenApiParameter("status", str, enum=Status.values),
+            OpenApiParameter("patient", uuid.UUID),
+            OpenApiParameter("lesion", uuid.UUID),
+            OpenApiParameter("image", uuid.UUID),
+            *REPORT_PARAMETERS,
+            OpenApiParameter("ordering", str, enum=list(ORDERINGS)),
+        ],
+    )
+    def list(self, request: Request) -> Response:
+        return super().list(request)
+
+    @extend_schema(
+        summary="Order a reading, of a stored image or of an upload",
+        description="Answers at once; the reading follows. Ask at `Location` until `status` is no "
+        "longer `queued` or `running`.",
+        request={
+            "application/json": ImageOrderSerializer,
+            "multipart/form-data": PolymorphicProxySerializer(
+                "Order", [UploadOrderSerializer, ImageOrderSerializer], None
+            ),
+        },
+        responses={202: DiagnosisSerializer},
+    )
+    @idempotent
+    def create(self, request: Request) -> Response:
+        named = {"image", "lesion", "file"}.intersection(request.data)
+        if "image" in named and len(named) > 1:
+            raise unclear(_("Name an image or upload a file for a lesion, not both."))
+        if not named:
+            raise unclear(_("Name an image, or a lesion with a file."))
+        order = self.order_image() if "image" in named else self.order_upload()
+        body = self.get_serializer(self.get_records().get(pk=order.pk)).data
+        return Response(body, status=202, headers={"Location": self.address_of(order)})
+
+    def order_image(self) -> DiagnosisRequest:
+        fields = in_shape(ImageOrderSerializer, self.request.data)
+        image = self.find(Image.objects.select_related("lesion__patient"), fields, "image")
+        return request_diagnosis(actor=self.request.user, image=image, **self.how(fields))
+
+    def order_upload(self) -> DiagnosisRequest:
+        fields = in_shape(UploadOrderSerializer, self.request.data)
+        lesions = Lesion.objects.select_related("patient__hospital")
+        lesion = self.find(lesions, fields, "lesion")
+        file = fields["file"]
+        facts = {name: fields[name] for name in ("image_type", "dermoscopic_type", "captured_at")}
+        return upload_and_request(
+            actor=self.request.user,
+            lesion=lesion,
+            file=file,
+            name=file.name,
+            **self.how(fields),
+            **facts,
+        )
+
+    def how(self, fields: dict[str, Any]) -> dict[str, Any]:
+        model = fields.get("model")
+        return {
+            "model_version": None if model is None else find_model(model, field="model"),
+            "priority": PRIORITIES[fields["priority"]],
+        }
+
+    @extend_schema(
+        summary="Conclude: save a draft or sign",
+        request=NewReviewSerializer,
+        responses={201: ReviewSerializer},
+    )
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def review(self, request: Request, pk: str) -> Response:
+        order = self.get_object()
+        fields = in_shape(NewReviewSerializer, request.data)
+        amends = self.find(Review.objects.filter(request=order), fields, "amends")
+        review = save_review(
+            actor=request.user,
+            request=order,
+            sign=fields.pop("signed"),
+            **fields | {"amends": amends},
+        )
+        review.request = order
+        headers = {"Location": self.address_of(order)}
+        return Response(ReviewSerializer(review).data, status=201, headers=headers)
+
+    @extend_schema(summary="Take back an order that is still waiting", request=None)
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def cancel(self, request: Request, pk: str) -> Response:
+        cancelled = cancel_request(actor=request.user, request=self.get_object())
+        return Response(self.get_serializer(self.get_records().get(pk=cancelled.pk)).data)
+
+
+def in_shape(shape: type[serializers.Serializer], data: Any) -> dict[str, Any]:
+    body = shape(data=data)
+    body.is_valid(raise_exception=True)
+    return dict(body.validated_data)
+
+
+def unclear(message: str) -> DomainError:
+    return DomainError("invalid", message, errors={"image": [message], "file": [message]})

@@ -1,0 +1,141 @@
+"""A model's manifest as the tables of its page. Forgiving: what a manifest lacks is left out."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from ml.taxonomy import BY_CODE
+
+MEASURES = {
+    "accuracy": gettext_lazy("Accuracy"),
+    "balanced_accuracy": gettext_lazy("Balanced accuracy"),
+    "f1_macro": gettext_lazy("F1, mean over classes"),
+    "auc_one_vs_rest": gettext_lazy("ROC-AUC, one class against the rest"),
+    "auc_malignant": gettext_lazy("ROC-AUC, malignant or not"),
+    "auc_melanoma": gettext_lazy("ROC-AUC, melanoma or not"),
+    "expected_calibration_error": gettext_lazy("Expected calibration error"),
+    "malignant_sensitivity_at_medium": gettext_lazy("Sensitivity for malignant, medium or high"),
+    "malignant_specificity_at_medium": gettext_lazy("Specificity for malignant, medium or high"),
+    "malignant_sensitivity_at_high": gettext_lazy("Sensitivity for malignant, high"),
+    "malignant_specificity_at_high": gettext_lazy("Specificity for malignant, high"),
+    "prediction_set_coverage": gettext_lazy("True class within the prediction set"),
+    "prediction_set_size": gettext_lazy("Mean size of the prediction set"),
+    "precision": gettext_lazy("Precision"),
+    "recall": gettext_lazy("Sensitivity"),
+    "specificity": gettext_lazy("Specificity"),
+    "f1": gettext_lazy("F1"),
+    "auc": gettext_lazy("ROC-AUC"),
+}
+HEADLINE = ("balanced_accuracy", "auc_malignant", "malignant_sensitivity_at_medium")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured value with the 95% interval; ``low`` and ``high`` are None where unknown."""
+
+    name: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def is_share(self) -> bool:
+        return 0 <= self.value <= 1
+
+
+@dataclass(frozen=True)
+class Table:
+    """``rows`` are a heading, a count and a figure (or None) for each of ``columns``."""
+
+    columns: list[str]
+    rows: list[tuple[str, Any, list[Figure | None]]]
+
+
+@dataclass(frozen=True)
+class Card:
+    figures: list[Figure]
+    source: str
+    images: int | None
+    groups: int | None
+    classes: Table
+    subgroups: list[tuple[str, Table]]
+    facts: list[tuple[str, str]]
+
+
+def read(manifest: Mapping[str, Any]) -> Card:
+    metrics = section(manifest, "metrics")
+    return Card(
+        figures=list(figures(section(metrics, "overall") or metrics)),
+        source=str(metrics.get("source", "")),
+        images=metrics.get("images"),
+        groups=metrics.get("groups"),
+        classes=table(class_rows(manifest, section(metrics, "by_class"))),
+        subgroups=[
+            (words(attribute), table(groups))
+            for attribute, groups in section(manifest, "subgroups").items()
+            if isinstance(groups, Mapping)
+        ],
+        facts=[
+            (words(key), str(value))
+            for key, value in section(manifest, "data").items()
+            if isinstance(value, (str, int, float))
+        ],
+    )
+
+
+def headline(manifest: Mapping[str, Any]) -> list[Figure]:
+    """The three figures that a list shows."""
+    metrics = section(manifest, "metrics")
+    overall = section(metrics, "overall") or metrics
+    return list(figures({name: overall[name] for name in HEADLINE if name in overall}))
+
+
+def section(holder: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = holder.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def figures(measures: Mapping[str, Any]) -> Iterator[Figure]:
+    for name, entry in measures.items():
+        found = figure(name, entry)
+        if found is not None:
+            yield found
+
+
+def figure(name: str, entry: Any) -> Figure | None:
+    """From ``{"value", "low", "high"}``; None where it is something else."""
+    value = entry.get("value") if isinstance(entry, Mapping) else None
+    if not isinstance(value, (int, float)):
+        return None
+    return Figure(measure_name(name), value, entry.get("low"), entry.get("high"))
+
+
+def class_rows(manifest: Mapping[str, Any], by_class: Mapping[str, Any]) -> dict[str, Any]:
+    """In the order of the model's outputs, by the names of the classes."""
+    codes = [code for code in manifest.get("classes", []) if code in by_class]
+    return {BY_CODE[code].name if code in BY_CODE else code: by_class[code] for code in codes}
+
+
+def table(groups: Mapping[str, Any]) -> Table:
+    entries = {name: entry for name, entry in groups.items() if isinstance(entry, Mapping)}
+    found: dict[str, None] = {}
+    for entry in entries.values():
+        found |= {name: None for name, value in entry.items() if isinstance(value, Mapping)}
+    rows = [
+        (words(name), entry.get("images"), [figure(column, entry.get(column)) for column in found])
+        for name, entry in entries.items()
+    ]
+    return Table([measure_name(name) for name in found], rows)
+
+
+def measure_name(name: str) -> str:
+    return str(MEASURES.get(name, words(name)))
+
+
+def words(key: str) -> str:
+    """A key of the manifest as a person reads it."""
+    text = key.replace("_", " ")
+    return text[:1].upper() + text[1:] if text else _("Unnamed")

@@ -1,0 +1,106 @@
+"""The one form of a new diagnosis: patient, lesion, picture."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from clinic.errors import FieldError
+from clinic.forms.base import HospitalChoice, changed, date_field, optional
+from clinic.forms.lesions import PlaceFields
+from clinic.forms.patients import number_field
+from clinic.models import Lesion, Patient, User
+from clinic.vocabulary import DermoscopicType, ImageType, Sex
+
+PATIENT_FIELDS = ("medical_record_number", "given_name", "family_name", "birth_date", "sex")
+LESION_FIELDS = ("anatom_site", "laterality", "label")
+IMAGE_FIELDS = ("image_type", "dermoscopic_type")
+ACCEPT = ".jpg,.jpeg,.png,.webp,.tif,.tiff,.bmp,image/jpeg,image/png,image/webp,image/tiff"
+
+
+class NewDiagnosisForm(HospitalChoice, PlaceFields):
+    medical_record_number = number_field()
+    family_name = forms.CharField(label=gettext_lazy("Family name"), required=False, max_length=100)
+    given_name = forms.CharField(label=gettext_lazy("Given name"), required=False, max_length=100)
+    birth_date = date_field(gettext_lazy("Birth date"))
+    sex = forms.ChoiceField(
+        label=gettext_lazy("Sex"),
+        choices=Sex.choices,
+        initial=Sex.UNKNOWN,
+        required=False,
+        widget=forms.RadioSelect,
+    )
+    # empty for a new one
+    lesion = forms.UUIDField(label=gettext_lazy("Lesion"), required=False, widget=forms.Select)
+    label = forms.CharField(label=gettext_lazy("Label"), required=False, max_length=100)
+    image_type = forms.ChoiceField(
+        label=gettext_lazy("Kind of picture"),
+        choices=ImageType.choices,
+        initial=ImageType.DERMOSCOPIC,
+        widget=forms.RadioSelect,
+    )
+    dermoscopic_type = forms.ChoiceField(
+        label=gettext_lazy("Dermoscopy"),
+        required=False,
+        choices=optional(DermoscopicType.choices, gettext_lazy("Not recorded")),
+    )
+    file = forms.FileField(
+        label=gettext_lazy("Picture"),
+        allow_empty_file=True,
+        error_messages={"required": gettext_lazy("Choose the picture.")},
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, user=user, **kwargs)
+        self.user = user
+        for name in ("family_name", "given_name", "label"):
+            self.fields[name].widget.attrs["autocomplete"] = "off"
+        limit = settings.NEVUS_MAX_UPLOAD_BYTES
+        self.fields["file"].widget.attrs |= {"accept": ACCEPT, "data-max-bytes": limit}
+
+    def find_patient(self) -> Patient | None:
+        """The patient whose number was typed. Raises FieldError where another one is meant."""
+        number = self.cleaned_data["medical_record_number"]
+        patient = patient_by_number(self.user, self.cleaned_data["hospital"].pk, number)
+        born = self.cleaned_data.get("birth_date")
+        if patient and born and patient.birth_date and born != patient.birth_date:
+            message = _(
+                "This number belongs to a patient with another birth date. Check the number."
+            )
+            raise FieldError("other_birth_date", message, field="medical_record_number")
+        return patient
+
+    def find_lesion(self, patient: Patient | None) -> Lesion | None:
+        """The lesion that was chosen. Raises FieldError where it is none of the patient's."""
+        key = self.cleaned_data.get("lesion")
+        if key is None:
+            return None
+        lesions = Lesion.objects.visible_to(self.user).select_related("patient")
+        found = lesions.filter(pk=key, patient=patient).first()
+        if found is None:
+            message = _("The chosen lesion is none of this patient's. Choose again.")
+            raise FieldError("other_patients_lesion", message, field="lesion")
+        return found
+
+    def order(self) -> dict[str, Any]:
+        """What record_and_request takes. Raises DomainError."""
+        values = self.cleaned_data
+        patient = self.find_patient()
+        return {
+            "actor": self.user,
+            "hospital": values["hospital"],
+            "patient": patient,
+            "patient_fields": changed(values, PATIENT_FIELDS) | {"sex": values["sex"] or "unknown"},
+            "lesion": self.find_lesion(patient),
+            "lesion_fields": changed(values, LESION_FIELDS),
+            "image_fields": changed(values, IMAGE_FIELDS),
+            "file": values["file"],
+            "name": values["file"].name,
+        }
+
+
+def patient_by_number(user: User, hospital_id: Any, number: str) -> Patient | None:
+    found = Patient.objects.visible_to(user).select_related("hospital")
+    return found.filter(hospital=hospital_id, medical_record_number=number.strip()).first()

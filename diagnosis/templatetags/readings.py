@@ -1,0 +1,77 @@
+"""How pages show a reading: filters that turn a request into what the doctor reads."""
+
+import datetime
+
+from django import template
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+
+from diagnosis import interpretation
+from diagnosis.failures import failure_message
+from diagnosis.interpretation import Interpretation, Warning
+from diagnosis.models import DiagnosisRequest
+
+register = template.Library()
+
+
+@register.filter
+def reading(request: DiagnosisRequest) -> Interpretation | None:
+    """The interpretation of the request's prediction; None before there is one."""
+    prediction = request.prediction
+    if prediction is None:
+        return None
+    return interpretation.interpret(
+        prediction.probabilities,
+        prediction.malignancy_probability,
+        request.model_version.thresholds,
+    )
+
+
+@register.filter
+def notices(request: DiagnosisRequest) -> list[Warning]:
+    """What is wrong with the picture or with this model on it."""
+    return interpretation.warnings_for(
+        quality=request.image.quality,
+        image_type=request.image.image_type,
+        manifest=request.model_version.manifest,
+    )
+
+
+@register.filter
+def label_name(label: str) -> str:
+    return interpretation.label_name(label)
+
+
+@register.filter
+def names(labels: list[str]) -> str:
+    """Classes as a list in words, the likeliest first."""
+    return ", ".join(interpretation.label_name(label) for label in labels)
+
+
+@register.filter
+def failure(request: DiagnosisRequest) -> str:
+    return failure_message(request.failure_code)
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """A probability as a whole percentage that never claims certainty."""
+    if share is None:
+        return "–"
+    if 0 < share < 0.005:
+        return _("<1%")
+    if 0.995 <= share < 1:
+        return _(">99%")
+    return _("%(number)d%%") % {"number": round(share * 100)}
+
+
+@register.filter
+def hundredths(share: float) -> str:
+    """The share as the length of a bar of 100, with a point whatever the language."""
+    return f"{min(max(share, 0), 1) * 100:.1f}"
+
+
+@register.filter
+def age(moment: datetime.datetime) -> str:
+    """How long ago, in the one largest unit."""
+    return timesince(moment, depth=1)

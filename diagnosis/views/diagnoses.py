@@ -1,0 +1,133 @@
+"""One diagnosis: the picture, the answer as it comes, and the doctor's review."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from clinic.models import Image
+from clinic.permissions import get_visible, may_record, may_review
+from clinic.services.audit import record_event
+from clinic.views.access import signed_in
+from diagnosis.forms.reviews import ReviewForm, draft_review, signed_review
+from diagnosis.models import DiagnosisRequest, Review, Status
+from diagnosis.services.queue import position
+from diagnosis.services.requests import cancel_request, request_diagnosis
+from diagnosis.services.reviews import save_review
+from diagnosis.services.workers import readers_alive
+
+EARLIER = 8
+
+
+@signed_in
+@require_safe
+def diagnosis(request: HttpRequest, pk) -> HttpResponse:
+    row = get_visible(DiagnosisRequest.objects.with_records(), request.user, pk=pk)
+    record_event(actor=request.user, action="view_request", hospital=row.hospital_id, obj=row)
+    return render(request, "diagnoses/diagnosis.html", page_of(request, row))
+
+
+@signed_in
+@require_safe
+def answer(request: HttpRequest, pk) -> HttpResponse:
+    """The fragment that the page asks for until the answer is there; 204 while nothing changed."""
+    row = get_visible(DiagnosisRequest.objects.with_records(), request.user, pk=pk)
+    context = answer_of(request, row)
+    if request.GET.get("seen") == context["stage"]:
+        return HttpResponse(status=204)
+    return render(request, "diagnoses/answer.html", context | {"refreshed": True})
+
+
+@signed_in
+@require_POST
+def review(request: HttpRequest, pk) -> HttpResponse:
+    row = get_visible(DiagnosisRequest.objects.with_records(), request.user, pk=pk)
+    form, sign = ReviewForm(request.POST), "sign" in request.POST
+    if form.is_valid():
+        values = form.cleaned_data
+        key = values.pop("amends")
+        amends = get_visible(Review.objects, request.user, pk=key, request=row) if key else None
+        saved = form.submit(
+            save_review, actor=request.user, request=row, sign=sign, amends=amends, **values
+        )
+        if saved is not None:
+            messages.success(request, _("The review is signed.") if sign else _("Draft saved."))
+            return redirect("diagnosis", row.pk)
+    return render(
+        request, "diagnoses/diagnosis.html", page_of(request, row, form), status=form.status
+    )
+
+
+@signed_in
+@require_POST
+def cancel(request: HttpRequest, pk) -> HttpResponse:
+    row = get_visible(DiagnosisRequest.objects, request.user, pk=pk)
+    cancel_request(actor=request.user, request=row)
+    messages.success(request, _("The order is cancelled. The picture is kept."))
+    return redirect("diagnosis", row.pk)
+
+
+@signed_in
+@require_POST
+def order_again(request: HttpRequest, pk) -> HttpResponse:
+    """By the model that is active now."""
+    rows = DiagnosisRequest.objects.select_related("image__lesion__patient")
+    row = get_visible(rows, request.user, pk=pk)
+    again = request_diagnosis(actor=request.user, image=row.image)
+    messages.success(request, _("A new reading is ordered."))
+    return redirect("diagnosis", again.pk)
+
+
+def page_of(
+    request: HttpRequest, row: DiagnosisRequest, form: ReviewForm | None = None
+) -> dict[str, Any]:
+    """``form`` is one that came back with errors."""
+    lesion = row.image.lesion
+    signed = signed_review(row)
+    return answer_of(request, row) | {
+        "image": row.image,
+        "lesion": lesion,
+        "patient": lesion.patient,
+        "signed": signed,
+        "draft": draft_review(row),
+        "earlier_reviews": [r for r in reversed(signed_ones(row)) if r != signed],
+        "other_requests": other_requests(request, row),
+        "other_images": other_images(request, row),
+        "form": form or ReviewForm.of(row),
+    }
+
+
+def answer_of(request: HttpRequest, row: DiagnosisRequest) -> dict[str, Any]:
+    """``stage`` is what the browser tells back, to learn whether anything changed."""
+    before = position(row)
+    silent = row.is_open and not readers_alive()
+    return {
+        "row": row,
+        "before": before,
+        "silent": silent,
+        "stage": f"{row.status}-{before}-{int(silent)}",
+        "may_record": may_record(request.user, row.hospital_id),
+        "may_review": may_review(request.user, row.hospital_id),
+        "unanswered": row.status in (Status.FAILED, Status.REJECTED, Status.CANCELLED),
+    }
+
+
+def signed_ones(row: DiagnosisRequest) -> list[Review]:
+    return sorted((r for r in row.reviews.all() if r.is_signed), key=lambda r: r.signed_at)
+
+
+def other_requests(request: HttpRequest, row: DiagnosisRequest):
+    """Other readings of the same picture."""
+    rows = DiagnosisRequest.objects.visible_to(request.user).select_related(
+        "prediction", "model_version"
+    )
+    return rows.filter(image=row.image_id).exclude(pk=row.pk)[:EARLIER]
+
+
+def other_images(request: HttpRequest, row: DiagnosisRequest):
+    """Other pictures of the same lesion, newest first."""
+    images = Image.objects.visible_to(request.user).filter(lesion=row.image.lesion_id)
+    return images.exclude(pk=row.image_id)[:EARLIER]

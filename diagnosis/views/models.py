@@ -1,0 +1,61 @@
+"""Model versions: what each is for, what it was measured to do, and who lets it read."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Prefetch
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from clinic.errors import DomainError
+from clinic.models import Hospital
+from clinic.permissions import hospital_ids
+from clinic.views.access import signed_in
+from diagnosis import card
+from diagnosis.models import ModelPolicy, ModelVersion
+from diagnosis.services.model_versions import activate_model
+
+
+@signed_in
+@require_safe
+def models(request: HttpRequest) -> HttpResponse:
+    rows = [{"model": model, "figures": card.headline(model.manifest)} for model in known(request)]
+    return render(request, "models/list.html", {"rows": rows})
+
+
+@signed_in
+@require_safe
+def model(request: HttpRequest, pk) -> HttpResponse:
+    found = get_object_or_404(known(request), pk=pk)
+    using = {policy.hospital_id for policy in found.policies.all()}
+    administered = Hospital.objects.filter(pk__in=hospital_ids(request.user, "administrator"))
+    context: dict[str, Any] = {
+        "model": found,
+        "card": card.read(found.manifest),
+        "activatable": [hospital for hospital in administered if hospital.pk not in using],
+    }
+    return render(request, "models/model.html", context)
+
+
+@signed_in
+@require_POST
+def activate(request: HttpRequest, pk) -> HttpResponse:
+    found = get_object_or_404(ModelVersion, pk=pk)
+    key = request.POST.get("hospital", "")
+    visible = {str(hospital.pk): hospital for hospital in Hospital.objects.visible_to(request.user)}
+    if key not in visible:
+        raise DomainError("not_found", _("There is no such hospital."), status=404)
+    activate_model(actor=request.user, hospital=visible[key], model_version=found)
+    values = {"model": str(found), "hospital": visible[key].name}
+    messages.success(request, _("%(model)s reads for %(hospital)s from now on.") % values)
+    return redirect("model", found.pk)
+
+
+def known(request: HttpRequest):
+    """Every model version, each with the hospitals of the user for which it reads."""
+    own = ModelPolicy.objects.filter(hospital__in=Hospital.objects.visible_to(request.user))
+    return ModelVersion.objects.prefetch_related(
+        Prefetch("policies", own.select_related("hospital"))
+    )

@@ -1,0 +1,136 @@
+"""New diagnosis: patient, lesion and picture on one page, and the order for a reading."""
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Count, Max
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from clinic.errors import DomainError
+from clinic.models import Lesion, Patient
+from clinic.permissions import get_visible, require_record
+from clinic.services.audit import record_event
+from clinic.views.access import go_to, is_fragment, signed_in
+from diagnosis.forms.new_diagnosis import NewDiagnosisForm, patient_by_number
+from diagnosis.services.requests import record_and_request
+
+MAXIMUM_CHOICES = 200
+
+
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+def diagnosis_create(request: HttpRequest) -> HttpResponse:
+    if request.method == "POST":
+        return order(request)
+    lesion, patient = asked_for(request)
+    form = NewDiagnosisForm(user=request.user, initial=initial_of(patient, lesion))
+    return show(request, form, patient)
+
+
+def order(request: HttpRequest) -> HttpResponse:
+    form = NewDiagnosisForm(request.POST, request.FILES, user=request.user)
+    if form.is_valid():
+        arguments = form.submit(form.order)
+        if arguments is not None:
+            made = form.submit(record_and_request, **arguments)
+            if made is not None:
+                return go_to(request, redirect("diagnosis", made.pk))
+    patient = typed_patient(form)
+    if patient is not None:
+        note_patient(request, patient)
+    return show(request, form, patient)
+
+
+def show(request: HttpRequest, form: NewDiagnosisForm, patient: Patient | None) -> HttpResponse:
+    template = "diagnoses/new_form.html" if is_fragment(request) else "diagnoses/new.html"
+    return render(request, template, panel(form, patient), status=form.status)
+
+
+@signed_in
+@require_POST
+def patient_lookup(request: HttpRequest) -> HttpResponse:
+    """The fragment after the number was typed. A POST, because addresses end up in logs."""
+    form = NewDiagnosisForm(user=request.user, initial=request.POST.dict() | {"lesion": ""})
+    number = request.POST.get("medical_record_number", "").strip()
+    hospital = chosen_hospital(form, request.POST.get("hospital", ""))
+    patient = patient_by_number(request.user, hospital, number) if number else None
+    if patient is not None:
+        note_patient(request, patient)
+    context = panel(form, patient) | {"number": number, "refreshed": True}
+    return render(request, "diagnoses/new_patient.html", context)
+
+
+def chosen_hospital(form: NewDiagnosisForm, key: str) -> Any:
+    keys = {str(hospital.pk): hospital.pk for hospital in form.hospitals}
+    return keys.get(key, form.hospitals[0].pk)
+
+
+def asked_for(request: HttpRequest) -> tuple[Lesion | None, Patient | None]:
+    """The lesion and patient of ``?lesion=`` or ``?patient=``; a 404 where they are not visible."""
+    if key := request.GET.get("lesion"):
+        lesions = Lesion.objects.select_related("patient__hospital")
+        lesion = find(lesions, request, key)
+        return lesion, lesion.patient
+    if key := request.GET.get("patient"):
+        return None, find(Patient.objects.select_related("hospital"), request, key)
+    return None, None
+
+
+def find(queryset, request: HttpRequest, key: str) -> Any:
+    try:
+        found = get_visible(queryset, request.user, pk=UUID(key))
+    except ValueError as error:
+        message = _("There is no such record.")
+        raise DomainError("not_found", message, status=404) from error
+    patient = found if isinstance(found, Patient) else found.patient
+    require_record(request.user, patient.hospital_id)
+    note_patient(request, patient)
+    return found
+
+
+def note_patient(request: HttpRequest, patient: Patient) -> None:
+    record_event(
+        actor=request.user,
+        action="view_patient",
+        hospital=patient.hospital_id,
+        obj=patient,
+        details={"page": "new_diagnosis"},
+    )
+
+
+def initial_of(patient: Patient | None, lesion: Lesion | None) -> dict[str, Any]:
+    if patient is None:
+        return {}
+    return {
+        "hospital": patient.hospital_id,
+        "medical_record_number": patient.medical_record_number,
+        "lesion": lesion.pk if lesion else "",
+    }
+
+
+def typed_patient(form: NewDiagnosisForm) -> Patient | None:
+    """The patient of a form that comes back with errors: known ones stay known."""
+    number = form["medical_record_number"].value() or ""
+    hospital = chosen_hospital(form, str(form["hospital"].value() or ""))
+    return patient_by_number(form.user, hospital, number) if number else None
+
+
+def panel(form: NewDiagnosisForm, patient: Patient | None) -> dict[str, Any]:
+    return {
+        "form": form,
+        "patient": patient,
+        "lesions": lesions_of(patient) if patient else [],
+        "chosen_lesion": str(form["lesion"].value() or ""),
+        "limit_mb": settings.NEVUS_MAX_UPLOAD_BYTES // 1024**2,
+    }
+
+
+def lesions_of(patient: Patient):
+    lesions = Lesion.objects.filter(patient=patient).annotate(
+        pictures=Count("images"), last_picture=Max("images__created_at")
+    )
+    return lesions.order_by("-last_picture", "-created_at")[:MAXIMUM_CHOICES]

@@ -1,0 +1,96 @@
+"""The page of one patient and of one lesion: records of the clinic with their readings."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from clinic.models import Image, Lesion, Patient
+from clinic.permissions import get_visible, may_record
+from clinic.services.audit import record_event
+from clinic.views.access import signed_in
+from diagnosis.models import DiagnosisRequest, Status
+
+
+@dataclass
+class Picture:
+    """An image with its readings, newest first."""
+
+    image: Image
+    requests: list[DiagnosisRequest] = field(default_factory=list)
+
+    @property
+    def request(self) -> DiagnosisRequest | None:
+        """The reading that counts: the newest with an answer, else the newest."""
+        answered = (r for r in self.requests if r.status == Status.SUCCEEDED)
+        return next(answered, self.requests[0] if self.requests else None)
+
+
+@dataclass
+class Card:
+    """A lesion with its pictures, newest first."""
+
+    lesion: Lesion
+    pictures: list[Picture] = field(default_factory=list)
+
+    @property
+    def newest(self) -> Picture | None:
+        return self.pictures[0] if self.pictures else None
+
+    @property
+    def request(self) -> DiagnosisRequest | None:
+        """Of the newest picture that was read."""
+        read = (p.request for p in self.pictures if p.request and p.request.prediction)
+        waiting = (p.request for p in self.pictures if p.request)
+        return next(read, None) or next(waiting, None)
+
+    @property
+    def malignancy(self) -> float:
+        request = self.request
+        answered = request is not None and request.prediction is not None
+        return request.prediction.malignancy_probability if answered else -1.0
+
+
+@signed_in
+@require_safe
+def patient(request: HttpRequest, pk) -> HttpResponse:
+    found = get_visible(Patient.objects.select_related("hospital"), request.user, pk=pk)
+    record_event(actor=request.user, action="view_patient", hospital=found.hospital_id, obj=found)
+    cards = cards_of(request, Lesion.objects.visible_to(request.user).filter(patient=found))
+    context = {
+        "patient": found,
+        "cards": sorted(cards, key=lambda card: -card.malignancy),
+        "may_record": may_record(request.user, found.hospital_id),
+    }
+    return render(request, "patients/patient.html", context)
+
+
+@signed_in
+@require_safe
+def lesion(request: HttpRequest, pk) -> HttpResponse:
+    lesions = Lesion.objects.select_related("patient__hospital")
+    found = get_visible(lesions, request.user, pk=pk)
+    hospital = found.patient.hospital_id
+    record_event(actor=request.user, action="view_lesion", hospital=hospital, obj=found)
+    context = {
+        "lesion": found,
+        "patient": found.patient,
+        "card": cards_of(request, [found])[0],
+        "may_record": may_record(request.user, hospital),
+    }
+    return render(request, "lesions/lesion.html", context)
+
+
+def cards_of(request: HttpRequest, lesions: Iterable[Lesion]) -> list[Card]:
+    """The lesions with pictures and readings, in four queries however many there are."""
+    cards = {lesion.pk: Card(lesion) for lesion in lesions}
+    pictures = {}
+    for image in Image.objects.visible_to(request.user).filter(lesion__in=list(cards)):
+        pictures[image.pk] = Picture(image)
+        cards[image.lesion_id].pictures.append(pictures[image.pk])
+    rows = DiagnosisRequest.objects.visible_to(request.user).with_records()
+    for row in rows.filter(image__lesion__in=list(cards)).defer("model_version__card"):
+        pictures[row.image_id].requests.append(row)
+    return list(cards.values())

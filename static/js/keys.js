@@ -1,0 +1,44 @@
+// Keys for the whole application; none works while somebody types.
+(() => {
+  const dialog = document.getElementById("keys");
+  const opener = document.querySelector("[data-open-keys]");
+
+  function types(element) {
+    return element.closest("input:not([type=radio]):not([type=checkbox]), select, textarea, [contenteditable]");
+  }
+
+  function step(direction) {
+    const links = [...document.querySelectorAll("main .row-link")];
+    if (!links.length) return false;
+    const now = links.indexOf(document.activeElement);
+    if (now === -1 && document.activeElement !== document.body) return false;
+    const next = links[Math.min(Math.max(now + direction, 0), links.length - 1)];
+    next.focus();
+    return true;
+  }
+
+  const actions = {
+    "/": () => {
+      const search = document.querySelector("[data-search]");
+      if (search) search.select();
+      return Boolean(search);
+    },
+    "?": () => (dialog.open ? dialog.close() : dialog.showModal(), true),
+    n: () => dialog.dataset.n && (location.href = dialog.dataset.n),
+    w: () => dialog.dataset.w && (location.href = dialog.dataset.w),
+    ArrowDown: () => step(1),
+    ArrowUp: () => step(-1),
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (types(event.target) || (dialog.open && event.key !== "?")) return;
+    const action = actions[event.key];
+    if (action && action()) event.preventDefault();
+  });
+
+  if (opener) {
+    opener.hidden = false;
+    opener.addEventListener("click", () => dialog.showModal());
+  }
+})();

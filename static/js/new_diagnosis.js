@@ -1,0 +1,106 @@
+// New diagnosis: preview and size of the picture, fields that do not apply, progress of the upload.
+(() => {
+  const FEW_PIXELS = 200;
+  let preview = null;
+
+  const form = () => document.getElementById("new-diagnosis");
+  const megabytes = (bytes) => `${(bytes / 1048576).toFixed(1)} MB`;
+
+  function showFile() {
+    const input = document.getElementById("id_file");
+    const label = form().querySelector(".upload");
+    const image = label.querySelector(".upload-preview");
+    const facts = document.getElementById("file-facts");
+    const file = input.files[0];
+    if (preview) URL.revokeObjectURL(preview);
+    preview = file ? URL.createObjectURL(file) : null;
+    facts.textContent = file ? `${file.name}, ${megabytes(file.size)}` : "";
+    label.classList.toggle("filled", Boolean(file));
+    image.hidden = !file;
+    if (!file) return image.removeAttribute("src");
+    if (file.size > Number(input.dataset.maxBytes)) {
+      facts.textContent = `${facts.dataset.tooLarge} ${file.name}, ${megabytes(file.size)}`;
+    }
+    image.onload = () => describe(facts, file, image);
+    // a browser that cannot show TIFF still sends it
+    image.onerror = () => {
+      image.hidden = true;
+      label.classList.remove("filled");
+    };
+    image.src = preview;
+    const lost = form().querySelector("[data-file-lost]");
+    if (lost) lost.hidden = true;
+  }
+
+  function describe(facts, file, image) {
+    const few = Math.min(image.naturalWidth, image.naturalHeight) < FEW_PIXELS;
+    const size = `${image.naturalWidth} × ${image.naturalHeight}`;
+    facts.textContent = `${few ? `${facts.dataset.small} ` : ""}${facts.textContent}, ${size}`;
+  }
+
+  // only what applies can be filled in
+  function apply() {
+    const lesion = document.getElementById("id_lesion");
+    toggle("[data-new-lesion]", !lesion || !lesion.value);
+    const kind = form().querySelector("[name=image_type]:checked");
+    toggle("[data-dermoscopy]", !kind || kind.value === "dermoscopic");
+  }
+
+  function toggle(selector, shown) {
+    const part = form().querySelector(selector);
+    part.hidden = !shown;
+    for (const control of part.querySelectorAll("input, select")) control.disabled = !shown;
+  }
+
+  function busy(sending) {
+    const button = form().querySelector(".action-bar .primary");
+    const bar = form().querySelector(".upload-progress");
+    button.disabled = sending;
+    bar.hidden = !sending;
+    bar.value = 0;
+  }
+
+  function complain(text) {
+    const box = document.getElementById("form-problem");
+    const notice = document.createElement("div");
+    notice.className = "notice danger";
+    notice.setAttribute("role", "alert");
+    notice.textContent = text;
+    box.replaceChildren(notice);
+    busy(false);
+    window.scrollTo(0, 0);
+  }
+
+  const isForm = (event) => event.detail.elt === form();
+
+  document.addEventListener("change", (event) => {
+    if (event.target.id === "id_file") showFile();
+    apply();
+  });
+  document.addEventListener("htmx:beforeRequest", (event) => isForm(event) && busy(true));
+  document.addEventListener("htmx:xhr:progress", (event) => {
+    if (!isForm(event) || !event.detail.lengthComputable) return;
+    form().querySelector(".upload-progress").value = (100 * event.detail.loaded) / event.detail.total;
+  });
+  document.addEventListener("htmx:sendError", (event) => isForm(event) && complain(form().dataset.lost));
+  document.addEventListener("htmx:responseError", (event) => {
+    if (isForm(event)) complain(form().dataset.refused);
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    if (document.getElementById("id_file").files.length && !form().querySelector(".upload.filled")) showFile();
+    apply();
+  });
+  for (const name of ["dragover", "dragleave", "drop"]) {
+    document.addEventListener(name, (event) => {
+      const label = event.target.closest?.(".upload");
+      if (!label) return;
+      event.preventDefault();
+      label.classList.toggle("over", name === "dragover");
+      if (name !== "drop" || !event.dataTransfer.files.length) return;
+      document.getElementById("id_file").files = event.dataTransfer.files;
+      showFile();
+    });
+  }
+  apply();
+  if (document.getElementById("id_file").files.length) showFile();
+})();

@@ -1,0 +1,29 @@
+// The review form: "Agree" fills in the class of the AI, and typed text is not left by accident.
+(() => {
+  const form = document.querySelector("[data-review]");
+  if (!form) return;
+  let changed = false;
+
+  // the answer may arrive after the page: htmx then replaces the button
+  function offer() {
+    const button = document.getElementById("agree");
+    if (button) button.hidden = !button.dataset.agree;
+  }
+
+  form.addEventListener("click", (event) => {
+    const button = event.target.closest("#agree");
+    if (!button) return;
+    const conclusion = form.elements.conclusion;
+    conclusion.value = button.dataset.agree;
+    changed = true;
+    const management = form.querySelector("[name=management]:checked") || form.querySelector("[name=management]");
+    management.focus();
+  });
+  form.addEventListener("input", () => (changed = true));
+  form.addEventListener("submit", () => (changed = false));
+  window.addEventListener("beforeunload", (event) => {
+    if (changed) event.preventDefault();
+  });
+  document.addEventListener("htmx:oobAfterSwap", offer);
+  offer();
+})();
