@@ -119,6 +119,8 @@ if REDIS_URL:
         "socket_connect_timeout": 2,
         "socket_timeout": 5,
         "visibility_timeout": 3600,
+        # a web process asks once: the sweep rings for what it could not; workers try for ever
+        "max_retries": 0,
     }
 else:
     BROKER_DIR = VAR_DIR / "broker"

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 import pytest
+from django.utils import timezone
 
-from clinic.models import AuditChain, AuditEvent, Hospital, Membership
+from clinic.models import AuditChain, AuditEvent, Hospital, IdempotencyKey, Membership
 from clinic.services.audit import record_event
 from clinic.vocabulary import AnatomSite, BodyView, DermoscopicType, ImageType, SkinType
 from tests.constraints import Rule, broken, cases, rules_of
@@ -14,6 +15,7 @@ from tests.factories import (
     LesionFactory,
     MembershipFactory,
     PatientFactory,
+    UserFactory,
 )
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +64,16 @@ def change_event() -> int:
 def delete_event() -> tuple:
     written = record_event(actor=None, action="create_user", hospital=None)
     return AuditEvent.objects.filter(pk=written.pk).delete()
+
+
+def key(**fields: object) -> IdempotencyKey:
+    now = timezone.now()
+    facts = {"key": "a", "digest": "0" * 64, "claimed_at": now, "expires_at": now}
+    return IdempotencyKey.objects.create(**{"user": UserFactory()} | facts | fields)
+
+
+def same_key(**other: object) -> IdempotencyKey:
+    return key(**{"user": key().user} | other)
 
 
 def place(view: str | None, x: float | None, y: float | None) -> object:
@@ -161,6 +173,21 @@ RULES = {
         {
             "close-up": lambda: ImageFactory(image_type=ImageType.CLOSE_UP),
             "dermoscopic": lambda: ImageFactory(dermoscopic_type=DermoscopicType.CONTACT_POLARIZED),
+        },
+    ),
+    "idempotency_key_is_unique_per_user": Rule(
+        {"same": same_key},
+        {
+            "other key": lambda: same_key(key="b"),
+            "other user": lambda: same_key(user=UserFactory()),
+        },
+    ),
+    "idempotency_key_remembers_successes": Rule(
+        {"redirect": lambda: key(status=300), "before": lambda: key(status=199)},
+        {
+            "ok": lambda: key(status=200),
+            "highest": lambda: key(status=299),
+            "runs": lambda: key(status=None),
         },
     ),
     "audit_event_has_one_successor": Rule(
