@@ -17,8 +17,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         options.command(options)
-    except (MlError, OSError) as error:
+    except MlError as error:
         print(f"ml: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"ml: {error.filename}: {error.strerror}.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nml: stopped. Training goes on from its last epoch with --resume.", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TypeVar
 
 import torch
@@ -22,8 +23,13 @@ def channels_last(model: Model) -> Model:
 
 def training_autocast(device: torch.device) -> torch.autocast:
     """bf16 on a GPU, and on a CPU that has instructions for it (twice as fast as fp32 there)."""
-    fast = device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
+    fast = device.type == "cuda" or _cpu_has_bf16()
     return torch.autocast(device.type, torch.bfloat16, enabled=fast)
+
+
+@cache
+def _cpu_has_bf16() -> bool:
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
 
 
 def inference_autocast(device: torch.device) -> torch.autocast:

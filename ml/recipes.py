@@ -74,7 +74,7 @@ def starter() -> Recipe:
             size=128, mean=(0.763, 0.546, 0.570), std=(0.141, 0.152, 0.169)
         ),
         training=Training(
-            epochs=72,
+            epochs=60,
             batch_size=64,
             learning_rate=2e-3,
             balance=0.5,
