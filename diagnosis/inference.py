@@ -71,7 +71,8 @@ class Reader:
         """Answer queued requests for about that long; whether something may still wait.
 
         The rows of a model that cannot be loaded go back to the queue until the next bell; those
-        of other models are read meanwhile.
+        of other models are read meanwhile. What fails in the last batch waits for the next bell
+        too: a storage that is away for a moment gets time to come back.
         """
         deadline = time.monotonic() + seconds
         self.unloadable.clear()
