@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 import pytest
+from django.utils import timezone
 
-from clinic.models import AuditChain, AuditEvent, Hospital, Membership
+from clinic.models import AuditChain, AuditEvent, Hospital, IdempotencyKey, Membership
 from clinic.services.audit import record_event
 from clinic.vocabulary import AnatomSite, BodyView, DermoscopicType, ImageType, SkinType
 from tests.constraints import Rule, broken, cases, rules_of
@@ -14,6 +15,7 @@ from tests.factories import (
     LesionFactory,
     MembershipFactory,
     PatientFactory,
+    UserFactory,
 )
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +64,17 @@ def change_event() -> int:
 def delete_event() -> tuple:
     written = record_event(actor=None, action="create_user", hospital=None)
     return AuditEvent.objects.filter(pk=written.pk).delete()
+
+
+def key(**fields: object) -> IdempotencyKey:
+    now = timezone.now()
+    row = {"key": "a", "digest": "x", "claimed_at": now, "expires_at": now} | fields
+    return IdempotencyKey.objects.create(**{"user": UserFactory()} | row)
+
+
+def same_key(**other: object) -> IdempotencyKey:
+    first = key()
+    return key(**{"user": first.user, "key": first.key} | other)
 
 
 def place(view: str | None, x: float | None, y: float | None) -> object:
@@ -162,6 +175,17 @@ RULES = {
             "close-up": lambda: ImageFactory(image_type=ImageType.CLOSE_UP),
             "dermoscopic": lambda: ImageFactory(dermoscopic_type=DermoscopicType.CONTACT_POLARIZED),
         },
+    ),
+    "idempotency_key_is_unique_per_user": Rule(
+        {"same": same_key},
+        {
+            "other user": lambda: same_key(user=UserFactory()),
+            "other key": lambda: same_key(key="b"),
+        },
+    ),
+    "idempotency_key_remembers_successes": Rule(
+        {"failure": lambda: key(status=409), "redirection": lambda: key(status=300)},
+        {"running": lambda: key(status=None), "success": lambda: key(status=202)},
     ),
     "audit_event_has_one_successor": Rule(
         {"same place": lambda: two_events(1, 1)}, {"next place": lambda: two_events(1, 2)}
