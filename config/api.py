@@ -93,7 +93,8 @@ def of_validation(error: exceptions.ValidationError) -> Response:
 
 
 def of_framework(error: exceptions.APIException) -> Response:
-    return problem(error.status_code, code_of(error), str(error.detail), headers=headers_of(error))
+    detail = f"{str(error.detail).rstrip('.')}."
+    return problem(error.status_code, code_of(error), detail, headers=headers_of(error))
 
 
 def failed(error: Exception, request: Request) -> Response:
