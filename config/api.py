@@ -3,6 +3,7 @@
 Pages of lists are in config/api_pagination.py, the OpenAPI description in config/api_schema.py.
 """
 
+import contextlib
 import logging
 from typing import Any
 
@@ -13,7 +14,12 @@ from django.core.exceptions import (
 )
 from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpResponsePermanentRedirect, UnreadablePostError
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponsePermanentRedirect,
+    UnreadablePostError,
+)
 from django.urls import resolve
 from rest_framework import exceptions
 from rest_framework.permissions import SAFE_METHODS
@@ -44,6 +50,9 @@ TITLES = {
     503: "Not available",
 }
 RETRY_SECONDS = 5
+# many clients send the whole body before they listen; what is longer than this is cut off
+MOST_DRAINED = 512 * 1024 * 1024
+DRAINED_AT_ONCE = 1024 * 1024
 
 
 def problem(
@@ -72,10 +81,20 @@ def problem(
 def problem_handler(error: Exception, context: dict) -> Response:
     """Answer any exception; what no client can understand is logged and becomes a 500."""
     set_rollback()
+    drain(context["request"]._request)
     for kinds, answer in ANSWERS:
         if isinstance(error, kinds):
             return answer(error)
     return failed(error, context["request"])
+
+
+def drain(request: HttpRequest) -> None:
+    """Read and forget what is left of the body: a connection that is closed with unread bytes is
+    reset, and the client would never see why it was refused."""
+    left = MOST_DRAINED
+    with contextlib.suppress(OSError):
+        while left > 0 and (chunk := request.read(DRAINED_AT_ONCE)):
+            left -= len(chunk)
 
 
 def of_domain(error: DomainError) -> Response:
@@ -93,7 +112,8 @@ def of_validation(error: exceptions.ValidationError) -> Response:
 
 
 def of_framework(error: exceptions.APIException) -> Response:
-    return problem(error.status_code, code_of(error), str(error.detail), headers=headers_of(error))
+    detail = f"{str(error.detail).rstrip('.')}."
+    return problem(error.status_code, code_of(error), detail, headers=headers_of(error))
 
 
 def failed(error: Exception, request: Request) -> Response:

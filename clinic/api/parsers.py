@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
+from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser, MultiPartParser
 
 from clinic.errors import DomainError, FieldError
@@ -15,10 +16,15 @@ def announced_length(context: dict[str, Any]) -> int:
 
 
 class LimitedJSONParser(JSONParser):
+    """An object of moderate size; no endpoint takes anything else."""
+
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         if announced_length(parser_context) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             raise DomainError("body_too_large", _("The body is too large."), status=413)
-        return super().parse(stream, media_type, parser_context)
+        body = super().parse(stream, media_type, parser_context)
+        if not isinstance(body, dict):
+            raise ParseError(_("The body is not a JSON object."))
+        return body
 
 
 class UploadParser(MultiPartParser):

@@ -1,0 +1,125 @@
+"""Whatever goes wrong below /api/v1/ is a problem document."""
+
+import logging
+
+import pytest
+from django.db import InterfaceError, OperationalError
+
+from clinic.models import Patient
+from tests.api_client import API, assert_problem, client
+from tests.factories import HospitalFactory, doctor
+
+pytestmark = pytest.mark.django_db
+PATIENT = {"medical_record_number": "1", "family_name": "Zulu-Yankee"}
+
+
+@pytest.fixture
+def api():
+    return client(doctor(HospitalFactory()))
+
+
+@pytest.mark.parametrize(
+    "path", ["nothing/", "patients/x/y/", "patients/a.b/c/", "?", "patients//"]
+)
+@pytest.mark.parametrize("method", ["get", "post", "delete"])
+def test_an_unknown_address(path: str, method: str) -> None:
+    assert_problem(getattr(client(), method)(f"{API}/{path}"), 404, "not_found")
+
+
+def test_an_address_without_its_slash_is_sent_on(api) -> None:
+    response = api.get(f"{API}/patients?search=a")
+    assert (response.status_code, response["Location"]) == (301, f"{API}/patients/?search=a")
+    assert_problem(api.get(f"{API}/nothing"), 404, "not_found")
+    # a form sent on would lose its body
+    assert_problem(api.post(f"{API}/patients", {}), 404, "not_found")
+
+
+@pytest.mark.parametrize("pk", ["abc", "0", "a.b", "00000000-0000-0000-0000-000000000000"])
+@pytest.mark.parametrize("noun", ["patients", "lesions", "images", "diagnoses", "models"])
+def test_an_unknown_or_malformed_identifier(api, noun: str, pk: str) -> None:
+    assert_problem(api.get(f"{API}/{noun}/{pk}/"), 404, "not_found")
+
+
+@pytest.mark.parametrize("body", ["{", "", "[1,", '{"a": NaN}', "\xff"])
+def test_malformed_json(api, body: str) -> None:
+    response = api.post(f"{API}/patients/", body.encode("latin-1"), content_type="application/json")
+    code = "parse_error" if body else "invalid"
+    assert_problem(response, 400, code, *([] if body else ["medical_record_number"]))
+
+
+@pytest.mark.parametrize("body", ["[]", '"text"', "5", "null"])
+@pytest.mark.parametrize("path", ["patients", "lesions", "diagnoses", "tokens"])
+def test_json_that_is_no_object(api, path: str, body: str) -> None:
+    response = api.post(f"{API}/{path}/", body, content_type="application/json")
+    assert_problem(response, 400, "parse_error")
+
+
+def test_a_malformed_form(api) -> None:
+    response = api.post(f"{API}/images/", b"nonsense", content_type="multipart/form-data")
+    assert_problem(response, 400, "parse_error")
+
+
+def test_a_form_of_too_many_fields(api, settings) -> None:
+    settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 3
+    fields = {f"field{number}": "x" for number in range(5)}
+    response = api.post(f"{API}/images/", fields, format="multipart")
+    assert_problem(response, 400, "parse_error")
+
+
+def test_fields_that_are_too_large(api, settings) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+    fields = {"lesion": "x" * 2000}
+    response = api.post(f"{API}/images/", fields, format="multipart")
+    assert_problem(response, 413, "body_too_large")
+
+
+def test_a_body_that_is_too_large(api, settings) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+    response = api.post(f"{API}/patients/", {"given_name": "x" * 2000})
+    assert_problem(response, 413, "body_too_large")
+
+
+def test_a_method_that_is_not_there(api) -> None:
+    for method in (api.put, api.delete, api.options):
+        assert_problem(method(f"{API}/patients/"), 405, "method_not_allowed")
+
+
+def test_an_answer_that_nobody_gives(api) -> None:
+    response = api.get(f"{API}/patients/", HTTP_ACCEPT="text/html")
+    assert_problem(response, 406, "not_acceptable")
+
+
+def test_a_body_that_nobody_reads(api) -> None:
+    response = api.post(f"{API}/patients/", "a=b", content_type="application/x-www-form-urlencoded")
+    assert_problem(response, 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_the_database_is_down(api, monkeypatch, error: type[Exception]) -> None:
+    def find(_secret: str) -> None:
+        raise error("connection to server at 10.0.0.1 failed")
+
+    monkeypatch.setattr("clinic.api.authentication.find_token", find)
+    response = api.get(f"{API}/patients/")
+    body = assert_problem(response, 503, "unavailable")
+    assert response["Retry-After"] == "5"
+    assert "10.0.0.1" not in body["detail"]
+
+
+def test_an_error_of_ours_is_logged_without_what_it_says(api, monkeypatch, caplog) -> None:
+    def create(**fields: object) -> None:
+        raise RuntimeError(fields["family_name"])
+
+    monkeypatch.setattr("clinic.api.patients.create_patient", create)
+    api.raise_request_exception = False
+    with caplog.at_level(logging.ERROR, "config.api"):
+        response = api.post(f"{API}/patients/", PATIENT)
+    assert_problem(response, 500, "internal_error")
+    assert "RuntimeError" in caplog.text
+    assert PATIENT["family_name"] not in caplog.text
+    assert not Patient.objects.exists()
+
+
+def test_no_answer_is_kept_by_a_cache(api) -> None:
+    for address in ("me/", "patients/", "patients/abc/"):
+        assert api.get(f"{API}/{address}")["Cache-Control"] == "private, no-store"
