@@ -57,8 +57,10 @@ class WordField(serializers.ChoiceField):
     }
 
     def fail(self, key: str, **values: Any) -> Any:
+        # half a surrogate pair can be received but not sent back
+        given = str(values.get("input", "")).encode("utf-8", "replace").decode()[:50]
         known = ", ".join(str(choice) for choice in self.choices)
-        return super().fail(key, **values | {"known": known})
+        return super().fail(key, **values | {"input": given, "known": known})
 
 
 class RecordSerializer(serializers.ModelSerializer):

@@ -135,11 +135,11 @@ class HospitalReportViewSet(RecordViewSet):
         figures = asdict(totals(rows))
         found = self.paginate_queryset(with_shown(rows).select_related("hospital"))
         body = self.get_serializer(found, many=True).data
-        self.note_list("view_report", query)
+        self.note_list("view_hospital_report", query)
         return Response({"totals": figures, "rows": body, **self.paginator.links()})
 
     def as_csv(self, rows: Any, query: dict[str, Any]) -> StreamingHttpResponse:
-        self.note_list("export_report", query)
+        self.note_list("export_hospital_report", query)
         response = StreamingHttpResponse(csv_lines(rows), content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = 'attachment; filename="hospital-report.csv"'
         return response
