@@ -91,9 +91,9 @@ TEMPLATES = [
 
 # Database ---------------------------------------------------------------------------------------
 
-DATABASES = {
-    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'nevus.sqlite3'}")
-}
+# empty is the same as absent: compose files pass on what is not set as an empty text
+database_url = env.str("DATABASE_URL", default="") or f"sqlite:///{VAR_DIR / 'nevus.sqlite3'}"
+DATABASES = {"default": env.db_url_config(database_url)}
 IS_SQLITE = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
 if IS_SQLITE:
     Path(DATABASES["default"]["NAME"]).parent.mkdir(parents=True, exist_ok=True)

@@ -136,6 +136,18 @@ def test_claims_at_the_same_moment_share_nothing(claimers: int) -> None:
     assert set(found) == {row.pk for row in rows[: 2 * claimers]}
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_claim_does_not_wait_for_another_s_transaction() -> None:
+    needs_postgresql()
+    model = ModelVersionFactory()
+    rows = [order(place, model_version=model) for place in range(3)]
+    with transaction.atomic():
+        mine = keys(claim(limit=2))
+        (theirs,) = together(lambda: claim_batch(limit=2), seconds=5)
+    assert mine == [rows[0].pk, rows[1].pk]
+    assert keys(theirs) == [rows[2].pk]
+
+
 # Leases -------------------------------------------------------------------------------------------
 
 
