@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Response, sync_playwright
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 # no call home, and no sandbox: tests may run as root in a container
@@ -47,7 +47,12 @@ def open_page(browser: Browser, **options: object) -> Iterator[Page]:
         if address.scheme in ("http", "https") and address.hostname != "127.0.0.1":
             complaints.append(f"asked {address.hostname} for {address.path}")
 
+    def note_response(response: Response) -> None:
+        if response.status >= 400 and "/static/" in response.url:
+            complaints.append(f"misses {urlsplit(response.url).path}")
+
     context.on("request", note_request)
+    context.on("response", note_response)
     context.on("weberror", lambda failure: complaints.append(f"script error: {failure.error}"))
     try:
         yield page
