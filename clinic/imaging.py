@@ -225,8 +225,12 @@ def largest_change(image: Image.Image, encoded: bytes) -> int:
     """The largest difference of any value of any pixel, of 255."""
     again = Image.open(io.BytesIO(encoded)).convert(image.mode)
     # in Pillow, because numbers with a sign would take six times the memory
-    bands = ImageChops.difference(image, again).getextrema()
-    return max(highest for _lowest, highest in bands)
+    bands = ImageChops.difference(image, again).split()
+    return max(last_used(band.histogram()) for band in bands)
+
+
+def last_used(histogram: list[int]) -> int:
+    return max(value for value, count in enumerate(histogram) if count)
 
 
 def make_thumbnail(image: Image.Image) -> bytes:

@@ -42,6 +42,11 @@ class Figure:
     high: float | None = None
 
     @property
+    def width(self) -> float:
+        """Of the interval."""
+        return (self.high or 0) - (self.low or 0)
+
+    @property
     def is_share(self) -> bool:
         return 0 <= self.value <= 1
 

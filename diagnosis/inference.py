@@ -65,14 +65,17 @@ class Reader:
         self.predictors: OrderedDict[uuid.UUID, Predictor] = OrderedDict()
         self.decoders = ThreadPoolExecutor(settings.NEVUS_DECODE_THREADS, "decode")
         self.leases: set[uuid.UUID] = set()
+        self.unloadable: set[uuid.UUID] = set()
 
     def drain(self, *, seconds: float) -> bool:
         """Answer queued requests for about that long; whether something may still wait.
 
-        The rows of a model that cannot be loaded go back to the queue, and reading stops until the
-        next bell.
+        The rows of a model that cannot be loaded go back to the queue until the next bell; those
+        of other models are read meanwhile. What fails in the last batch waits for the next bell
+        too: a storage that is away for a moment gets time to come back.
         """
         deadline = time.monotonic() + seconds
+        self.unloadable.clear()
         with self._renewing_leases():
             current = self._prepare_next()
             while current is not None:
@@ -97,17 +100,19 @@ class Reader:
             return self.predictors[model.pk]
 
     def _prepare_next(self) -> Prepared | None:
-        """Claim the next batch and start to decode it."""
-        claim = queue.claim_batch(limit=settings.NEVUS_BATCH_SIZE)
-        if claim is None:
-            return None
-        self.leases.add(claim.lease)
-        try:
-            predictor = self.predictor(claim.model_version)
-        except CheckpointError as error:
-            logger.error("%s could not be loaded: %s", claim.model_version, error)
-            self._give_up(claim, "model_unavailable")
-            return None
+        """Claim the next batch whose model can be loaded and start to decode it."""
+        limit = settings.NEVUS_BATCH_SIZE
+        while claim := queue.claim_batch(limit=limit, without=self.unloadable):
+            self.leases.add(claim.lease)
+            try:
+                return self._prepare(claim, self.predictor(claim.model_version))
+            except CheckpointError as error:
+                logger.error("%s could not be loaded: %s", claim.model_version, error)
+                self.unloadable.add(claim.model_version.pk)
+                self._give_up(claim, "model_unavailable")
+        return None
+
+    def _prepare(self, claim: Claim, predictor: Predictor) -> Prepared:
         tensors = {
             request.pk: self.decoders.submit(
                 prepare, predictor, str(request.image.file), request.image.sha256

@@ -48,9 +48,10 @@ def stop_beating(sender, **_kwargs) -> None:
 
 
 def beat(name: str, reads: bool) -> None:
-    facts = prepare_reader() if reads else {}
+    facts: dict[str, str] | None = None if reads else {}
     while True:
         try:
+            facts = prepare_reader() if facts is None else facts
             workers.beat(name=name, reads=reads, **facts)
         # the database may be away for a moment; the worker is silent meanwhile, which is true
         except Exception:

@@ -195,6 +195,10 @@ def store(name: str, content: bytes) -> str:
 # Ask, read, review --------------------------------------------------------------------------------
 
 
+FIGURE = {"value": 0.7, "low": 0.6, "high": 0.8}
+MEASURES = dict.fromkeys(["precision", "recall", "specificity", "f1", "auc"], FIGURE)
+
+
 def manifest(**fields: Any) -> dict[str, Any]:
     """A valid manifest of a small measured model (see ml/manifest.py)."""
     return {
@@ -217,7 +221,13 @@ def manifest(**fields: Any) -> dict[str, Any]:
         "thresholds": {"malignancy_medium": 0.3, "malignancy_high": 0.6, "prediction_set": 0.1},
         "calibration": {"temperature": 1.0},
         "data": {"name": "drawn pictures", "images": 10},
-        "metrics": {"accuracy": {"value": 0.75}, "balanced_accuracy": {"value": 0.7}},
+        "metrics": {
+            "source": "ten drawn pictures",
+            "images": 10,
+            "groups": 10,
+            "overall": dict.fromkeys(["accuracy", "balanced_accuracy", "auc_malignant"], FIGURE),
+            "by_class": {code: MEASURES | {"images": 2} for code in HAM10000},
+        },
         "subgroups": {},
         "parameters": 1000,
         "intended_use": "Tests.",

@@ -91,9 +91,9 @@ TEMPLATES = [
 
 # Database ---------------------------------------------------------------------------------------
 
-DATABASES = {
-    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'nevus.sqlite3'}")
-}
+# empty is the same as absent: compose files pass on what is not set as an empty text
+database_url = env.str("DATABASE_URL", default="") or f"sqlite:///{VAR_DIR / 'nevus.sqlite3'}"
+DATABASES = {"default": env.db_url_config(database_url)}
 IS_SQLITE = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
 if IS_SQLITE:
     Path(DATABASES["default"]["NAME"]).parent.mkdir(parents=True, exist_ok=True)
@@ -119,6 +119,8 @@ if REDIS_URL:
         "socket_connect_timeout": 2,
         "socket_timeout": 5,
         "visibility_timeout": 3600,
+        # a web process asks once: the sweep rings for what it could not; workers try for ever
+        "max_retries": 0,
     }
 else:
     BROKER_DIR = VAR_DIR / "broker"

@@ -98,7 +98,7 @@ def ignore_interruptions() -> None:
 
 def run_to_end(command: list[str]) -> None:
     """In a process of its own: what checks a model loads torch, and that memory is not kept."""
-    done = subprocess.run(command, cwd=ROOT, check=False, start_new_session=True)  # noqa: S603 - written in this project
+    done = subprocess.run(command, cwd=ROOT, check=False, start_new_session=True)  # noqa: S603
     if done.returncode:
         raise TrialError(f"{command[-1]} failed (exit code {done.returncode}); see above.")
 

@@ -43,13 +43,17 @@ def register_model(*, actor: User | None, folder: Path, manifest: dict, card: st
         message = _("%(name)s %(version)s is registered already, with other weights.")
         values = {"name": name, "version": version}
         raise DomainError("model_version_exists", message % values, status=409)
-    model = ModelVersion(
-        name=name, version=version, folder=sha256[:32], sha256=sha256, manifest=manifest, card=card
-    )
+    model = ModelVersion(name=name, version=version, sha256=sha256, manifest=manifest, card=card)
+    # not by the weights: two versions may share them and differ in thresholds
+    model.folder = model.pk.hex
     copy_checkpoint(folder, model.path)
-    with transaction.atomic():
-        model.save(force_insert=True)
-        record_event(actor=actor, action="register_model", hospital=None, obj=model)
+    try:
+        with transaction.atomic():
+            model.save(force_insert=True)
+            record_event(actor=actor, action="register_model", hospital=None, obj=model)
+    except BaseException:
+        shutil.rmtree(model.path, ignore_errors=True)
+        raise
     return model
 
 

@@ -7,7 +7,7 @@ lost bell is rung again by ``sweep``, and a lease that nobody renews runs out.
 import datetime
 import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from celery import current_app
@@ -71,13 +71,14 @@ def lease_end() -> datetime.datetime:
 
 
 @transaction.atomic
-def claim_batch(*, limit: int) -> Claim | None:
+def claim_batch(*, limit: int, without: Collection[uuid.UUID] = ()) -> Claim | None:
     """Own the next rows of the queue, up to ``limit``; None where nothing waits.
 
     A row that was tried before is read alone: if it is what kills workers, it takes no neighbour
-    with it.
+    with it. Rows of the model versions ``without`` are left for others.
     """
     waiting = DiagnosisRequest.objects.waiting().select_for_update(skip_locked=True)
+    waiting = waiting.exclude(model_version__in=without)
     first = waiting.first()
     if first is None:
         return None

@@ -78,7 +78,7 @@ def signed_reviews() -> QuerySet[Review]:
 
 
 def totals(rows: DiagnosisRequestQuerySet) -> Totals:
-    """The figures over all rows, in three queries."""
+    """The figures over all rows, in four queries."""
     rows = rows.order_by()
     states = dict(rows.values_list("status").annotate(n=Count("pk")))
     labels = dict(
@@ -155,8 +155,12 @@ def csv_row(request: DiagnosisRequest) -> list[str]:
 
 
 def safe_cell(text: str) -> str:
-    """A cell that a spreadsheet would run as a formula gets a quote in front (OWASP)."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    """A cell that a spreadsheet would run as a formula gets a quote in front (OWASP).
+
+    Some spreadsheets cut blanks away before they look.
+    """
+    risky = text.startswith(("\t", "\r", "\n")) or text.lstrip().startswith(("=", "+", "-", "@"))
+    return f"'{text}" if risky else text
 
 
 def _midnight(day: datetime.date) -> datetime.datetime:

@@ -101,9 +101,11 @@ def record_and_request(
 ) -> DiagnosisRequest:
     """The whole way of a new diagnosis: patient and lesion (found or new), picture, order.
 
-    Everything is stored together or nothing is. Raises DomainError.
+    Everything is stored together or nothing is. Raises DomainError, ``not_found`` (404) where the
+    lesion is not the patient's or the patient not the hospital's.
     """
     require_record(actor, hospital.pk)
+    _check_belonging(hospital, patient, lesion)
     picture = images.read_upload(file, name=name)
     image: Image | None = None
     try:
@@ -136,6 +138,14 @@ def cancel_request(*, actor: User, request: DiagnosisRequest) -> DiagnosisReques
     locked.save(update_fields=["status", "finished_at"])
     record_event(actor=actor, action="cancel_request", hospital=locked.hospital_id, obj=locked)
     return locked
+
+
+def _check_belonging(hospital: Hospital, patient: Patient | None, lesion: Lesion | None) -> None:
+    """A picture filed with the wrong person is worse than one that is refused."""
+    elsewhere = patient is not None and patient.hospital_id != hospital.pk
+    another_s = lesion is not None and (patient is None or lesion.patient_id != patient.pk)
+    if elsewhere or another_s:
+        raise DomainError("not_found", _("There is no such record."), status=404)
 
 
 def _already_open() -> DomainError:

@@ -54,9 +54,9 @@ def failure(request: DiagnosisRequest) -> str:
 
 
 @register.filter
-def percent(share: float | None) -> str:
-    """A probability as a whole percentage that never claims certainty."""
-    if share is None:
+def percent(share: object) -> str:
+    """A probability as a whole percentage that never claims certainty; a dash for none."""
+    if not isinstance(share, (int, float)):
         return "–"
     if 0 < share < 0.005:
         return _("<1%")

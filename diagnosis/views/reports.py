@@ -14,7 +14,8 @@ from clinic.views.access import note_list, page_number, signed_in
 from clinic.views.paging import page_of
 from diagnosis.forms.filters import ReportFilter
 from diagnosis.interpretation import label_name
-from diagnosis.models.requests import DiagnosisRequestQuerySet
+from diagnosis.models import Status
+from diagnosis.models.requests import OPEN, UNANSWERED, DiagnosisRequestQuerySet
 from diagnosis.services.reports import Period, Totals, csv_rows, hospital_report, totals
 from ml.taxonomy import BY_LABEL
 
@@ -31,10 +32,9 @@ def hospital(request: HttpRequest) -> HttpResponse:
     page = page_of(rows.with_records().defer("model_version__card"), page_number(request))
     chosen = form.values["hospital"]
     note_list(request, "view_hospital_report", hospital=chosen, rows=len(page.rows))
-    context = {
+    context = shares_of(figures) | {
         "form": form,
         "page": page,
-        "totals": figures,
         "classes": classes_of(figures),
         "query": request.GET.urlencode(),
     }
@@ -69,6 +69,22 @@ def rows_of(request: HttpRequest, form: ReportFilter) -> DiagnosisRequestQuerySe
     except DomainError as error:
         form.refuse(error)
         return hospital_report(actor=request.user)
+
+
+def shares_of(figures: Totals) -> dict[str, Any]:
+    """The totals and what follows from them; a share of nothing is None."""
+    count = figures.by_status.get
+    return {
+        "totals": figures,
+        "read": count(Status.SUCCEEDED, 0),
+        "unread": {
+            "open": sum(count(status, 0) for status in OPEN),
+            "failed": sum(count(status, 0) for status in UNANSWERED),
+            "cancelled": count(Status.CANCELLED, 0),
+        },
+        "reviewed_share": figures.reviewed / figures.requests if figures.requests else None,
+        "agreed_share": figures.agreed / figures.reviewed if figures.reviewed else None,
+    }
 
 
 def classes_of(figures: Totals) -> list[dict[str, Any]]:

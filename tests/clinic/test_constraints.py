@@ -68,13 +68,12 @@ def delete_event() -> tuple:
 
 def key(**fields: object) -> IdempotencyKey:
     now = timezone.now()
-    row = {"key": "a", "digest": "x", "claimed_at": now, "expires_at": now} | fields
-    return IdempotencyKey.objects.create(**{"user": UserFactory()} | row)
+    facts = {"key": "a", "digest": "0" * 64, "claimed_at": now, "expires_at": now}
+    return IdempotencyKey.objects.create(**{"user": UserFactory()} | facts | fields)
 
 
 def same_key(**other: object) -> IdempotencyKey:
-    first = key()
-    return key(**{"user": first.user, "key": first.key} | other)
+    return key(**{"user": key().user} | other)
 
 
 def place(view: str | None, x: float | None, y: float | None) -> object:
@@ -179,13 +178,17 @@ RULES = {
     "idempotency_key_is_unique_per_user": Rule(
         {"same": same_key},
         {
-            "other user": lambda: same_key(user=UserFactory()),
             "other key": lambda: same_key(key="b"),
+            "other user": lambda: same_key(user=UserFactory()),
         },
     ),
     "idempotency_key_remembers_successes": Rule(
-        {"failure": lambda: key(status=409), "redirection": lambda: key(status=300)},
-        {"running": lambda: key(status=None), "success": lambda: key(status=202)},
+        {"redirect": lambda: key(status=300), "before": lambda: key(status=199)},
+        {
+            "ok": lambda: key(status=200),
+            "highest": lambda: key(status=299),
+            "runs": lambda: key(status=None),
+        },
     ),
     "audit_event_has_one_successor": Rule(
         {"same place": lambda: two_events(1, 1)}, {"next place": lambda: two_events(1, 2)}

@@ -360,6 +360,16 @@ def test_a_jpeg_stays_within_the_bound(
     assert change(upright, picture) <= MAXIMUM_CHANGE
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_a_jpeg_keeps_its_tables_and_turns_them_with_the_picture(orientation: int) -> None:
+    content = jpeg_bytes(exif=exif_with(orientation), quality=75)
+    before, after = (opened(c).quantization for c in (content, take_in(content).content))
+    for name, table in before.items():
+        square = np.reshape(table, (8, 8))
+        expected = square.T if orientation == 6 else square
+        assert (np.reshape(after[name], (8, 8)) == expected).all()
+
+
 def test_a_jpeg_of_pure_noise_stays_within_the_bound() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8)
     content = image_bytes(Image.fromarray(noise), "JPEG", quality=95)

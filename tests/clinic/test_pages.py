@@ -1,0 +1,439 @@
+"""Sign-in, patients, lesions, pictures and the account, as pages."""
+
+import hashlib
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from clinic.models import ApiToken, AuditEvent, Lesion, Patient
+from tests.factories import (
+    PASSWORD,
+    HospitalFactory,
+    ImageFactory,
+    LesionFactory,
+    MembershipFactory,
+    PatientFactory,
+    doctor,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def hospital():
+    return HospitalFactory()
+
+
+@pytest.fixture
+def user(hospital):
+    return doctor(hospital)
+
+
+@pytest.fixture
+def page(user):
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def text(response) -> str:
+    return response.content.decode()
+
+
+def queries(client: Client, address: str) -> int:
+    """Of a second request: the first one fills caches."""
+    client.get(address)
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        assert client.get(address).status_code == 200
+    return len(captured)
+
+
+def actions() -> list[str]:
+    return list(AuditEvent.objects.order_by("id").values_list("action", flat=True))
+
+
+# Sign-in ------------------------------------------------------------------------------------------
+
+
+def test_signing_in_and_out_is_noted(user):
+    client = Client()
+    answer = {"username": user.username, "password": PASSWORD}
+
+    assert client.post(reverse("sign-in"), answer)["Location"] == reverse("worklist")
+    assert client.post(reverse("sign-out"))["Location"] == reverse("sign-in")
+
+    assert actions() == ["sign_in", "sign_out"]
+    assert client.get(reverse("worklist")).status_code == 302
+
+
+def test_a_wrong_password_says_so_and_keeps_the_name(user):
+    response = Client().post(reverse("sign-in"), {"username": user.username, "password": "no"})
+
+    assert "Please enter a correct username and password" in text(response)
+    assert f'value="{user.username}"' in text(response)
+
+
+def test_signing_in_leads_to_no_other_site(user):
+    answer = {"username": user.username, "password": PASSWORD, "next": "https://example.org/"}
+
+    assert Client().post(reverse("sign-in"), answer)["Location"] == reverse("worklist")
+
+
+def test_too_many_wrong_passwords_close_the_account(user, settings):
+    settings.AXES_FAILURE_LIMIT = 2
+    client = Client()
+    for _attempt in range(2):
+        response = client.post(reverse("sign-in"), {"username": user.username, "password": "no"})
+
+    assert response.status_code == 429
+    assert "Too many attempts" in text(response)
+
+
+def test_the_password_is_changed(page, user):
+    new = "another long passphrase"
+    response = page.post(
+        reverse("password-change"),
+        {"old_password": PASSWORD, "new_password1": new, "new_password2": new},
+    )
+
+    assert response["Location"] == reverse("account")
+    user.refresh_from_db()
+    assert user.check_password(new)
+    assert "change_password" in actions()
+
+
+def test_a_short_password_is_refused(page, user):
+    response = page.post(
+        reverse("password-change"),
+        {"old_password": PASSWORD, "new_password1": "short", "new_password2": "short"},
+    )
+
+    assert "at least 12 characters" in text(response)
+    user.refresh_from_db()
+    assert user.check_password(PASSWORD)
+
+
+# Patients -----------------------------------------------------------------------------------------
+
+
+def test_an_empty_list_offers_to_record_the_first_patient(page):
+    response = page.get(reverse("patients"))
+
+    assert "There is none yet" in text(response)
+    assert reverse("patient-create") in text(response)
+
+
+def test_patients_are_found_by_number_and_name(page, hospital):
+    PatientFactory(hospital=hospital, medical_record_number="A-1", family_name="Quill")
+    PatientFactory(hospital=hospital, medical_record_number="B-2", family_name="Reed")
+
+    assert "Quill" in text(page.get(reverse("patients"), {"q": "a-1"}))
+    assert "Reed" not in text(page.get(reverse("patients"), {"q": "qui"}))
+    assert "No patient's number or name begins" in text(page.get(reverse("patients"), {"q": "zz"}))
+
+
+def test_a_list_goes_on_with_its_search(page, hospital):
+    PatientFactory.create_batch(30, hospital=hospital)
+
+    first = text(page.get(reverse("patients"), {"q": "MRN"}))
+    second = text(page.get(reverse("patients"), {"q": "MRN", "page": "2"}))
+
+    assert "q=MRN&amp;page=2" in first
+    assert first.count("row-link") == 25
+    assert second.count("row-link") == 5
+    assert page.get(reverse("patients"), {"page": "nonsense"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"medical_record_number": ""}, "This field is required."),
+        ({"medical_record_number": "known"}, "is already recorded at this hospital"),
+        ({"birth_date": "2190-01-01"}, "The birth date lies in the future."),
+        ({"birth_date": "1700-01-01"}, "The birth date is too long ago."),
+        ({"birth_date": "yesterday"}, "Enter a date as year-month-day"),
+        ({"sex": "somebody"}, "Select a valid choice."),
+        ({"skin_type": "IX"}, "Select a valid choice."),
+    ],
+)
+def test_a_wrong_patient_is_explained_and_nothing_typed_is_lost(page, hospital, fields, sentence):
+    PatientFactory(hospital=hospital, medical_record_number="known")
+    typed = {"medical_record_number": "new", "family_name": "Quill", "sex": "female"} | fields
+
+    response = page.post(reverse("patient-create"), typed)
+
+    assert 400 <= response.status_code < 500
+    assert sentence in text(response)
+    assert 'value="Quill"' in text(response)
+    assert Patient.objects.count() == 1
+
+
+def test_the_hospital_is_asked_where_there_are_several(page, user, hospital):
+    assert 'type="hidden" name="hospital"' in text(page.get(reverse("patient-create")))
+    other = MembershipFactory(user=user, hospital=HospitalFactory(name="Beta")).hospital
+
+    response = page.get(reverse("patient-create"))
+    assert '<select name="hospital"' in text(response)
+    page.post(
+        reverse("patient-create"),
+        {"hospital": str(other.pk), "medical_record_number": "1", "sex": "male"},
+    )
+
+    assert Patient.objects.get().hospital == other
+
+
+def test_a_patient_is_recorded_only_at_an_own_hospital(page):
+    elsewhere = HospitalFactory()
+
+    response = page.post(
+        reverse("patient-create"),
+        {"hospital": str(elsewhere.pk), "medical_record_number": "1", "sex": "male"},
+    )
+
+    assert response.status_code == 400
+    assert not Patient.objects.exists()
+
+
+def test_a_patient_is_corrected(page, hospital):
+    patient = PatientFactory(hospital=hospital)
+    typed = {"medical_record_number": "9", "sex": "other", "personal_history_of_melanoma": "true"}
+
+    response = page.post(reverse("patient-edit", args=[patient.pk]), typed)
+
+    assert response["Location"] == reverse("patient", args=[patient.pk])
+    patient.refresh_from_db()
+    assert (patient.medical_record_number, patient.sex) == ("9", "other")
+    assert patient.personal_history_of_melanoma is True
+
+
+def test_no_name_becomes_markup(page, hospital):
+    evil = "<script>alert(1)</script>"
+    patient = PatientFactory(hospital=hospital, family_name=evil, medical_record_number=evil)
+    lesion = LesionFactory(patient=patient, label=evil, notes=evil)
+    addresses = [
+        reverse("patients"),
+        reverse("patients") + "?q=<script>",
+        reverse("patient", args=[patient.pk]),
+        reverse("patient-edit", args=[patient.pk]),
+        reverse("lesion", args=[lesion.pk]),
+        reverse("lesion-edit", args=[lesion.pk]),
+        reverse("diagnosis-create") + f"?lesion={lesion.pk}",
+    ]
+
+    for address in addresses:
+        assert "<script>alert" not in text(page.get(address)), address
+
+
+# Lesions ------------------------------------------------------------------------------------------
+
+
+def test_a_lesion_is_recorded_and_described(page, hospital):
+    patient = PatientFactory(hospital=hospital)
+    typed = {"anatom_site": "palms/soles", "laterality": "left", "diameter_mm": "4.5"}
+
+    page.post(reverse("lesion-create", args=[patient.pk]), typed)
+    lesion = Lesion.objects.get()
+    page.post(reverse("lesion-edit", args=[lesion.pk]), typed | {"notes": "Itches."})
+
+    lesion.refresh_from_db()
+    assert (lesion.patient, lesion.anatom_site, lesion.notes) == (
+        patient,
+        "palms/soles",
+        "Itches.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"anatom_site": "elbow"}, "Select a valid choice."),
+        ({"first_noticed": "2190-01-01"}, "The date lies in the future."),
+        ({"diameter_mm": "-1"}, "greater than or equal to 0.01"),
+        ({"diameter_mm": "wide"}, "Enter a number."),
+    ],
+)
+def test_a_wrong_lesion_is_explained(page, hospital, fields, sentence):
+    patient = PatientFactory(hospital=hospital)
+
+    response = page.post(
+        reverse("lesion-create", args=[patient.pk]), {"label": "kept words"} | fields
+    )
+
+    assert response.status_code == 400
+    assert sentence in text(response)
+    assert "kept words" in text(response)
+    assert not Lesion.objects.exists()
+
+
+# Pictures -----------------------------------------------------------------------------------------
+
+
+def test_a_picture_is_given_whole_and_privately(page, hospital):
+    image = ImageFactory(lesion__patient__hospital=hospital)
+
+    response = page.get(reverse("image-file", args=[image.pk]))
+
+    assert hashlib.sha256(response.content).hexdigest() == image.sha256
+    assert response["Content-Type"] == "image/jpeg"
+    assert "private" in response["Cache-Control"]
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert response["Content-Disposition"].startswith('inline; filename="image-')
+    assert actions() == ["view_image"]
+
+
+@pytest.mark.parametrize("name", ["image-file", "image-thumbnail"])
+def test_a_picture_that_the_browser_has_is_not_sent_again(page, hospital, name):
+    image = ImageFactory(lesion__patient__hospital=hospital)
+    address = reverse(name, args=[image.pk])
+    etag = page.get(address)["ETag"]
+
+    response = page.get(address, headers={"If-None-Match": etag})
+
+    assert (response.status_code, response.content) == (304, b"")
+    assert "private" in response["Cache-Control"]
+
+
+def test_a_thumbnail_is_a_small_jpeg_that_is_not_noted(page, hospital):
+    image = ImageFactory(lesion__patient__hospital=hospital)
+
+    response = page.get(reverse("image-thumbnail", args=[image.pk]))
+
+    assert response.content.startswith(b"\xff\xd8\xff")
+    assert actions() == []
+
+
+def test_an_altered_picture_is_not_shown(page, hospital, media):
+    image = ImageFactory(lesion__patient__hospital=hospital)
+    path = media / image.file.name
+    path.write_bytes(path.read_bytes() + b"x")
+
+    response = page.get(reverse("image-file", args=[image.pk]))
+
+    assert response.status_code == 409
+    assert "was altered" in text(response)
+
+
+@pytest.mark.parametrize("name", ["image-file", "image-thumbnail"])
+def test_a_missing_picture_is_said_to_be_missing(page, hospital, media, name):
+    image = ImageFactory(lesion__patient__hospital=hospital)
+    (media / image.file.name).unlink()
+    (media / image.thumbnail.name).unlink()
+
+    assert page.get(reverse(name, args=[image.pk])).status_code == 503
+
+
+# Account ------------------------------------------------------------------------------------------
+
+
+def test_a_token_is_shown_once(page):
+    typed = {"name": "archive", "scopes": ["read", "write"], "days": "30"}
+
+    response = page.post(reverse("account"), typed)
+
+    assert text(response).count("nevus_") == 1
+    assert "nevus_" not in text(page.get(reverse("account")))
+    assert ApiToken.objects.get().scopes == ["read", "write"]
+
+
+def test_a_token_without_a_scope_is_refused(page):
+    response = page.post(reverse("account"), {"name": "archive", "days": "30"})
+
+    assert response.status_code == 400
+    assert 'value="archive"' in text(response)
+    assert not ApiToken.objects.exists()
+
+
+def test_a_token_is_revoked(page):
+    page.post(reverse("account"), {"name": "archive", "scopes": ["read"], "days": "30"})
+
+    page.post(reverse("token-revoke", args=[ApiToken.objects.get().pk]))
+
+    assert not ApiToken.objects.get().is_usable
+    assert "Revoked" in text(page.get(reverse("account")))
+
+
+# The frame ----------------------------------------------------------------------------------------
+
+
+def test_pages_carry_a_strict_policy_and_obey_it(page):
+    response = page.get(reverse("patients"))
+
+    policy = response["Content-Security-Policy"]
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert " style=" not in text(response)
+    assert "<style" not in text(response)
+    assert "<script>" not in text(response)
+    assert "no-store" in response["Cache-Control"]
+
+
+def test_an_unknown_page_says_so(page):
+    response = page.get("/nowhere/")
+
+    assert response.status_code == 404
+    assert "There is no such page." in text(response)
+
+
+def test_a_form_without_a_token_is_refused_in_words(user):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(user)
+
+    response = client.post(reverse("patient-create"), {"medical_record_number": "1"})
+
+    assert response.status_code == 403
+    assert "The form was too old or came from elsewhere" in text(response)
+
+
+def test_every_read_is_noted_once(page, hospital):
+    lesion = LesionFactory(patient__hospital=hospital)
+
+    page.get(reverse("patients"))
+    page.get(reverse("patient", args=[lesion.patient_id]))
+    page.get(reverse("lesion", args=[lesion.pk]))
+
+    assert actions() == ["list_patients", "view_patient", "view_lesion"]
+
+
+def test_the_patients_take_a_constant_number_of_queries(page, hospital):
+    PatientFactory(hospital=hospital)
+    one = queries(page, reverse("patients"))
+    PatientFactory.create_batch(19, hospital=hospital)
+
+    assert queries(page, reverse("patients")) == one
+
+
+# The operator -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "clinic/hospital/",
+        "clinic/user/",
+        "clinic/membership/add/",
+        "clinic/auditevent/",
+        "clinic/apitoken/",
+        "diagnosis/modelversion/",
+        "diagnosis/modelpolicy/add/",
+        "diagnosis/worker/",
+    ],
+)
+def test_the_operators_pages_open(address):
+    client = Client()
+    client.force_login(doctor(HospitalFactory(), is_staff=True, is_superuser=True))
+
+    assert client.get(f"/admin/{address}").status_code == 200
+
+
+def test_what_the_operator_does_is_noted():
+    client = Client()
+    client.force_login(doctor(HospitalFactory(), is_staff=True, is_superuser=True))
+
+    client.post("/admin/clinic/hospital/add/", {"name": "Gamma"})
+
+    assert AuditEvent.objects.get(action="create_hospital").hospital.name == "Gamma"

@@ -1,0 +1,687 @@
+"""New diagnosis, answer, review, worklist, report and models, as pages."""
+
+import csv
+import io
+from unittest import mock
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from clinic.models import AuditEvent, Image, Lesion, Patient
+from diagnosis.models import DiagnosisRequest, ModelPolicy, Review, Status, Worker
+from tests.factories import (
+    DiagnosisRequestFactory,
+    HospitalFactory,
+    ImageFactory,
+    LesionFactory,
+    MembershipFactory,
+    ModelPolicyFactory,
+    ModelVersionFactory,
+    PatientFactory,
+    ReviewFactory,
+    administrator,
+    doctor,
+    jpeg_bytes,
+    png_bytes,
+)
+
+pytestmark = pytest.mark.django_db
+FRAGMENT = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def hospital():
+    return ModelPolicyFactory(hospital=HospitalFactory(name="Alpha")).hospital
+
+
+@pytest.fixture
+def user(hospital):
+    return doctor(hospital, first_name="Ada", last_name="Signer")
+
+
+@pytest.fixture
+def page(user):
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def text(response) -> str:
+    return response.content.decode()
+
+
+def actions() -> list[str]:
+    return list(AuditEvent.objects.order_by("id").values_list("action", flat=True))
+
+
+def queries(client: Client, address: str) -> int:
+    client.get(address)
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(address).status_code == 200
+    return len(captured)
+
+
+def picture(content: bytes | None = None, name: str = "photo.jpg") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, jpeg_bytes() if content is None else content)
+
+
+def form(**fields) -> dict:
+    return {
+        "medical_record_number": "M-1",
+        "family_name": "Quill",
+        "sex": "female",
+        "birth_date": "1961-04-30",
+        "anatom_site": "lower extremity",
+        "laterality": "left",
+        "image_type": "dermoscopic",
+        "dermoscopic_type": "contact polarized",
+        "file": picture(),
+    } | fields
+
+
+def stored() -> tuple[int, int, int, int]:
+    models = (Patient, Lesion, Image, DiagnosisRequest)
+    return tuple(model.objects.count() for model in models)
+
+
+# New diagnosis ------------------------------------------------------------------------------------
+
+
+def test_one_form_records_patient_lesion_picture_and_order(page, user):
+    response = page.post(reverse("diagnosis-create"), form())
+
+    request = DiagnosisRequest.objects.get()
+    assert response["Location"] == reverse("diagnosis", args=[request.pk])
+    assert (request.status, request.requested_by) == (Status.QUEUED, user)
+    image, lesion = request.image, request.image.lesion
+    assert image.dermoscopic_type == "contact polarized"
+    assert (lesion.anatom_site, lesion.laterality) == ("lower extremity", "left")
+    patient = lesion.patient
+    assert (patient.medical_record_number, patient.sex) == ("M-1", "female")
+    assert patient.birth_date.isoformat() == "1961-04-30"
+
+
+def test_with_htmx_the_browser_is_told_where_to_go(page):
+    response = page.post(reverse("diagnosis-create"), form(), headers=FRAGMENT)
+
+    request = DiagnosisRequest.objects.get()
+    assert response.status_code == 204
+    assert response["HX-Redirect"] == reverse("diagnosis", args=[request.pk])
+
+
+def test_a_known_number_is_that_patient(page, hospital):
+    known = PatientFactory(hospital=hospital, medical_record_number="M-1", family_name="Reed")
+
+    page.post(reverse("diagnosis-create"), form(birth_date="", medical_record_number=" M-1 "))
+
+    assert DiagnosisRequest.objects.get().image.lesion.patient == known
+    known.refresh_from_db()
+    assert known.family_name == "Reed"
+
+
+def test_a_known_number_with_another_birth_date_is_questioned(page, hospital):
+    PatientFactory(hospital=hospital, medical_record_number="M-1")
+
+    response = page.post(reverse("diagnosis-create"), form())
+
+    assert response.status_code == 400
+    assert "another birth date" in text(response)
+    assert stored() == (1, 0, 0, 0)
+
+
+def test_the_same_number_at_another_hospital_is_another_patient(page):
+    other = PatientFactory(medical_record_number="M-1")
+
+    page.post(reverse("diagnosis-create"), form())
+
+    assert DiagnosisRequest.objects.get().image.lesion.patient != other
+
+
+def test_a_known_lesion_gets_another_picture(page, hospital):
+    lesion = LesionFactory(patient__hospital=hospital)
+    number = lesion.patient.medical_record_number
+
+    page.post(
+        reverse("diagnosis-create"),
+        form(medical_record_number=number, lesion=str(lesion.pk), birth_date=""),
+    )
+
+    assert DiagnosisRequest.objects.get().image.lesion == lesion
+
+
+def test_another_patients_lesion_is_refused(page, hospital):
+    lesion = LesionFactory(patient__hospital=hospital)
+
+    response = page.post(reverse("diagnosis-create"), form(lesion=str(lesion.pk)))
+
+    assert response.status_code == 400
+    assert "none of this patient" in text(response)
+    assert stored() == (1, 1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "sentence"),
+    [
+        ({"medical_record_number": ""}, 400, "This field is required."),
+        ({"birth_date": "2190-01-01"}, 400, "The birth date lies in the future."),
+        ({"anatom_site": "elbow"}, 400, "Select a valid choice."),
+        ({"file": ""}, 400, "Choose the picture."),
+        ({"file": picture(b"")}, 400, "The file is empty."),
+        ({"file": picture(b"hello")}, 400, "The file is not a picture."),
+        ({"file": picture(png_bytes(), "photo.jpg")}, 400, "but its name ends in"),
+        ({"file": picture(jpeg_bytes()[:3000])}, 400, "damaged"),
+        ({"image_type": "clinical: close-up"}, 400, "Only a dermoscopic image"),
+    ],
+)
+def test_bad_input_is_explained_and_nothing_typed_is_lost(page, fields, status, sentence):
+    response = page.post(reverse("diagnosis-create"), form(**fields))
+
+    assert response.status_code == status
+    assert sentence in text(response)
+    assert text(response).count('class="errors"') == 1
+    assert 'value="Quill"' in text(response)
+    assert "choose the picture again" in text(response)
+    assert stored() == (0, 0, 0, 0)
+
+
+def test_a_file_over_the_limit_is_refused(page, settings):
+    settings.NEVUS_MAX_UPLOAD_BYTES = 1000
+
+    response = page.post(reverse("diagnosis-create"), form())
+
+    assert response.status_code == 413
+    assert "The file is larger than" in text(response)
+    assert stored() == (0, 0, 0, 0)
+
+
+def test_without_an_active_model_nothing_is_stored(page):
+    ModelPolicy.objects.all().delete()
+
+    response = page.post(reverse("diagnosis-create"), form())
+
+    assert response.status_code == 409
+    assert "No model is active at this hospital." in text(response)
+    assert stored() == (0, 0, 0, 0)
+
+
+def test_a_refused_form_with_htmx_is_only_the_form(page):
+    response = page.post(reverse("diagnosis-create"), form(file=""), headers=FRAGMENT)
+
+    assert "<html" not in text(response)
+    assert "Choose the picture." in text(response)
+
+
+def test_the_number_finds_the_patient_and_the_lesions(page, hospital):
+    lesion = LesionFactory(
+        patient__hospital=hospital, patient__medical_record_number="M-7", label="Mole at the knee"
+    )
+
+    response = page.post(
+        reverse("diagnosis-patient"), {"medical_record_number": "M-7"}, headers=FRAGMENT
+    )
+
+    assert "Known: Ada" in text(response)
+    assert "born 1970-05-17" in text(response)
+    assert "Mole at the knee" in text(response)
+    assert str(lesion.pk) in text(response)
+    assert actions() == ["view_patient"]
+
+
+def test_an_unknown_number_keeps_what_was_typed(page):
+    typed = {"medical_record_number": "M-7", "family_name": "Quill", "birth_date": "1961-04-30"}
+
+    response = page.post(reverse("diagnosis-patient"), typed, headers=FRAGMENT)
+
+    assert "No patient has the number M-7" in text(response)
+    assert 'value="Quill"' in text(response)
+    assert 'value="1961-04-30"' in text(response)
+
+
+def test_a_lesion_or_patient_is_chosen_by_the_address(page, hospital):
+    lesion = LesionFactory(patient__hospital=hospital)
+
+    for address in (f"?lesion={lesion.pk}", f"?patient={lesion.patient_id}"):
+        response = page.get(reverse("diagnosis-create") + address)
+        assert f'value="{lesion.patient.medical_record_number}"' in text(response)
+    chosen = text(page.get(reverse("diagnosis-create") + f"?lesion={lesion.pk}"))
+    assert f'value="{lesion.pk}" selected' in chosen
+
+
+@pytest.mark.parametrize("address", ["?lesion=nonsense", "?patient={key}", "?lesion={key}"])
+def test_what_the_address_names_must_be_visible(page, address):
+    key = LesionFactory().pk
+
+    response = page.get(reverse("diagnosis-create") + address.format(key=key))
+
+    assert response.status_code == 404
+
+
+# The answer ---------------------------------------------------------------------------------------
+
+
+def test_while_it_waits_the_page_says_how_long_the_queue_is(page, hospital):
+    DiagnosisRequestFactory.create_batch(2, image__lesion__patient__hospital=hospital)
+    Worker.objects.create(name="w", reads=True, started_at=timezone.now(), seen_at=timezone.now())
+    request = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital)
+
+    response = page.get(reverse("diagnosis", args=[request.pk]))
+
+    assert "2 pictures are read before this one." in text(response)
+    assert 'hx-trigger="every 1s"' in text(response)
+    assert '<noscript><meta http-equiv="refresh"' in text(response)
+    assert "No worker is running" not in text(response)
+
+
+def test_without_a_worker_the_page_says_so(page, hospital):
+    request = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital)
+
+    assert "No worker is running" in text(page.get(reverse("diagnosis", args=[request.pk])))
+
+
+def test_the_fragment_is_silent_until_something_changes(page, hospital):
+    request = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital)
+    address = reverse("diagnosis-answer", args=[request.pk])
+
+    assert page.get(address, {"seen": "queued-0-1"}, headers=FRAGMENT).status_code == 204
+    changed = page.get(address, {"seen": "queued-4-1"}, headers=FRAGMENT)
+
+    assert "No worker is running" in text(changed)
+    assert actions() == []
+
+
+def test_the_answer_stops_the_polling(page, hospital):
+    request = DiagnosisRequestFactory(
+        image__lesion__patient__hospital=hospital,
+        succeeded=True,
+        prediction__label="melanoma",
+        prediction__probability=0.82,
+    )
+
+    response = text(page.get(reverse("diagnosis-answer", args=[request.pk]), headers=FRAGMENT))
+
+    assert "hx-trigger" not in response
+    assert "Melanoma" in response
+    assert "82%" in response
+    assert "High risk" in response
+    assert "Refer urgently" in response
+    assert 'data-agree="melanoma"' in response
+    assert reverse("model", args=[request.model_version_id]) in response
+
+
+def test_the_page_says_that_it_is_no_diagnosis(page, hospital):
+    request = DiagnosisRequestFactory(
+        image__lesion__patient__hospital=hospital,
+        image__image_type="clinical: overview",
+        succeeded=True,
+    )
+
+    response = text(page.get(reverse("diagnosis", args=[request.pk])))
+
+    assert "AI reading, not a diagnosis" in response
+    assert "marked as another type" in response
+    assert "http-equiv" not in response.split("</head>")[0].replace("htmx-config", "")
+
+
+@pytest.mark.parametrize("state", ["failed", "rejected", "cancelled"])
+def test_what_was_not_read_can_be_ordered_again(page, hospital, state):
+    request = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, **{state: True})
+    response = page.get(reverse("diagnosis", args=[request.pk]))
+    assert "The picture is kept." in text(response)
+
+    response = page.post(reverse("diagnosis-order-again", args=[request.pk]))
+
+    again = DiagnosisRequest.objects.exclude(pk=request.pk).get()
+    assert response["Location"] == reverse("diagnosis", args=[again.pk])
+    assert again.image == request.image
+
+
+def test_an_order_that_waits_is_cancelled(page, hospital):
+    request = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital)
+
+    page.post(reverse("diagnosis-cancel", args=[request.pk]))
+
+    request.refresh_from_db()
+    assert request.status == Status.CANCELLED
+
+
+def test_an_order_that_is_read_is_not_cancelled(page, hospital):
+    request = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, running=True)
+
+    response = page.post(reverse("diagnosis-cancel", args=[request.pk]))
+
+    assert response.status_code == 409
+    assert "can no longer be cancelled" in text(response)
+
+
+def test_a_broker_that_is_down_does_not_stop_the_upload(page, django_capture_on_commit_callbacks):
+    failing = mock.patch(
+        "diagnosis.services.queue.current_app.send_task", side_effect=ConnectionRefusedError
+    )
+    with failing, django_capture_on_commit_callbacks(execute=True):
+        response = page.post(reverse("diagnosis-create"), form())
+
+    assert response.status_code == 302
+    assert DiagnosisRequest.objects.get().status == Status.QUEUED
+
+
+# The review ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def read(hospital):
+    return DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, succeeded=True)
+
+
+def review(page: Client, request: DiagnosisRequest, **fields):
+    fields = {"conclusion": "nevus", "management": "monitor", "notes": "Kept words."} | fields
+    return page.post(reverse("diagnosis-review", args=[request.pk]), fields)
+
+
+def test_nothing_is_chosen_for_the_doctor(page, read):
+    response = text(page.get(reverse("diagnosis", args=[read.pk])))
+
+    assert "checked" not in response
+    assert '<option value="" selected>' in response
+
+
+def test_a_draft_comes_back(page, read):
+    review(page, read, save="1")
+
+    response = text(page.get(reverse("diagnosis", args=[read.pk])))
+
+    assert not Review.objects.get().is_signed
+    assert '<option value="nevus" selected>' in response
+    assert "Kept words." in response
+    assert "Signed conclusion" not in response
+
+
+def test_a_signed_conclusion_is_the_headline(page, read, user):
+    assert review(page, read, sign="1").status_code == 302
+
+    response = text(page.get(reverse("diagnosis", args=[read.pk])))
+
+    assert Review.objects.get().signed_by == user
+    assert "Signed conclusion" in response
+    assert "signed by Ada Signer" in response
+    assert "Amend the review" in response
+
+
+def test_an_amendment_takes_the_place_and_the_earlier_stays(page, read):
+    review(page, read, sign="1")
+    first = Review.objects.get()
+
+    review(page, read, sign="1", conclusion="melanoma", amends=str(first.pk))
+
+    response = text(page.get(reverse("diagnosis", args=[read.pk])))
+    assert Review.objects.get(amends=first).conclusion == "melanoma"
+    headline, earlier = response.split("Earlier reviews")
+    assert '<p class="headline">Melanoma</p>' in headline
+    assert "<strong>Nevus</strong>" in earlier
+
+
+def test_of_two_signatures_the_second_is_told(page, read):
+    review(page, read, sign="1")
+
+    response = review(page, read, sign="1", conclusion="melanoma")
+
+    assert response.status_code == 409
+    assert "Ada Signer has signed a review" in text(response)
+    assert "Kept words." in text(response)
+    assert Review.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"conclusion": ""}, "Choose what you conclude."),
+        ({"management": ""}, "Choose what is to be done."),
+        ({"conclusion": "freckle"}, "Select a valid choice."),
+        ({"notes": "x" * 5001}, "at most 5000 characters"),
+    ],
+)
+def test_an_incomplete_review_is_explained(page, read, fields, sentence):
+    response = review(page, read, sign="1", **fields)
+
+    assert response.status_code == 400
+    assert sentence in text(response)
+    assert not Review.objects.exists()
+
+
+def test_a_review_before_the_reading_is_kept_in_the_form(page, hospital):
+    request = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital)
+
+    response = review(page, request, sign="1")
+
+    assert response.status_code == 409
+    assert "still being read" in text(response)
+    assert "Kept words." in text(response)
+
+
+def test_only_a_doctor_sees_the_form(hospital, read):
+    client = Client()
+    client.force_login(administrator(hospital))
+
+    response = text(client.get(reverse("diagnosis", args=[read.pk])))
+
+    assert "data-review" not in response
+    assert "Not reviewed yet" in response
+
+
+# Worklist -----------------------------------------------------------------------------------------
+
+
+def row_of(hospital, number: str, label: str = "nevus", **fields) -> DiagnosisRequest:
+    return DiagnosisRequestFactory(
+        image__lesion__patient__hospital=hospital,
+        image__lesion__patient__medical_record_number=number,
+        succeeded=True,
+        prediction__label=label,
+        prediction__probability=0.9,
+        **fields,
+    )
+
+
+def test_the_riskiest_unsigned_reading_is_first(page, hospital):
+    row_of(hospital, "harmless")
+    done = row_of(hospital, "signed", "melanoma")
+    ReviewFactory(request=done, signed=True)
+    row_of(hospital, "urgent", "melanoma")
+    DiagnosisRequestFactory(
+        image__lesion__patient__hospital=hospital,
+        image__lesion__patient__medical_record_number="waiting",
+    )
+
+    response = text(page.get(reverse("worklist")))
+
+    places = [
+        response.index(f">{number}") for number in ("urgent", "harmless", "waiting", "signed")
+    ]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("filters", "numbers"),
+    [
+        ({"state": "open"}, {"W-3"}),
+        ({"state": "cancelled"}, {"W-4"}),
+        ({"label": "melanoma"}, {"W-2"}),
+        ({"unreviewed": "on"}, {"W-1", "W-3"}),
+        ({"period": "7"}, {"W-1", "W-2", "W-3"}),
+        ({"state": "nonsense"}, {"W-1", "W-2", "W-3"}),
+    ],
+)
+def test_the_worklist_is_filtered(page, hospital, filters, numbers):
+    row_of(hospital, "W-1")
+    ReviewFactory(request=row_of(hospital, "W-2", "melanoma"), signed=True)
+    for number, state in (("W-3", {}), ("W-4", {"cancelled": True})):
+        DiagnosisRequestFactory(
+            image__lesion__patient__hospital=hospital,
+            image__lesion__patient__medical_record_number=number,
+            **state,
+        )
+
+    response = text(page.get(reverse("worklist"), filters))
+
+    assert {f"W-{i}" for i in range(1, 5) if f"W-{i}" in response} == numbers
+
+
+def test_only_open_rows_are_asked_for_again(page, hospital):
+    row_of(hospital, "W-1")
+    assert "hx-get" not in text(page.get(reverse("worklist")))
+
+    DiagnosisRequestFactory(image__lesion__patient__hospital=hospital)
+    response = page.get(reverse("worklist"))
+
+    assert "hx-get" in text(response)
+    seen = response.context["seen"]
+    fragment = page.get(reverse("worklist"), {"seen": seen}, headers=FRAGMENT)
+    assert fragment.status_code == 204
+    assert actions().count("view_worklist") == 2
+
+
+def test_a_worklist_of_two_hospitals_is_noted_at_both(page, user, hospital):
+    other = MembershipFactory(user=user, hospital=HospitalFactory(name="Beta")).hospital
+
+    assert 'name="hospital"' in text(page.get(reverse("worklist")))
+
+    noted = AuditEvent.objects.filter(action="view_worklist").values_list("hospital", flat=True)
+    assert set(noted) == {hospital.pk, other.pk}
+
+
+# Report -------------------------------------------------------------------------------------------
+
+
+def test_the_report_holds_what_a_report_needs(page, hospital):
+    request = row_of(hospital, "R-1", "melanoma")
+    ReviewFactory(request=request, signed=True, conclusion="dermatofibroma")
+
+    response = text(page.get(reverse("hospital-report")))
+
+    for part in (
+        reverse("image-thumbnail", args=[request.image_id]),
+        str(request.image.lesion_id),
+        "Alpha",
+        "Melanoma",
+        "90%",
+        "Dermatofibroma",
+    ):
+        assert part in response
+    assert actions() == ["view_hospital_report"]
+
+
+def test_a_reversed_period_is_explained(page, hospital):
+    row_of(hospital, "R-1")
+
+    response = page.get(reverse("hospital-report"), {"from": "2026-02-01", "to": "2026-01-01"})
+
+    assert response.status_code == 400
+    assert "The period ends before it begins." in text(response)
+    assert 'value="2026-02-01"' in text(response)
+    exported = page.get(reverse("hospital-report-csv"), {"from": "2026-02-01", "to": "2026-01-01"})
+    assert exported.status_code == 400
+
+
+def test_the_export_is_the_report_for_a_spreadsheet(page, hospital):
+    row_of(hospital, "R-1", "melanoma")
+    row_of(hospital, "=1+1")
+
+    response = page.get(reverse("hospital-report-csv"))
+    content = b"".join(response.streaming_content).decode("utf-8")
+
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    assert content.startswith("\ufeff")
+    rows = list(csv.DictReader(io.StringIO(content.removeprefix("\ufeff"))))
+    assert {row["medical_record_number"] for row in rows} == {"R-1", "'=1+1"}
+    assert {row["diagnosis"] for row in rows} == {"Melanoma", "Nevus"}
+    assert actions() == ["export_hospital_report"]
+
+
+def test_the_export_keeps_the_filters(page, hospital):
+    row_of(hospital, "R-1", "melanoma")
+    row_of(hospital, "R-2")
+
+    report = page.get(reverse("hospital-report"), {"label": "melanoma"})
+    assert "hospital.csv?label=melanoma" in text(report)
+    response = page.get(reverse("hospital-report-csv"), {"label": "melanoma"})
+
+    content = b"".join(response.streaming_content).decode()
+    assert "R-1" in content
+    assert "R-2" not in content
+
+
+# Models -------------------------------------------------------------------------------------------
+
+
+def test_a_model_page_shows_figures_and_where_it_reads(page, hospital):
+    model = ModelPolicy.objects.get(hospital=hospital).model_version
+    ModelPolicyFactory(hospital=HospitalFactory(name="Elsewhere"), model_version=model)
+
+    response = text(page.get(reverse("model", args=[model.pk])))
+
+    assert "Balanced accuracy" in response
+    assert "0.700" in response
+    assert "Alpha" in response
+    assert "Elsewhere" not in response
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"metrics": {}}, {"metrics": {"overall": 3}}, {"subgroups": {"sex": [1]}}, {"data": {}}],
+)
+def test_a_model_page_forgives_a_thin_manifest(page, broken):
+    model = ModelVersionFactory()
+    model.manifest = model.manifest | broken
+    model.save()
+
+    assert page.get(reverse("model", args=[model.pk])).status_code == 200
+    assert page.get(reverse("models")).status_code == 200
+
+
+def test_an_administrator_activates_a_model(hospital):
+    client = Client()
+    client.force_login(administrator(hospital))
+    model = ModelVersionFactory()
+    assert "Activate for Alpha" in text(client.get(reverse("model", args=[model.pk])))
+
+    client.post(reverse("model-activate", args=[model.pk]), {"hospital": str(hospital.pk)})
+
+    assert ModelPolicy.objects.get(hospital=hospital).model_version == model
+    assert "Activate for" not in text(client.get(reverse("model", args=[model.pk])))
+
+
+# Queries ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["worklist", "hospital-report"])
+def test_lists_take_a_constant_number_of_queries(page, hospital, name):
+    ReviewFactory(request=row_of(hospital, "Q-0"), signed=True)
+    one = queries(page, reverse(name))
+    for number in range(1, 20):
+        ReviewFactory(request=row_of(hospital, f"Q-{number}"), signed=True)
+
+    assert queries(page, reverse(name)) == one
+
+
+def test_records_take_a_constant_number_of_queries(page, hospital):
+    lesion = LesionFactory(patient__hospital=hospital)
+    addresses = [
+        reverse("patient", args=[lesion.patient_id]),
+        reverse("lesion", args=[lesion.pk]),
+        reverse("diagnosis-create") + f"?lesion={lesion.pk}",
+    ]
+    request = DiagnosisRequestFactory(image__lesion=lesion, succeeded=True)
+    ReviewFactory(request=request, signed=True)
+    addresses.append(reverse("diagnosis", args=[request.pk]))
+    few = [queries(page, address) for address in addresses]
+
+    for image in ImageFactory.create_batch(10, lesion=lesion):
+        ReviewFactory(request=DiagnosisRequestFactory(image=image, succeeded=True), signed=True)
+    for other in LesionFactory.create_batch(10, patient=lesion.patient):
+        DiagnosisRequestFactory(image__lesion=other, succeeded=True)
+
+    assert [queries(page, address) for address in addresses] == few

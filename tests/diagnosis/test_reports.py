@@ -1,0 +1,271 @@
+"""The hospital report: rows, totals and CSV."""
+
+import csv
+import datetime
+import io
+import random
+import zoneinfo
+
+import pytest
+from django.utils import timezone
+
+from clinic.errors import DomainError
+from clinic.models import Hospital, Lesion
+from diagnosis.models import DiagnosisRequest, ModelVersion
+from diagnosis.services.reports import (
+    CSV_COLUMNS,
+    Period,
+    csv_rows,
+    hospital_report,
+    safe_cell,
+    totals,
+)
+from tests.factories import (
+    LABELS,
+    DiagnosisRequestFactory,
+    HospitalFactory,
+    ImageFactory,
+    LesionFactory,
+    ModelVersionFactory,
+    ReviewFactory,
+    administrator,
+    doctor,
+    integration,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+class World:
+    """One hospital with one image and model, cheap to order many readings of."""
+
+    def __init__(self) -> None:
+        self.hospital: Hospital = HospitalFactory()
+        self.doctor = doctor(self.hospital)
+        self.lesion: Lesion = LesionFactory(patient__hospital=self.hospital)
+        self.image = ImageFactory(lesion=self.lesion, uploaded_by=self.doctor)
+        self.model: ModelVersion = ModelVersionFactory()
+
+    def ask(self, state: str = "succeeded", **fields) -> DiagnosisRequest:
+        trait = {} if state == "queued" else {state: True}
+        return DiagnosisRequestFactory(
+            **{"image": self.image, "model_version": self.model} | trait | fields
+        )
+
+
+@pytest.fixture
+def world(db) -> World:
+    return World()
+
+
+def test_who_sees_which_rows(world: World) -> None:
+    mine = world.ask()
+    other = World()
+    other.ask()
+    for actor in (world.doctor, administrator(world.hospital), integration(world.hospital)):
+        assert list(hospital_report(actor=actor)) == [mine]
+        assert not hospital_report(actor=actor, hospital=other.hospital)
+
+
+def test_rows_are_filtered_and_the_newest_come_first(world: World) -> None:
+    now = timezone.now()
+    old, new = (
+        world.ask(created_at=now - datetime.timedelta(days=days), prediction__label=label)
+        for days, label in ((3, "melanoma"), (1, "nevus"))
+    )
+    waiting = world.ask("queued")
+    ReviewFactory(request=old, signed=True)
+    ReviewFactory(request=new)
+
+    def rows(**filters) -> list[DiagnosisRequest]:
+        return list(hospital_report(actor=world.doctor, **filters))
+
+    assert rows() == [waiting, new, old]
+    assert rows(label="melanoma") == [old]
+    assert rows(label="vascular_lesion") == []
+    # a draft is no review yet
+    assert rows(reviewed=True) == [old]
+    assert rows(reviewed=False) == [waiting, new]
+    assert rows(hospital=world.hospital, label="nevus", reviewed=False) == [new]
+    with pytest.raises(DomainError) as caught:
+        rows(label="mel")
+    assert caught.value.code == "unknown_label"
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Vienna", "Pacific/Auckland", "America/Lima"])
+@pytest.mark.parametrize("day", ["2026-01-15", "2026-03-29", "2026-10-25"])
+def test_a_day_ends_at_the_server_s_midnight(settings, world: World, zone: str, day: str) -> None:
+    """Also on the days on which the clocks are changed."""
+    settings.TIME_ZONE = zone
+    start = datetime.date.fromisoformat(day)
+    after = start + datetime.timedelta(days=1)
+    midnight, next_midnight = (
+        datetime.datetime.combine(date, datetime.time(), zoneinfo.ZoneInfo(zone))
+        for date in (start, after)
+    )
+    tick = datetime.timedelta(microseconds=1)
+    utc = datetime.UTC
+    before, first, last, beyond = (
+        world.ask(created_at=at)
+        for at in (
+            midnight.astimezone(utc) - tick,
+            midnight.astimezone(utc),
+            next_midnight.astimezone(utc) - tick,
+            next_midnight.astimezone(utc),
+        )
+    )
+
+    def rows(*period: datetime.date | None) -> set[DiagnosisRequest]:
+        return set(hospital_report(actor=world.doctor, period=Period(*period)))
+
+    assert rows(start, start) == {first, last}
+    assert rows(start, None) == {first, last, beyond}
+    assert rows(None, start) == {before, first, last}
+    assert rows() == {before, first, last, beyond}
+
+
+def test_a_period_runs_forwards() -> None:
+    day = datetime.date(2026, 1, 2)
+    assert Period(day, day)
+    with pytest.raises(DomainError) as caught:
+        Period(day, day - datetime.timedelta(days=1))
+    assert (caught.value.code, list(caught.value.errors)) == ("period_reversed", ["to"])
+
+
+def brute_force(rows: list[DiagnosisRequest]) -> dict:
+    """The same figures, counted one by one."""
+    states: dict[str, int] = {}
+    labels: dict[str, int] = {}
+    reviewed = agreed = 0
+    seconds = []
+    for row in rows:
+        states[row.status] = states.get(row.status, 0) + 1
+        label = row.prediction.label if row.prediction else None
+        if row.status == "succeeded":
+            labels[label] = labels.get(label, 0) + 1
+            seconds.append((row.finished_at - row.created_at).total_seconds())
+        signed = [review for review in row.reviews.all() if review.is_signed]
+        latest = max(signed, key=lambda review: review.signed_at, default=None)
+        reviewed += latest is not None
+        agreed += latest is not None and latest.conclusion == label
+    mean = sum(seconds) / len(seconds) if seconds else None
+    return {
+        "requests": len(rows),
+        "by_status": states,
+        "labels": labels,
+        "reviewed": reviewed,
+        "agreed": agreed,
+        "seconds": None if mean is None else pytest.approx(mean, abs=1e-3),
+    }
+
+
+def test_totals_are_what_one_counts_by_hand(world: World) -> None:
+    noise = random.Random(7)
+    states = ["succeeded"] * 6 + ["failed", "rejected", "cancelled", "running", "queued"]
+    for number in range(60):
+        state = noise.choice(states)
+        fields = {"prediction__label": noise.choice(LABELS)} if state == "succeeded" else {}
+        model = {"model_version": ModelVersionFactory()} if state in ("running", "queued") else {}
+        at = timezone.now() - datetime.timedelta(hours=noise.randrange(200), seconds=number)
+        request = world.ask(state, created_at=at, **fields, **model)
+        if state in ("running", "queued"):
+            continue
+        last = None
+        for step in range(noise.randrange(4)):
+            last = ReviewFactory(
+                request=request,
+                conclusion=noise.choice(LABELS[:3]),
+                signed=True,
+                amends=last,
+                signed_at=timezone.now() + datetime.timedelta(seconds=step),
+            )
+        if noise.random() < 0.3:
+            ReviewFactory(request=request, conclusion=noise.choice(LABELS))
+    day = timezone.localdate() - datetime.timedelta(days=3)
+    for filters in (
+        {},
+        {"label": "nevus"},
+        {"reviewed": True},
+        {"reviewed": False},
+        {"period": Period(day, None)},
+        {"period": Period(None, day), "reviewed": True},
+    ):
+        rows = hospital_report(actor=world.doctor, **filters)
+        assert vars(totals(rows)) == brute_force(list(rows)), filters
+    assert totals(hospital_report(actor=world.doctor)).agreed > 0
+
+
+def test_totals_of_nothing(world: World) -> None:
+    found = totals(hospital_report(actor=world.doctor))
+    assert vars(found) == brute_force([])
+
+
+def test_the_number_of_queries_does_not_grow(world: World, django_assert_num_queries) -> None:
+    for count in (1, 30):
+        for _ in range(count):
+            ReviewFactory(request=world.ask(), signed=True)
+        rows = hospital_report(actor=world.doctor)
+        with django_assert_num_queries(4):
+            totals(rows)
+        # rows, reviews, signers, authors
+        with django_assert_num_queries(4):
+            lines = list(csv_rows(rows))
+        assert len(lines) == 1 + rows.count()
+        with django_assert_num_queries(4):
+            for row in rows.with_records():
+                str(row.review.signed_by)
+                str(row.image.lesion.patient)
+
+
+def test_csv_is_in_words(world: World) -> None:
+    read = world.ask(prediction__label="melanoma", prediction__probability=0.91234)
+    review = ReviewFactory(
+        request=read,
+        author=doctor(world.hospital, first_name="Ada"),
+        conclusion="nevus",
+        management="monitor",
+        signed=True,
+    )
+    ReviewFactory(request=read, conclusion="melanoma")
+    failed = world.ask("failed", created_at=timezone.now() - datetime.timedelta(days=1))
+    header, first, second = csv_rows(hospital_report(actor=world.doctor))
+    assert tuple(header) == CSV_COLUMNS
+    row = dict(zip(header, first, strict=True))
+    assert row["request"] == str(read.pk)
+    assert row["hospital"] == world.hospital.name
+    assert row["medical_record_number"] == world.lesion.patient.medical_record_number
+    assert (row["diagnosis"], row["probability"]) == ("Melanoma", "0.9123")
+    assert (row["conclusion"], row["management"]) == ("Nevus", "Monitor")
+    assert row["signed_by"] == "Ada"
+    assert datetime.datetime.fromisoformat(row["signed_at"]) == review.signed_at.replace(
+        microsecond=0
+    )
+    row = dict(zip(header, second, strict=True))
+    assert (row["request"], row["status"]) == (str(failed.pk), "Failed")
+    assert row["diagnosis"] == row["conclusion"] == row["signed_at"] == ""
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", " =", "\u00a0="])
+def test_no_cell_is_a_formula(start: str) -> None:
+    assert safe_cell(f"{start}cmd|' /C calc'!A0") == f"'{start}cmd|' /C calc'!A0"
+
+
+@pytest.mark.parametrize("text", ["", "A-17", "0.1", "2026-01-01", "a=b", "O'Brien", " spaced"])
+def test_other_cells_stay(text: str) -> None:
+    assert safe_cell(text) == text
+
+
+def test_a_patient_s_number_that_is_a_formula_survives_as_text(world: World) -> None:
+    patient = world.lesion.patient
+    patient.medical_record_number = '=HYPERLINK("http://a.example","x")'
+    patient.save()
+    world.hospital.name = "@North, \n second line"
+    world.hospital.save()
+    world.ask()
+    buffer = io.StringIO()
+    csv.writer(buffer).writerows(csv_rows(hospital_report(actor=world.doctor)))
+    buffer.seek(0)
+    header, line = csv.reader(buffer)
+    row = dict(zip(header, line, strict=True))
+    assert row["medical_record_number"] == "'" + patient.medical_record_number
+    assert row["hospital"] == "'" + world.hospital.name

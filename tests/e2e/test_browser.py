@@ -1,0 +1,91 @@
+"""A doctor's way in a real browser: sign in, record, photograph, read the answer, sign, report."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.clinic import PASSWORD, make_clinic
+from tests.support.pictures import data_folder, photographs
+from tests.support.stack import Stack
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def clinic(stack: Stack) -> Iterator[str]:
+    """The address of a clinic with a worker."""
+    make_clinic(stack)
+    server = stack.start_web()
+    worker = stack.start_worker(beat=True)
+    yield server.url
+    worker.stop()
+
+
+@pytest.fixture
+def photograph(tmp_path: Path) -> Path:
+    """A real photograph as a clinic would upload it, where the data folder is there."""
+    folder = data_folder()
+    if folder is not None:
+        return sorted((folder / "originals").glob("*.jpg"))[0]
+    path = tmp_path / "drawing.jpg"
+    path.write_bytes(photographs(1)[0])
+    return path
+
+
+def sign_in(page: Page, url: str) -> None:
+    page.goto(url)
+    page.get_by_label("Username").fill("doctor")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Worklist")).to_be_visible()
+
+
+def order_reading(page: Page, number: str, file: Path | dict) -> None:
+    page.get_by_role("link", name="New diagnosis").first.click()
+    page.get_by_label("Medical record number").fill(number)
+    page.get_by_label("Birth date").fill("1968-03-21")
+    page.get_by_text("Female", exact=True).click()
+    page.get_by_text("Posterior torso", exact=True).click()
+    page.get_by_text("Left", exact=True).click()
+    page.locator("input[name=file]").set_input_files(file)
+    page.get_by_role("button", name="Read", exact=True).click()
+
+
+def test_doctor_records_reads_signs_and_finds_the_row_in_the_report(
+    page: Page, clinic: str, photograph: Path
+) -> None:
+    sign_in(page, clinic)
+    order_reading(page, "E2E-1", photograph)
+    expect(page.get_by_role("heading", name="Diagnosis", exact=True)).to_be_visible()
+    address = page.url
+    # typed before the answer is there: the refreshed fragment must not take it away
+    page.get_by_label("Notes").fill("border irregular")
+    expect(page.locator("#answer[data-status=succeeded]")).to_be_visible(timeout=60_000)
+    assert page.url == address
+    expect(page.get_by_label("Notes")).to_have_value("border irregular")
+    expect(page.locator("#answer")).to_contain_text("starter")
+
+    page.get_by_role("button", name="Agree with the AI").click()
+    page.get_by_text("Monitor", exact=True).click()
+    page.get_by_role("button", name="Sign", exact=True).click()
+    expect(page.get_by_role("heading", name="Signed conclusion")).to_be_visible()
+    expect(page.locator("main")).to_contain_text("signed by Sample Doctor")
+    conclusion = page.locator(".signed-review .headline").inner_text()
+
+    page.get_by_role("link", name="Report", exact=True).first.click()
+    row = page.get_by_role("row").filter(has_text="Sample Doctor")
+    expect(row).to_contain_text(conclusion)
+    expect(row.get_by_role("img")).to_be_visible()
+
+
+def test_a_bad_file_is_explained_and_nothing_typed_is_lost(page: Page, clinic: str) -> None:
+    sign_in(page, clinic)
+    bad = {"name": "lesion.jpg", "mimeType": "image/jpeg", "buffer": b"this is no picture"}
+    order_reading(page, "E2E-2", bad)
+    expect(page.locator("main")).to_contain_text("not a picture")
+    expect(page.get_by_label("Medical record number")).to_have_value("E2E-2")
+    page.get_by_role("searchbox").fill("E2E-2")
+    page.get_by_role("searchbox").press("Enter")
+    expect(page.locator("main")).not_to_contain_text("1968")
