@@ -54,6 +54,9 @@ def build_parser() -> argparse.ArgumentParser:
     one.add_argument("--data", type=Path, required=True, metavar="DIR", help="the data set")
     one.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     one.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    one.add_argument(
+        "--start", type=Path, metavar="CHECKPOINT", help="begin with its weights (same split)"
+    )
     one.add_argument("--epochs", type=_positive, metavar="N", help="instead of the recipe's")
 
     one = add(evaluate, "measure a checkpoint on labelled images")
@@ -118,7 +121,7 @@ def train(options: argparse.Namespace) -> None:
     recipe = with_epochs(get_recipe(options.recipe), options.epochs)
     dataset = read_dataset(options.data)
     parts = split(dataset.samples, recipe.training.fractions, recipe.training.seed)
-    skipped = fit(recipe, parts, options.out, options.resume)
+    skipped = fit(recipe, parts, options.out, options.resume, options.start)
     _report_skipped(skipped)
     manifest = finish(recipe, dataset, parts, options.out, skipped=skipped)
     _print_figures(manifest.metrics)

@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import save_file
 
 from ml.augmentation import to_canvas
+from ml.checkpoints import load_classifier
 from ml.config import Recipe
 from ml.data.cache import Cache, load_cache
 from ml.data.splits import Splits
@@ -27,12 +28,16 @@ RUN = "run"  # the folder of a run's own files, inside the checkpoint's folder
 BEST = "best.safetensors"
 
 
-def fit(recipe: Recipe, parts: Splits, out: Path, resume: bool = False) -> list[str]:
+def fit(
+    recipe: Recipe, parts: Splits, out: Path, resume: bool = False, start: Path | None = None
+) -> list[str]:
     """Train ``recipe`` and keep the best weights in ``out``/run/best.safetensors.
 
     Best is the highest balanced accuracy on the validation part. After every epoch the whole state
-    is written, and ``resume`` goes on from it. Returns the files that could not be read. Raises
-    TrainingError if ``out`` holds another run, or the loss is no longer a number.
+    is written, and ``resume`` goes on from it. ``start`` is a checkpoint whose weights the first
+    epoch begins with, so that a schedule can be run again (a warm restart). Returns the files that
+    could not be read. Raises TrainingError if ``out`` holds another run, or the loss is no longer a
+    number, and CheckpointError if ``start`` cannot be loaded.
     """
     run = out / RUN
     run.mkdir(parents=True, exist_ok=True)
@@ -41,6 +46,8 @@ def fit(recipe: Recipe, parts: Splits, out: Path, resume: bool = False) -> list[
     train = load_cache(parts.train, recipe.classes, canvas, "decode for training")
     validation = load_cache(parts.validation, recipe.classes, square, "decode for validation")
     trainer = Trainer(recipe, train, pick_device())
+    if start is not None:
+        trainer.start_from(load_classifier(start))
     first, best = _start(trainer, recipe, run, resume)
     for epoch in range(first, recipe.training.epochs):
         started = time.monotonic()

@@ -72,6 +72,15 @@ class Trainer:
         self.shares = sampling_shares(data.labels, len(recipe.classes), self.config.balance)
         self.steps = max(1, len(data.labels) // self.config.batch_size)
 
+    def start_from(self, model: nn.Module) -> None:
+        """Begin with the weights of a model of the same architecture."""
+        try:
+            self.model.load_state_dict(model.state_dict())
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:300]
+            raise TrainingError(f"The weights to start from do not fit: {reason}") from error
+        self.ema = Ema(self.model, self.config.ema_decay)
+
     def run_epoch(self, epoch: int) -> float:
         """Train for one epoch (numbered from 0). Returns the mean loss.
 

@@ -8,6 +8,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from ml.augmentation import augment, mixup
+from ml.checkpoints import describe, save_checkpoint
+from ml.classifier import build_classifier
 from ml.config import Augmentation
 from ml.data import read_dataset
 from ml.data.cache import Cache
@@ -186,3 +188,20 @@ def test_mixup_keeps_targets_distributions():
     assert images.shape == (4, 3, 8, 8)
     assert torch.allclose(mixed.sum(1), torch.ones(4))
     assert (mixed.argmax(1) == targets.argmax(1)).all()
+
+
+def test_a_run_can_start_from_a_checkpoint(recipe, parts, noise, tmp_path):
+    torch.manual_seed(1)
+    first = build_classifier(recipe.architecture, len(recipe.classes))
+    save_checkpoint(tmp_path / "first", first, describe(recipe, version="1"))
+    trainer = Trainer(recipe, noise, CPU)
+    trainer.start_from(first)
+    for held in (trainer.model, trainer.ema.model):
+        assert all(torch.equal(v, first.state_dict()[k]) for k, v in held.state_dict().items())
+    fit(with_epochs(recipe, 1), parts, tmp_path / "second", start=tmp_path / "first")
+    assert (tmp_path / "second" / "run" / "best.safetensors").exists()
+
+
+def test_weights_of_another_architecture_are_refused(recipe, noise):
+    with pytest.raises(TrainingError, match="do not fit"):
+        Trainer(recipe, noise, CPU).start_from(nn.Linear(2, 2))
