@@ -35,7 +35,7 @@ def finish(
     dataset: Dataset,
     parts: Splits,
     out: Path,
-    version: str = "1",
+    version: str = "1.0.0",
     skipped: Sequence[str] = (),
 ) -> Manifest:
     """Write ``out`` as a checkpoint from its run's best weights.
