@@ -1,5 +1,8 @@
 """Who did or saw what: rows that are only ever inserted, each chained to the one before by hash."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -22,6 +25,11 @@ class AuditChain(models.Model):
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     def visible_to(self, user) -> "AuditEventQuerySet":
         return self.filter(hospital_id__in=hospital_ids(user, "administrator"))
+
+    def matching(self, wanted: Mapping[str, Any]) -> "AuditEventQuerySet":
+        """Those of the ``actor``, ``action`` and ``object_id`` that are given."""
+        names = ("actor", "action", "object_id")
+        return self.filter(**{name: wanted[name] for name in names if wanted.get(name)})
 
 
 class AuditEvent(models.Model):

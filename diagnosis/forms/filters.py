@@ -5,8 +5,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from clinic.forms.administration import StaffField
 from clinic.forms.base import DateInput, ServiceForm, optional
-from clinic.models import Hospital, Membership, Role, User
+from clinic.models import Hospital, Role, User
 from clinic.permissions import hospital_ids, roles_by_hospital
 from diagnosis.interpretation import LABEL_NAMES, RISK_NAMES
 
@@ -19,7 +20,7 @@ STATES = [
 PERIODS = [("1", _("Today")), ("7", _("7 days")), ("30", _("30 days"))]
 REVIEWS = [("signed", _("Signed")), ("all", _("All"))]
 RISKS = optional([(risk.value, name) for risk, name in RISK_NAMES.items()], _("All"))
-ORDERERS = (Role.DOCTOR, Role.INTEGRATION)
+ORDERERS = [Role.DOCTOR.value, Role.INTEGRATION.value]
 REVIEWED = [("yes", _("Signed")), ("no", _("Not signed"))]
 
 
@@ -68,25 +69,10 @@ class WorklistFilter(Filter):
 
     def __init__(self, data: Any, *, user: User) -> None:
         super().__init__(data, user=user)
-        self.fields["doctor"] = StaffField(hospital_ids(user), label=_("Ordered by"))
-        self.order_fields(self.field_order)
-
-
-class StaffField(forms.ModelChoiceField):
-    """One of those who record at the hospitals."""
-
-    def __init__(self, hospitals: list[Any], *, label: Any, roles: tuple[str, ...] = ORDERERS):
-        members = Membership.objects.filter(hospital__in=hospitals, role__in=roles)
-        staff = User.objects.filter(pk__in=members.values("user"))
-        super().__init__(
-            staff.order_by("last_name", "first_name", "username"),
-            label=label,
-            required=False,
-            empty_label=_("All"),
+        self.fields["doctor"] = StaffField(
+            hospital_ids(user), label=_("Ordered by"), roles=ORDERERS
         )
-
-    def label_from_instance(self, obj: User) -> str:
-        return obj.display_name
+        self.order_fields(self.field_order)
 
 
 class ReportFilter(Filter):
@@ -100,9 +86,19 @@ class ReportFilter(Filter):
 
     def __init__(self, data: Any, *, user: User) -> None:
         super().__init__(data, user=user)
+        self.user = user
         invalid = {"invalid": _("Enter a date as year-month-day, such as 2026-01-31.")}
         for name, label in (("from", _("From")), ("to", _("To"))):
             self.fields[name] = forms.DateField(
                 label=label, required=False, widget=DateInput(), error_messages=invalid
             )
         self.order_fields(self.field_order)
+
+    @property
+    def query(self) -> str:
+        """The filters as an address, for the files that hold the same rows."""
+        return self.data.urlencode()
+
+    @property
+    def hospital_names(self) -> str:
+        return ", ".join(hospital.name for hospital in Hospital.objects.visible_to(self.user))

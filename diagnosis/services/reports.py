@@ -6,38 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, F, Q, Sum
-from django.utils import timezone
+from django.db.models import Count, F, Sum
 from django.utils.translation import gettext as _
 
 from clinic.errors import FieldError
 from clinic.models import Hospital, User
+from clinic.periods import Period
+from clinic.spreadsheets import safe_cell
 from diagnosis.interpretation import RISK_NAMES, Risk, label_name
 from diagnosis.models import DiagnosisRequest, Management, Status
 from diagnosis.models.requests import DiagnosisRequestQuerySet
 from ml.taxonomy import BY_LABEL
 
 ORDERING = ("-created_at", "id")
-
-
-@dataclass(frozen=True)
-class Period:
-    """Whole days in the server's time zone, both included; None is open."""
-
-    start: datetime.date | None = None
-    end: datetime.date | None = None
-
-    def __post_init__(self) -> None:
-        if self.start and self.end and self.start > self.end:
-            raise FieldError("period_reversed", _("The period ends before it begins."), field="to")
-
-    def as_filter(self, field: str) -> Q:
-        found = Q()
-        if self.start:
-            found &= Q(**{f"{field}__gte": _midnight(self.start)})
-        if self.end:
-            found &= Q(**{f"{field}__lt": _midnight(self.end + datetime.timedelta(days=1))})
-        return found
+ALWAYS = Period()
 
 
 @dataclass(frozen=True)
@@ -57,7 +39,7 @@ def hospital_report(
     *,
     actor: User,
     hospital: Hospital | None = None,
-    period: Period = Period(),
+    period: Period = ALWAYS,
     label: str = "",
     risk: str = "",
     reviewed: bool | None = None,
@@ -170,16 +152,3 @@ def moment(at: datetime.datetime | None) -> str:
 
 def share(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
-
-
-def safe_cell(text: str) -> str:
-    """A cell that a spreadsheet would run as a formula gets a quote in front (OWASP).
-
-    Some spreadsheets cut blanks away before they look.
-    """
-    risky = text.startswith(("\t", "\r", "\n")) or text.lstrip().startswith(("=", "+", "-", "@"))
-    return f"'{text}" if risky else text
-
-
-def _midnight(day: datetime.date) -> datetime.datetime:
-    return timezone.make_aware(datetime.datetime.combine(day, datetime.time.min))

@@ -11,13 +11,13 @@ from django.utils import timezone
 
 from clinic.errors import DomainError
 from clinic.models import Hospital, Lesion
+from clinic.spreadsheets import safe_cell
 from diagnosis.models import DiagnosisRequest, ModelVersion
 from diagnosis.services.reports import (
     CSV_COLUMNS,
     Period,
     csv_rows,
     hospital_report,
-    safe_cell,
     totals,
 )
 from tests.factories import (
