@@ -9,12 +9,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from reportlab.platypus import Flowable, Spacer
 
+from clinic.periods import Period
 from diagnosis import report_charts
 from diagnosis.documents import pdf
 from diagnosis.interpretation import label_name
 from diagnosis.models.requests import DiagnosisRequestQuerySet
 from diagnosis.services.dashboard import Dashboard, dashboard
-from diagnosis.services.reports import CSV_COLUMNS, Period, Totals, csv_rows, totals
+from diagnosis.services.reports import CSV_COLUMNS, Totals, csv_rows
 
 # what a person reads on paper; the whole is in the CSV file
 MOST_ROWS = 500
@@ -34,12 +35,12 @@ class Heading:
 
 
 def hospital_pdf(rows: DiagnosisRequestQuerySet, heading: Heading) -> bytes:
-    figures = totals(rows)
+    figures, found = dashboard(rows, heading.period)
     title = _("Hospital report: %(hospital)s") % {"hospital": heading.hospital}
     parts = [
         *head(title, heading),
         *figure_parts(figures),
-        *chart_parts(dashboard(rows)),
+        *chart_parts(found),
         *row_parts(rows, figures.requests),
     ]
     return pdf.build(parts, title=title)

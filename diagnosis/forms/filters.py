@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from clinic.forms.administration import StaffField
 from clinic.forms.base import DateInput, ServiceForm, optional
 from clinic.models import Hospital, Role, User
+from clinic.periods import Period
 from clinic.permissions import hospital_ids, roles_by_hospital
 from diagnosis.interpretation import LABEL_NAMES, RISK_NAMES
 
@@ -93,6 +94,12 @@ class ReportFilter(Filter):
                 label=label, required=False, widget=DateInput(), error_messages=invalid
             )
         self.order_fields(self.field_order)
+
+    @property
+    def period(self) -> Period:
+        """Raises DomainError for one that ends before it begins."""
+        values = self.values
+        return Period(values.get("from"), values.get("to"))
 
     @property
     def query(self) -> str:

@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 
 from django.db.models import Case, Count, F, IntegerField, Max, Min, Value, When
 from django.db.models.functions import TruncDay, TruncMonth, TruncWeek
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from clinic.periods import Period
 from diagnosis.interpretation import Risk
 from diagnosis.models import Status
 from diagnosis.models.requests import DiagnosisRequestQuerySet
+from diagnosis.services.reports import Totals, grouped, totals_of
 
 HOUR, DAY = datetime.timedelta(hours=1), datetime.timedelta(days=1)
 # from the answer to the first signature: the longest wait of each step; None has no end
@@ -64,25 +67,31 @@ class Dashboard:
         ]
 
 
-def dashboard(rows: DiagnosisRequestQuerySet) -> Dashboard:
-    """The figures over all rows, in three queries."""
+def dashboard(rows: DiagnosisRequestQuerySet, period: Period) -> tuple[Totals, Dashboard]:
+    """The totals and the figures over all rows of the period; two queries, one more where the
+    period is open."""
     rows = rows.order_by()
-    span = rows.aggregate(first=Min("created_at"), last=Max("created_at"))
-    if span["first"] is None:
-        return Dashboard()
     found = Dashboard()
-    found.step, trunc = step_of(span["last"] - span["first"])
+    found.step, trunc = step_of(span_of(rows, period))
     volume: dict[datetime.date, Counter[str]] = defaultdict(Counter)
     for group in rows.values("status", "risk", step=trunc("created_at")).annotate(n=Count("pk")):
         band = group["risk"] if group["status"] == Status.SUCCEEDED else UNREAD
         volume[group["step"].date()][band] += group["n"]
     found.volume = dict(sorted(volume.items()))
-    signed = rows.filter(status=Status.SUCCEEDED).exclude(conclusion="")
-    pairs = signed.values("label", "conclusion", wait=wait_step()).annotate(n=Count("pk"))
-    for pair in pairs:
-        found.pairs[pair["label"], pair["conclusion"]] += pair["n"]
-        found.waits[pair["wait"]] += pair["n"]
-    return found
+    groups = list(grouped(rows, wait=wait_step()))
+    for pair in groups:
+        if pair["conclusion"] and pair["status"] == Status.SUCCEEDED:
+            found.pairs[pair["label"], pair["conclusion"]] += pair["n"]
+            found.waits[pair["wait"]] += pair["n"]
+    return totals_of(groups), found
+
+
+def span_of(rows: DiagnosisRequestQuerySet, period: Period) -> datetime.timedelta:
+    """How long the period is; where it is open, how far the rows reach."""
+    if period.start is not None:
+        return (period.end or timezone.localdate()) - period.start
+    reach = rows.aggregate(first=Min("created_at"), last=Max("created_at"))
+    return reach["last"] - reach["first"] if reach["first"] else datetime.timedelta()
 
 
 def step_of(span: datetime.timedelta) -> tuple[str, type]:

@@ -5,19 +5,19 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from diagnosis.interpretation import Risk
 from diagnosis.models import Status
-from diagnosis.models.requests import OPEN, UNANSWERED, DiagnosisRequestQuerySet
+from diagnosis.models.requests import OPEN, UNANSWERED, UNREAD, DiagnosisRequestQuerySet
 from diagnosis.models.settings import ALARM_HOURS
 from diagnosis.services.settings import settings_in_force
 
 RISKIEST_FIRST = ("-malignancy", "-severity", "created_at", "id")
 NEWEST_FIRST = ("-created_at", "id")
-# beyond this a count says "more than": counting on would read every row that waits
-MOST_COUNTED = 1000
+# beyond this a count says "more than"; so many of the riskiest rows are looked at to count them
+MOST_COUNTED, MOST_READ = 1000, 5000
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,15 @@ def overdue(hospitals: Collection[UUID]) -> Q:
 
 
 def counts(waiting: DiagnosisRequestQuerySet, late: Q) -> Counts:
-    """``waiting`` are unsigned rows; five short queries over the index of the worklist."""
-    return Counts(
-        to_review=capped(waiting.filter(status=Status.SUCCEEDED)),
-        high=capped(waiting.filter(status=Status.SUCCEEDED, risk=Risk.HIGH.value)),
-        overdue=capped(waiting.filter(late)),
-        open=capped(waiting.filter(status__in=OPEN)),
-        failed=capped(waiting.filter(status__in=UNANSWERED)),
+    """``waiting`` are unsigned rows. Two queries, each over a range of the worklist's index: of the
+    riskiest that were read, and of those without a reading."""
+    read = waiting.filter(malignancy__gt=UNREAD).order_by(*RISKIEST_FIRST)[:MOST_READ]
+    rest = waiting.filter(malignancy=UNREAD).order_by(*RISKIEST_FIRST)[: MOST_COUNTED + 1]
+    high = Q(risk=Risk.HIGH.value)
+    found = read.aggregate(
+        to_review=Count("pk"), high=Count("pk", filter=high), overdue=Count("pk", filter=late)
+    ) | rest.aggregate(
+        open=Count("pk", filter=Q(status__in=OPEN)),
+        failed=Count("pk", filter=Q(status__in=UNANSWERED)),
     )
-
-
-def capped(rows: DiagnosisRequestQuerySet) -> int:
-    return rows.order_by()[: MOST_COUNTED + 1].count()
+    return Counts(**{name: min(count, MOST_COUNTED + 1) for name, count in found.items()})

@@ -21,11 +21,11 @@ from diagnosis.interpretation import label_name
 from diagnosis.models import Status
 from diagnosis.models.requests import OPEN, UNANSWERED, DiagnosisRequestQuerySet
 from diagnosis.services.dashboard import BANDS, Dashboard, dashboard
-from diagnosis.services.reports import ORDERING, Period, Totals, csv_rows, hospital_report, totals
+from diagnosis.services.reports import ORDERING, Totals, csv_rows, hospital_report
 from ml.taxonomy import BY_LABEL
 
 # what the page shows before anybody asks for a period
-DEFAULT_DAYS = 90
+DEFAULT_DAYS = 30
 # confusions that the page names
 MOST_MISSED = 6
 
@@ -35,7 +35,7 @@ MOST_MISSED = 6
 def hospital(request: HttpRequest) -> HttpResponse:
     form = ReportFilter(with_period(request.GET), user=request.user)
     rows = rows_of(request, form)
-    figures, found = totals(rows), dashboard(rows)
+    figures, found = dashboard(rows, form.period)
     page = page_of(rows.with_records(), request, ORDERING)
     chosen = form.values["hospital"]
     note_list(request, "view_hospital_report", hospital=chosen, rows=len(page.rows))
@@ -109,7 +109,7 @@ def rows_of(request: HttpRequest, form: ReportFilter) -> DiagnosisRequestQuerySe
         return hospital_report(
             actor=request.user,
             hospital=values["hospital"],
-            period=Period(values.get("from"), values.get("to")),
+            period=form.period,
             label=values.get("label", ""),
             risk=values.get("risk", ""),
             reviewed={"yes": True, "no": False}.get(values.get("reviewed", "")),
@@ -127,8 +127,7 @@ def heading_of(form: ReportFilter, user: Any) -> Heading:
         if values.get(name)
     ]
     hospital = values["hospital"].name if values["hospital"] else form.hospital_names
-    period = Period(values.get("from"), values.get("to"))
-    return Heading(hospital, period, "; ".join(named), user.display_name)
+    return Heading(hospital, form.period, "; ".join(named), user.display_name)
 
 
 def shares_of(figures: Totals) -> dict[str, Any]:

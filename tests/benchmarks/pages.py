@@ -57,7 +57,8 @@ class Browser:
 
     def __init__(self, url: str, headers: dict[str, str]) -> None:
         self.connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
-        self.headers = headers | {"Accept-Encoding": "gzip", "X-Forwarded-Proto": "https"}
+        named = {"Host": "127.0.0.1", "Accept-Encoding": "gzip", "X-Forwarded-Proto": "https"}
+        self.headers = headers | named
 
     def get(self, path: str) -> tuple[float, bytes]:
         """Milliseconds to the first byte, and the body as it was sent."""

@@ -36,7 +36,7 @@ def store_drawings() -> list[File]:
 
 def store_drawing(code: str, seed: int) -> File:
     buffer = io.BytesIO()
-    draw_lesion(code, 9000 + seed, (600, 450)).save(buffer, "JPEG", quality=90)
+    draw_lesion(code, 9000 + seed, (400, 300)).save(buffer, "JPEG", quality=90)
     picture = imaging.take_in(buffer.getvalue(), name="drawing.jpg", pixel_limit=10**6)
     key = uuid.uuid4().hex
     ending = imaging.EXTENSIONS[picture.media_type]
