@@ -13,7 +13,7 @@ from clinic.errors import FieldError
 from clinic.models import Hospital, User
 from clinic.periods import Period
 from clinic.spreadsheets import safe_cell
-from diagnosis.interpretation import RISK_NAMES, Risk, label_name
+from diagnosis.interpretation import RISK_NAMES, label_name
 from diagnosis.models import DiagnosisRequest, Management, Status
 from diagnosis.models.requests import DiagnosisRequestQuerySet
 from ml.taxonomy import BY_LABEL
@@ -125,26 +125,34 @@ CHUNK = 2000
 def csv_rows(rows: DiagnosisRequestQuerySet) -> Iterator[list[str]]:
     """The header and a line a request, in words a person reads; one query, streamed in chunks."""
     yield list(CSV_COLUMNS)
+    words = csv_words()
     for values in rows.values_list(*CSV_SOURCES.values()).iterator(chunk_size=CHUNK):
-        yield csv_row(dict(zip(CSV_SOURCES, values, strict=True)))
+        yield csv_row(dict(zip(CSV_SOURCES, values, strict=True)), words)
 
 
-def csv_row(found: dict[str, Any]) -> list[str]:
-    words = {
+def csv_words() -> dict[str, dict[str, str]]:
+    """What codes are called in the language of now, looked up once a file."""
+    labels = {label: label_name(label) for label in BY_LABEL}
+    return {
+        "status": {status.value: str(status.label) for status in Status},
+        "diagnosis": labels,
+        "risk": {risk.value: str(name) for risk, name in RISK_NAMES.items()},
+        "conclusion": labels,
+        "management": {entry.value: str(entry.label) for entry in Management},
+    }
+
+
+def csv_row(found: dict[str, Any], words: dict[str, dict[str, str]]) -> list[str]:
+    cells = {name: known.get(found[name], "") for name, known in words.items()}
+    cells |= {
         "requested_at": moment(found["requested_at"]),
-        "status": str(Status(found["status"]).label),
-        "diagnosis": label_name(found["diagnosis"]) if found["diagnosis"] else "",
         "probability": share(found["probability"]),
         "malignancy_probability": share(found["malignancy_probability"]),
-        "risk": str(RISK_NAMES[Risk(found["risk"])]) if found["risk"] else "",
         "model": f"{found['model']} {found['model_version']}",
-        "conclusion": label_name(found["conclusion"]) if found["conclusion"] else "",
-        "management": str(Management(found["management"]).label) if found["management"] else "",
         "signed_by": display_name(*(found[name] or "" for name in SIGNER)),
         "signed_at": moment(found["signed_at"]),
     }
-    cells = {name: str(found[name]) for name in CSV_COLUMNS if name not in words} | words
-    return [safe_cell(cells[name]) for name in CSV_COLUMNS]
+    return [safe_cell(str(cells.get(name, found[name]))) for name in CSV_COLUMNS]
 
 
 def display_name(username: str, given_name: str, family_name: str) -> str:
