@@ -175,6 +175,7 @@ def test_another_patients_lesion_is_refused(page, hospital):
         ({"file": picture(b"hello")}, 400, "The file is not a picture."),
         ({"file": picture(png_bytes(), "photo.jpg")}, 400, "but its name ends in"),
         ({"file": picture(jpeg_bytes()[:3000])}, 400, "damaged"),
+        ({"file": [picture(), picture()]}, 400, "Choose one picture"),
         ({"image_type": "clinical: close-up"}, 400, "Only a dermoscopic image"),
     ],
 )
