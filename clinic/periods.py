@@ -9,6 +9,9 @@ from django.utils.translation import gettext as _
 
 from clinic.errors import FieldError
 
+# nothing happened beyond; there a midnight of another time zone may leave the calendar
+FIRST_DAY, LAST_DAY = datetime.date(1900, 1, 1), datetime.date(2999, 12, 31)
+
 
 @dataclass(frozen=True)
 class Period:
@@ -24,10 +27,14 @@ class Period:
     def as_filter(self, field: str) -> Q:
         found = Q()
         if self.start:
-            found &= Q(**{f"{field}__gte": midnight(self.start)})
+            found &= Q(**{f"{field}__gte": midnight(known(self.start))})
         if self.end:
-            found &= Q(**{f"{field}__lt": midnight(self.end + datetime.timedelta(days=1))})
+            found &= Q(**{f"{field}__lt": midnight(known(self.end) + datetime.timedelta(days=1))})
         return found
+
+
+def known(day: datetime.date) -> datetime.date:
+    return min(max(day, FIRST_DAY), LAST_DAY)
 
 
 def midnight(day: datetime.date) -> datetime.datetime:

@@ -1,12 +1,13 @@
 """Addresses of who and what: people, patients, lesions, pictures."""
 
-from django.urls import path
+from django.urls import path, re_path
 
-from clinic.views import account, audit, images, lesions, patients, staff
+from clinic.views import account, audit, body_map, images, lesions, patients, staff, unsent
 
 urlpatterns = [
     path("sign-in/", account.SignIn.as_view(), name="sign-in"),
     path("sign-out/", account.SignOut.as_view(), name="sign-out"),
+    path("sign-in/unsent/", unsent.unsent, name="unsent"),
     path("account/", account.account, name="account"),
     path("account/password/", account.PasswordChange.as_view(), name="password-change"),
     path("account/tokens/<uuid:pk>/revoke/", account.token_revoke, name="token-revoke"),
@@ -22,6 +23,7 @@ urlpatterns = [
     ),
     path("administration/audit/", audit.audit_log, name="audit-log"),
     path("administration/audit.csv", audit.audit_csv, name="audit-log-csv"),
+    re_path(r"^body-map/(?P<view>front|back)\.svg$", body_map.body_map, name="body-map"),
     path("patients/", patients.patients, name="patients"),
     path("patients/new/", patients.patient_create, name="patient-create"),
     path("patients/<uuid:pk>/edit/", patients.patient_edit, name="patient-edit"),
