@@ -14,21 +14,18 @@ from clinic.services.invitations import ROLES
 ROLE_CHOICES = [(role.value, role.label) for role in ROLES]
 
 
-class StaffField(forms.ModelChoiceField):
-    """One of those who have a role at the hospitals."""
+class StaffField(forms.ChoiceField):
+    """The key of one of those who have a role at the hospitals; read in one query, where Django's
+    own field would open a cursor for it."""
 
     def __init__(self, hospitals: list[Any], *, label: Any, roles: list[str] | None = None) -> None:
         members = Membership.objects.filter(hospital__in=hospitals, role__in=roles or Role.values)
-        staff = User.objects.filter(pk__in=members.values("user"))
-        super().__init__(
-            staff.order_by("last_name", "first_name", "username"),
-            label=label,
-            required=False,
-            empty_label=_("All"),
+        staff = User.objects.filter(pk__in=members.values("user")).only(
+            "first_name", "last_name", "username"
         )
-
-    def label_from_instance(self, obj: User) -> str:
-        return obj.display_name
+        by_name = list(staff.order_by("last_name", "first_name", "username"))
+        choices = [(str(user.pk), user.display_name) for user in by_name]
+        super().__init__(label=label, required=False, choices=optional(choices, _("All")))
 
 
 class InviteForm(ServiceForm):
