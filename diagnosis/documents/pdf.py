@@ -56,7 +56,7 @@ def style(size: float, *, bold: bool = False, muted: bool = False, **more: Any) 
 
 
 TITLE = style(16, bold=True, spaceAfter=4)
-HEADING = style(11, bold=True, spaceBefore=12, spaceAfter=4)
+HEADING = style(11, bold=True, spaceBefore=12, spaceAfter=4, keepWithNext=1)
 BODY, SMALL = style(9), style(7.5, muted=True)
 CELL, HEAD = style(7), style(7, bold=True)
 

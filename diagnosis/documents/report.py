@@ -21,7 +21,7 @@ from diagnosis.services.reports import CSV_COLUMNS, Totals, csv_rows
 MOST_ROWS = 500
 SHOWN = ("requested_at", "lesion", "medical_record_number", "diagnosis", "probability")
 SHOWN += ("malignancy_probability", "status", "conclusion", "management", "signed_by")
-WIDTHS = (1.5, 1.1, 1.2, 1.7, 0.9, 0.9, 1, 1.7, 1, 1.4)
+WIDTHS = (1.3, 1, 1.1, 1.6, 1.2, 1.2, 0.9, 1.6, 1.35, 1.4)
 
 
 @dataclass(frozen=True)
