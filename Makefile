@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` and `make test`. All state lies in .venv/ and var/.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test stages lint types architecture migrations tests clean
+.PHONY: help demo test stages lint types architecture migrations tests bench-pages clean
 SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?= 8000
@@ -17,7 +17,7 @@ echo "== $(1): $$verdict in $$SECONDS s"; echo; exit $$status
 endef
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
 
 demo: ## run Nevus with sample data on this machine (PORT=8000 HOST=127.0.0.1)
 	@[ -e .venv/.requirements ] || echo "The first start installs Nevus into .venv/: about 3 minutes, later ones take 10 seconds."
@@ -46,6 +46,10 @@ migrations: .venv/.requirements-dev
 
 tests: .venv/.requirements-dev
 	$(call stage,tests,$(CLEAN) .venv/bin/python -m pytest $(ARGS))
+
+bench-pages: .venv/.requirements-dev ## pages and lists from 1,000 to 1,000,000 images, first byte and queries (SIZES=)
+	@.ci/need postgresql redis
+	@exec $(CLEAN) .venv/bin/python -m tests.benchmarks.pages $(if $(SIZES),--sizes $(SIZES))
 
 .venv/.requirements: requirements.txt
 	@PYTHON=$(PYTHON) .ci/need venv

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from clinic.views import account, body_map, images, lesions, patients, unsent
+from clinic.views import account, audit, body_map, images, lesions, patients, staff, unsent
 
 urlpatterns = [
     path("sign-in/", account.SignIn.as_view(), name="sign-in"),
@@ -11,6 +11,18 @@ urlpatterns = [
     path("account/", account.account, name="account"),
     path("account/password/", account.PasswordChange.as_view(), name="password-change"),
     path("account/tokens/<uuid:pk>/revoke/", account.token_revoke, name="token-revoke"),
+    path("invitations/<str:secret>/", staff.invitation, name="invitation"),
+    path("administration/staff/", staff.staff, name="staff"),
+    path("administration/staff/<uuid:pk>/role/", staff.role_give, name="role-give"),
+    path("administration/staff/<uuid:pk>/end/", staff.access_end, name="access-end"),
+    path("administration/roles/<uuid:pk>/take/", staff.role_take, name="role-take"),
+    path(
+        "administration/invitations/<uuid:pk>/revoke/",
+        staff.invitation_revoke,
+        name="invitation-revoke",
+    ),
+    path("administration/audit/", audit.audit_log, name="audit-log"),
+    path("administration/audit.csv", audit.audit_csv, name="audit-log-csv"),
     re_path(r"^body-map/(?P<view>front|back)\.svg$", body_map.body_map, name="body-map"),
     path("patients/", patients.patients, name="patients"),
     path("patients/new/", patients.patient_create, name="patient-create"),

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path, re_path
 from rest_framework.routers import SimpleRouter
 
+from clinic.api.audit import AuditEventViewSet
 from clinic.api.hospitals import HospitalViewSet, MeViewSet
 from clinic.api.images import ImageViewSet
 from clinic.api.lesions import LesionViewSet
@@ -25,6 +26,7 @@ router.register("models", ModelVersionViewSet, "api-model")
 
 urlpatterns: list[URLPattern] = [
     *router.urls,
+    path("audit-events/", AuditEventViewSet.as_view({"get": "list"}), name="api-audit-event-list"),
     path("me/", MeViewSet.as_view({"get": "retrieve"}), name="api-me"),
     path(
         "reports/hospital/",

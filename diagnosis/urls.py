@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from diagnosis.views import diagnoses, models, new_diagnosis, records, reports, worklist
+from diagnosis.views import (
+    diagnoses,
+    models,
+    new_diagnosis,
+    records,
+    reports,
+    settings,
+    worklist,
+)
 
 urlpatterns = [
     path("", worklist.worklist, name="worklist"),
@@ -17,7 +25,11 @@ urlpatterns = [
     path("diagnoses/<uuid:pk>/order-again/", diagnoses.order_again, name="diagnosis-order-again"),
     path("reports/hospital/", reports.hospital, name="hospital-report"),
     path("reports/hospital.csv", reports.hospital_csv, name="hospital-report-csv"),
+    path("reports/hospital.pdf", reports.hospital_document, name="hospital-report-pdf"),
+    path("reports/hospital.zip", reports.hospital_images, name="hospital-report-zip"),
+    path("administration/settings/", settings.hospital_settings, name="hospital-settings"),
     path("models/", models.models, name="models"),
     path("models/<uuid:pk>/", models.model, name="model"),
     path("models/<uuid:pk>/activate/", models.activate, name="model-activate"),
+    path("models/<uuid:pk>/retire/", models.retire, name="model-retire"),
 ]

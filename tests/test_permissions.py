@@ -9,20 +9,25 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from clinic.services.invitations import digest_of
 from clinic.services.tokens import create_token
+from diagnosis.models import ModelPolicy
 from tests.factories import (
     DiagnosisRequestFactory,
     HospitalFactory,
+    InvitationFactory,
     ModelPolicyFactory,
     ReviewFactory,
     administrator,
     doctor,
     integration,
     jpeg_bytes,
+    member,
 )
 
 pytestmark = pytest.mark.django_db
 
+SECRET = "of-an-invitation"
 WHO = ("anonymous", "doctor", "elsewhere", "administrator", "integration")
 # what is asked, and the answer to anonymous, doctor, elsewhere, administrator, integration
 TABLE = {
@@ -52,9 +57,24 @@ TABLE = {
     "POST diagnosis-order-again": ("in", 302, 404, 403, 302),
     "GET hospital-report": ("in", 200, 200, 200, 200),
     "GET hospital-report-csv": ("in", 200, 200, 200, 200),
+    "GET hospital-report-pdf": ("in", 200, 200, 200, 200),
+    "GET hospital-report-zip": ("in", 200, 200, 200, 200),
+    "POST patients": ("in", 200, 200, 200, 200),
+    "GET staff": ("in", 403, 403, 200, 403),
+    "POST staff": ("in", 403, 403, 200, 403),
+    "POST role-give": ("in", 403, 403, 302, 403),
+    "POST role-take": ("in", 403, 403, 302, 403),
+    "POST access-end": ("in", 403, 403, 302, 403),
+    "POST invitation-revoke": ("in", 403, 403, 302, 403),
+    "GET invitation": (200, 200, 200, 200, 200),
+    "GET audit-log": ("in", 403, 403, 200, 403),
+    "GET audit-log-csv": ("in", 403, 403, 200, 403),
+    "GET hospital-settings": ("in", 403, 403, 200, 403),
+    "POST hospital-settings": ("in", 403, 403, 302, 403),
     "GET models": ("in", 200, 200, 200, 200),
     "GET model": ("in", 200, 200, 200, 200),
     "POST model-activate": ("in", 403, 404, 302, 403),
+    "POST model-retire": ("in", 403, 404, 302, 403),
     "GET account": ("in", 200, 200, 200, 200),
     "POST account": ("in", 200, 200, 200, 200),
     "POST token-revoke": ("in", 302, 404, 404, 404),
@@ -95,7 +115,17 @@ def records(hospital, people):
     failed = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, failed=True)
     ReviewFactory(request=read)
     token = create_token(actor=people["doctor"], user=people["doctor"], scopes=["read"])[0]
-    return {"queued": queued, "read": read, "failed": failed, "token": token}
+    colleague = member(hospital, "doctor")
+    return {
+        "queued": queued,
+        "read": read,
+        "failed": failed,
+        "token": token,
+        "colleague": colleague,
+        "role": colleague.memberships.get(),
+        "invitation": InvitationFactory(hospital=hospital, digest=digest_of(SECRET)),
+        "reads": ModelPolicy.objects.get(hospital=hospital).model_version,
+    }
 
 
 def key_of(name: str, records):
@@ -117,7 +147,13 @@ def key_of(name: str, records):
         "diagnosis-order-again": records["failed"].pk,
         "model": row.model_version_id,
         "model-activate": row.model_version_id,
+        "model-retire": records["reads"].pk,
         "token-revoke": records["token"].pk,
+        "role-give": records["colleague"].pk,
+        "role-take": records["role"].pk,
+        "access-end": records["colleague"].pk,
+        "invitation-revoke": records["invitation"].pk,
+        "invitation": SECRET,
     }.get(name)
 
 
@@ -134,6 +170,11 @@ def data_of(name: str, hospital) -> dict:
         "diagnosis-patient": {"medical_record_number": "new"},
         "diagnosis-review": {"conclusion": "nevus", "management": "none", "sign": "1"},
         "model-activate": {"hospital": str(hospital.pk)},
+        "model-retire": {"hospital": str(hospital.pk)},
+        "patients": {"q": "MRN"},
+        "staff": {"name": "Somebody", "role": "doctor"},
+        "role-give": {"role": "administrator"},
+        "hospital-settings": {"alarm_hours": "12"},
         "account": {"name": "archive", "scopes": ["read"], "days": 30},
     }.get(name, {})
 
@@ -211,6 +252,23 @@ def test_lists_show_no_other_hospital(people, records):
     assert number not in csv
     found = client.post(reverse("diagnosis-patient"), {"medical_record_number": number})
     assert "Known" not in found.content.decode()
+
+
+def test_an_administrator_of_another_hospital_administers_nothing_here(hospital, records):
+    client = Client()
+    client.force_login(administrator(HospitalFactory()))
+
+    for name in ("role-give", "role-take", "access-end", "invitation-revoke", "model-retire"):
+        address = reverse(name, args=[key_of(name, records)])
+        assert client.post(address, data_of(name, hospital)).status_code == 404, name
+    for name in ("staff", "hospital-settings", "audit-log", "audit-log-csv"):
+        address = f"{reverse(name)}?hospital={hospital.pk}"
+        assert client.get(address).status_code == 404, name
+    for name in ("staff", "hospital-settings"):
+        data = data_of(name, hospital) | {"hospital": str(hospital.pk)}
+        assert client.post(reverse(name), data).status_code == 404, name
+    colleague = records["colleague"]
+    assert [entry.role for entry in colleague.memberships.all()] == ["doctor"]
 
 
 def test_the_operator_sees_no_clinical_record(records):

@@ -9,7 +9,8 @@ from clinic.models import Scope
 
 
 class HasScope(BasePermission):
-    """``read`` to read; to change, what the view's ``scopes`` say for the action or ``write``."""
+    """``read`` to read, or the view's ``read_scope``; to change, what the view's ``scopes`` say for
+    the action, or ``write``."""
 
     code = "missing_scope"
     message = "The token lacks the scope for this."
@@ -22,5 +23,5 @@ class HasScope(BasePermission):
 
 def needed_scope(method: str | None, view: Any) -> str:
     if method in SAFE_METHODS:
-        return Scope.READ
+        return getattr(view, "read_scope", Scope.READ)
     return getattr(view, "scopes", {}).get(getattr(view, "action", None), Scope.WRITE)

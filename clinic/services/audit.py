@@ -51,8 +51,7 @@ def record_event(
     """
     hospital_id = hospital.pk if isinstance(hospital, Hospital) else hospital
     key = str(hospital_id or PLATFORM)
-    AuditChain.objects.get_or_create(key=key)
-    chain = AuditChain.objects.select_for_update().get(key=key)
+    chain = lock_chain(key)
     event = AuditEvent(
         chain=chain,
         sequence=chain.length + 1,
@@ -71,6 +70,17 @@ def record_event(
     chain.length, chain.head = event.sequence, event.hash
     chain.save(update_fields=["length", "head"])
     return event
+
+
+def lock_chain(key: str) -> AuditChain:
+    """The head of the chain, which nobody else moves until the transaction ends."""
+    heads = AuditChain.objects.select_for_update()
+    chain = heads.filter(key=key).first()
+    if chain is None:
+        # of two that write the first event, one makes the head and the other waits for it
+        AuditChain.objects.get_or_create(key=key)
+        chain = heads.get(key=key)
+    return chain
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,15 @@
 """Hospitals, accounts and their roles: the platform operator's and the administrators' work."""
 
+from uuid import UUID
+
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from clinic.errors import FieldError, from_validation_error
-from clinic.models import Hospital, Membership, User
-from clinic.permissions import forget_roles
+from clinic.errors import DomainError, FieldError, from_validation_error
+from clinic.models import Hospital, Membership, Role, User
+from clinic.permissions import forget_roles, require_administer
 from clinic.services.audit import record_event
 
 
@@ -56,3 +58,58 @@ def add_membership(*, actor: User | None, user: User, hospital: Hospital, role: 
         actor=actor, action="add_membership", hospital=hospital, obj=membership, details=details
     )
     return membership
+
+
+@transaction.atomic
+def give_role(*, actor: User, user: User, hospital: Hospital, role: str) -> Membership:
+    """Another role for somebody who works at the hospital already. Raises DomainError."""
+    require_administer(actor, hospital.pk)
+    if not Membership.objects.filter(user=user, hospital=hospital).exists():
+        raise DomainError("not_found", _("There is no such person here."), status=404)
+    return add_membership(actor=actor, user=user, hospital=hospital, role=role)
+
+
+@transaction.atomic
+def take_role(*, actor: User, membership: Membership) -> None:
+    """Take one role away; it counts from the person's next request on.
+
+    Raises ``last_administrator`` (409): a hospital that nobody administers can give no roles.
+    """
+    require_administer(actor, membership.hospital_id)
+    # one change of a hospital's roles at a time, or two administrators could end each other
+    Hospital.objects.select_for_update().get(pk=membership.hospital_id)
+    _keep_an_administrator(membership.hospital_id, [membership])
+    _remove(actor, membership)
+
+
+@transaction.atomic
+def end_access(*, actor: User, user: User, hospital: Hospital) -> None:
+    """Take every role at the hospital away. The account stays, and so does what the person signed:
+    a new invitation gives access again."""
+    require_administer(actor, hospital.pk)
+    Hospital.objects.select_for_update().get(pk=hospital.pk)
+    held = list(Membership.objects.filter(user=user, hospital=hospital))
+    if not held:
+        raise DomainError("not_found", _("There is no such person here."), status=404)
+    _keep_an_administrator(hospital.pk, held)
+    for membership in held:
+        _remove(actor, membership)
+
+
+def _keep_an_administrator(hospital_id: UUID, leaving: list[Membership]) -> None:
+    administrators = Membership.objects.filter(
+        hospital=hospital_id, role=Role.ADMINISTRATOR, user__is_active=True
+    )
+    left = administrators.exclude(pk__in=[membership.pk for membership in leaving])
+    if administrators.exists() and not left.exists():
+        message = _("This is the hospital's last administrator. Make somebody else one first.")
+        raise DomainError("last_administrator", message, status=409)
+
+
+def _remove(actor: User, membership: Membership) -> None:
+    details = {"user": str(membership.user_id), "role": membership.role}
+    details["membership"] = str(membership.pk)
+    hospital = membership.hospital_id
+    membership.delete()
+    forget_roles(membership.user)
+    record_event(actor=actor, action="remove_membership", hospital=hospital, details=details)

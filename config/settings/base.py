@@ -107,6 +107,8 @@ else:
     DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+# on SQLite an index has no columns beside its key; it works without
+SILENCED_SYSTEM_CHECKS = ["models.W040"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Broker -----------------------------------------------------------------------------------------
@@ -281,6 +283,16 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {"Label": "diagnosis.api.shapes.LABELS"},
 }
+
+# Mail -------------------------------------------------------------------------------------------
+
+# "smtp://user:password@host:587"; without it invitations are handed out as links only
+email_url = env.str("EMAIL_URL", default="")
+NEVUS_SENDS_MAIL = bool(email_url)
+if NEVUS_SENDS_MAIL:
+    globals().update(env.email_url_config(email_url))
+    EMAIL_TIMEOUT = 10
+    DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="nevus@localhost")
 
 # Language, time, logs ---------------------------------------------------------------------------
 

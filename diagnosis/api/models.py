@@ -17,7 +17,7 @@ from clinic.models import Hospital, Scope
 from clinic.permissions import hospital_ids
 from diagnosis.interpretation import label_name
 from diagnosis.models import ModelPolicy, ModelVersion
-from diagnosis.services.model_versions import activate_model
+from diagnosis.services.model_versions import activate_model, retire_model
 from ml.taxonomy import BY_CODE
 
 OBJECT = OpenApiTypes.OBJECT
@@ -131,7 +131,7 @@ def find_model(pk: Any, *, field: str = "") -> ModelVersion:
 
 class ModelVersionViewSet(ApiViewSet):
     serializer_class = ModelVersionSerializer
-    scopes = {"activate": Scope.ADMIN}
+    scopes = {"activate": Scope.ADMIN, "retire": Scope.ADMIN}
 
     def get_queryset(self) -> Any:
         return ModelVersion.objects.defer("card")
@@ -163,14 +163,28 @@ class ModelVersionViewSet(ApiViewSet):
     @action(detail=True, methods=["post"])
     @idempotent
     def activate(self, request: Request, pk: str) -> Response:
-        model = find_model(pk)
-        body = ActivationSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        hospital = find_visible(
-            Hospital.objects, request.user, body.validated_data["hospital"], field="hospital"
-        )
+        model, hospital = find_model(pk), self.named_hospital(request)
         activate_model(actor=request.user, hospital=hospital, model_version=model)
         return self.answer(model)
+
+    @extend_schema(
+        summary="Let it read for a hospital no longer",
+        request=ActivationSerializer,
+        responses=ModelCardSerializer,
+    )
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def retire(self, request: Request, pk: str) -> Response:
+        model, hospital = find_model(pk), self.named_hospital(request)
+        retire_model(actor=request.user, hospital=hospital, model_version=model)
+        return self.answer(model)
+
+    def named_hospital(self, request: Request) -> Hospital:
+        body = ActivationSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        return find_visible(
+            Hospital.objects, request.user, body.validated_data["hospital"], field="hospital"
+        )
 
     def answer(self, model: ModelVersion) -> Response:
         return Response(ModelCardSerializer(model, context=self.get_serializer_context()).data)

@@ -5,10 +5,12 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from clinic.forms.administration import StaffField
 from clinic.forms.base import DateInput, ServiceForm, optional
-from clinic.models import Hospital, User
-from clinic.permissions import roles_by_hospital
-from diagnosis.interpretation import LABEL_NAMES
+from clinic.models import Hospital, Role, User
+from clinic.periods import Period
+from clinic.permissions import hospital_ids, roles_by_hospital
+from diagnosis.interpretation import LABEL_NAMES, RISK_NAMES
 
 STATES = [
     ("open", _("Being read")),
@@ -17,6 +19,9 @@ STATES = [
     ("cancelled", _("Cancelled")),
 ]
 PERIODS = [("1", _("Today")), ("7", _("7 days")), ("30", _("30 days"))]
+REVIEWS = [("signed", _("Signed")), ("all", _("All"))]
+RISKS = optional([(risk.value, name) for risk, name in RISK_NAMES.items()], _("All"))
+ORDERERS = [Role.DOCTOR.value, Role.INTEGRATION.value]
 REVIEWED = [("yes", _("Signed")), ("no", _("Not signed"))]
 
 
@@ -52,27 +57,55 @@ class Filter(ServiceForm):
 
 
 class WorklistFilter(Filter):
+    review = forms.ChoiceField(
+        label=_("Review"), required=False, choices=optional(REVIEWS, _("Waits for review"))
+    )
     state = forms.ChoiceField(label=_("State"), required=False, choices=optional(STATES, _("All")))
+    risk = forms.ChoiceField(label=_("Risk"), required=False, choices=RISKS)
     period = forms.ChoiceField(
         label=_("Ordered within"), required=False, choices=optional(PERIODS, _("Any time"))
     )
-    unreviewed = forms.BooleanField(label=_("Not signed yet"), required=False)
-    field_order = ["state", "label", "hospital", "period", "unreviewed"]
+    overdue = forms.BooleanField(label=_("Overdue only"), required=False)
+    field_order = ["review", "state", "risk", "label", "hospital", "doctor", "period", "overdue"]
+
+    def __init__(self, data: Any, *, user: User) -> None:
+        super().__init__(data, user=user)
+        self.fields["doctor"] = StaffField(
+            hospital_ids(user), label=_("Ordered by"), roles=ORDERERS
+        )
+        self.order_fields(self.field_order)
 
 
 class ReportFilter(Filter):
     """``from`` and ``to`` are set below: the first is no Python name."""
 
+    risk = forms.ChoiceField(label=_("Risk"), required=False, choices=RISKS)
     reviewed = forms.ChoiceField(
         label=_("Review"), required=False, choices=optional(REVIEWED, _("All"))
     )
-    field_order = ["from", "to", "label", "hospital", "reviewed"]
+    field_order = ["from", "to", "label", "risk", "hospital", "reviewed"]
 
     def __init__(self, data: Any, *, user: User) -> None:
         super().__init__(data, user=user)
+        self.user = user
         invalid = {"invalid": _("Enter a date as year-month-day, such as 2026-01-31.")}
         for name, label in (("from", _("From")), ("to", _("To"))):
             self.fields[name] = forms.DateField(
                 label=label, required=False, widget=DateInput(), error_messages=invalid
             )
         self.order_fields(self.field_order)
+
+    @property
+    def period(self) -> Period:
+        """Raises DomainError for one that ends before it begins."""
+        values = self.values
+        return Period(values.get("from"), values.get("to"))
+
+    @property
+    def query(self) -> str:
+        """The filters as an address, for the files that hold the same rows."""
+        return self.data.urlencode()
+
+    @property
+    def hospital_names(self) -> str:
+        return ", ".join(hospital.name for hospital in Hospital.objects.visible_to(self.user))

@@ -85,3 +85,20 @@ def activate_model(*, actor: User | None, hospital: Hospital, model_version: Mod
     record_event(
         actor=actor, action="activate_model", hospital=hospital, obj=model_version, details=details
     )
+
+
+@transaction.atomic
+def retire_model(*, actor: User, hospital: Hospital, model_version: ModelVersion) -> None:
+    """The model version reads for the hospital no longer; orders need another one to be active.
+
+    Open requests keep theirs. Raises ``not_active`` (409) where it does not read there.
+    """
+    require_administer(actor, hospital.pk)
+    policies = ModelPolicy.objects.filter(hospital=hospital, model_version=model_version)
+    if not policies.delete()[0]:
+        message = _("This model does not read for the hospital.")
+        raise DomainError("not_active", message, status=409)
+    details = {"model_version": str(model_version.pk)}
+    record_event(
+        actor=actor, action="retire_model", hospital=hospital, obj=model_version, details=details
+    )

@@ -12,10 +12,13 @@ from django.views.decorators.http import require_POST, require_safe
 from clinic.errors import DomainError
 from clinic.models import Hospital
 from clinic.permissions import hospital_ids
-from clinic.views.access import signed_in
-from diagnosis import card
+from clinic.views.access import note_list, signed_in
+from diagnosis import card, figures
+from diagnosis.interpretation import label_name
 from diagnosis.models import ModelPolicy, ModelVersion
-from diagnosis.services.model_versions import activate_model
+from diagnosis.services.model_versions import activate_model, retire_model
+from diagnosis.services.scorecard import scorecard
+from ml.taxonomy import BY_LABEL
 
 
 @signed_in
@@ -35,6 +38,10 @@ def model(request: HttpRequest, pk) -> HttpResponse:
         "model": found,
         "card": card.read(found.manifest),
         "activatable": [hospital for hospital in administered if hospital.pk not in using],
+        "retirable": [hospital for hospital in administered if hospital.pk in using],
+        "confusion": figures.confusion(found.manifest),
+        "curves": figures.curves(found.manifest),
+        "live": live_of(request, found),
     }
     return render(request, "models/model.html", context)
 
@@ -43,14 +50,50 @@ def model(request: HttpRequest, pk) -> HttpResponse:
 @require_POST
 def activate(request: HttpRequest, pk) -> HttpResponse:
     found = get_object_or_404(ModelVersion, pk=pk)
+    hospital = visible_hospital(request)
+    activate_model(actor=request.user, hospital=hospital, model_version=found)
+    values = {"model": str(found), "hospital": hospital.name}
+    messages.success(request, _("%(model)s reads for %(hospital)s from now on.") % values)
+    return redirect("model", found.pk)
+
+
+@signed_in
+@require_POST
+def retire(request: HttpRequest, pk) -> HttpResponse:
+    found = get_object_or_404(ModelVersion, pk=pk)
+    hospital = visible_hospital(request)
+    retire_model(actor=request.user, hospital=hospital, model_version=found)
+    values = {"model": str(found), "hospital": hospital.name}
+    messages.success(request, _("%(model)s no longer reads for %(hospital)s.") % values)
+    return redirect("model", found.pk)
+
+
+def visible_hospital(request: HttpRequest) -> Hospital:
+    """That of the form. Raises DomainError (404)."""
     key = request.POST.get("hospital", "")
     visible = {str(hospital.pk): hospital for hospital in Hospital.objects.visible_to(request.user)}
     if key not in visible:
         raise DomainError("not_found", _("There is no such hospital."), status=404)
-    activate_model(actor=request.user, hospital=visible[key], model_version=found)
-    values = {"model": str(found), "hospital": visible[key].name}
-    messages.success(request, _("%(model)s reads for %(hospital)s from now on.") % values)
-    return redirect("model", found.pk)
+    return visible[key]
+
+
+def live_of(request: HttpRequest, found: ModelVersion) -> dict[str, Any]:
+    """What doctors of the user's hospitals concluded on the model's readings."""
+    live = scorecard(found, hospital_ids(request.user))
+    note_list(request, "view_model", model_version=str(found.pk), signed=live.signed)
+    labels = [label for label in BY_LABEL if any(label in pair for pair in live.pairs)]
+    return {
+        "card": live,
+        "shares": [
+            (_("Doctor concluded the same class"), live.agreement),
+            (_("Called malignant, of what doctors concluded to be malignant"), live.sensitivity),
+            (_("Called benign, of what doctors concluded to be benign"), live.specificity),
+        ],
+        "matrix": figures.matrix(
+            [label_name(label) for label in labels],
+            [[live.pairs[read, said] for read in labels] for said in labels],
+        ),
+    }
 
 
 def known(request: HttpRequest):

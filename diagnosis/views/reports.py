@@ -1,58 +1,105 @@
-"""The hospital report: figures and rows over many requests, on the page and as CSV."""
+"""The hospital report: what was done over a period, on the page, as CSV, PDF and ZIP."""
 
-import csv
-from collections.abc import Iterable, Iterator
+import datetime
+import itertools
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from clinic.errors import DomainError
-from clinic.views.access import note_list, page_number, signed_in
+from clinic.spreadsheets import BYTE_ORDER_MARK, csv_lines
+from clinic.views.access import note_list, signed_in
 from clinic.views.paging import page_of
+from diagnosis import report_charts
+from diagnosis.documents.archive import image_archive
+from diagnosis.documents.report import Heading, hospital_pdf
 from diagnosis.forms.filters import ReportFilter
 from diagnosis.interpretation import label_name
 from diagnosis.models import Status
 from diagnosis.models.requests import OPEN, UNANSWERED, DiagnosisRequestQuerySet
-from diagnosis.services.reports import Period, Totals, csv_rows, hospital_report, totals
+from diagnosis.services.dashboard import BANDS, Dashboard, dashboard
+from diagnosis.services.reports import ORDERING, Totals, csv_rows, hospital_report
 from ml.taxonomy import BY_LABEL
 
-# without it a spreadsheet takes the file for Latin-1 and breaks every name with an accent
-BYTE_ORDER_MARK = "\ufeff"
+# what the page shows before anybody asks for a period
+DEFAULT_DAYS = 30
+# confusions that the page names
+MOST_MISSED = 6
 
 
 @signed_in
 @require_safe
 def hospital(request: HttpRequest) -> HttpResponse:
-    form = ReportFilter(request.GET, user=request.user)
+    form = ReportFilter(with_period(request.GET), user=request.user)
     rows = rows_of(request, form)
-    figures = totals(rows)
-    page = page_of(rows.with_records().defer("model_version__card"), page_number(request))
+    figures, found = dashboard(rows, form.period)
+    page = page_of(rows.with_records(), request, ORDERING)
     chosen = form.values["hospital"]
     note_list(request, "view_hospital_report", hospital=chosen, rows=len(page.rows))
     context = shares_of(figures) | {
         "form": form,
         "page": page,
         "classes": classes_of(figures),
-        "query": request.GET.urlencode(),
+        "query": form.query,
+        "found": found,
+        "agreement": agreement_of(found),
     }
-    return render(request, "reports/hospital.html", context, status=form.status)
+    return render(request, "reports/hospital.html", context | charts_of(found), status=form.status)
 
 
 @signed_in
 @require_safe
 def hospital_csv(request: HttpRequest) -> HttpResponse:
+    rows = exported(request, "csv")[0]
+    lines = itertools.chain([BYTE_ORDER_MARK], csv_lines(csv_rows(rows)))
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    return as_download(response, "csv")
+
+
+@signed_in
+@require_safe
+def hospital_images(request: HttpRequest) -> HttpResponse:
+    rows = exported(request, "zip")[0]
+    response = StreamingHttpResponse(image_archive(rows), content_type="application/zip")
+    return as_download(response, "zip")
+
+
+@signed_in
+@require_safe
+def hospital_document(request: HttpRequest) -> HttpResponse:
+    rows, form = exported(request, "pdf")
+    content = hospital_pdf(rows, heading_of(form, request.user))
+    return as_download(HttpResponse(content, content_type="application/pdf"), "pdf")
+
+
+def exported(request: HttpRequest, kind: str) -> tuple[DiagnosisRequestQuerySet, ReportFilter]:
+    """The rows that the address asks for, noted as handed out. Raises DomainError for a filter that
+    makes no sense: a file that holds something else than was asked for would deceive."""
     form = ReportFilter(request.GET, user=request.user)
     rows = rows_of(request, form)
     if form.errors:
         raise DomainError("invalid", next(iter(form.errors.values()))[0])
-    note_list(request, "export_hospital_report", hospital=form.values["hospital"])
-    response = StreamingHttpResponse(as_csv(csv_rows(rows)), content_type="text/csv; charset=utf-8")
-    name = f"hospital-report-{timezone.localdate().isoformat()}.csv"
+    note_list(request, "export_hospital_report", hospital=form.values["hospital"], format=kind)
+    return rows, form
+
+
+def as_download(response: Any, ending: str) -> Any:
+    name = f"hospital-report-{timezone.localdate().isoformat()}.{ending}"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+def with_period(given: QueryDict) -> QueryDict:
+    """The last months where no period is asked for; an empty one asks for everything."""
+    if "from" in given or "to" in given:
+        return given
+    found = given.copy()
+    first = timezone.localdate() - datetime.timedelta(days=DEFAULT_DAYS - 1)
+    found["from"], found["to"] = first.isoformat(), ""
+    return found
 
 
 def rows_of(request: HttpRequest, form: ReportFilter) -> DiagnosisRequestQuerySet:
@@ -62,13 +109,25 @@ def rows_of(request: HttpRequest, form: ReportFilter) -> DiagnosisRequestQuerySe
         return hospital_report(
             actor=request.user,
             hospital=values["hospital"],
-            period=Period(values.get("from"), values.get("to")),
+            period=form.period,
             label=values.get("label", ""),
+            risk=values.get("risk", ""),
             reviewed={"yes": True, "no": False}.get(values.get("reviewed", "")),
         )
     except DomainError as error:
         form.refuse(error)
-        return hospital_report(actor=request.user)
+        return hospital_report(actor=request.user).none()
+
+
+def heading_of(form: ReportFilter, user: Any) -> Heading:
+    values = form.values
+    named = [
+        f"{form.fields[name].label}: {dict(form.fields[name].choices)[values[name]]}"
+        for name in ("label", "risk", "reviewed")
+        if values.get(name)
+    ]
+    hospital = values["hospital"].name if values["hospital"] else form.hospital_names
+    return Heading(hospital, form.period, "; ".join(named), user.display_name)
 
 
 def shares_of(figures: Totals) -> dict[str, Any]:
@@ -103,15 +162,24 @@ def classes_of(figures: Totals) -> list[dict[str, Any]]:
     ]
 
 
-class Line:
-    """A file whose writer gets each line back, for csv.writer to stream."""
+def charts_of(found: Dashboard) -> dict[str, Any]:
+    return {
+        "volume": report_charts.volume(found),
+        "volume_table": report_charts.volume_table(found),
+        "bands": [(band, report_charts.BAND_NAMES[band]) for band in BANDS],
+        "waits": report_charts.waits(found),
+        "waits_table": report_charts.waits_table(found),
+    }
 
-    def write(self, text: str) -> str:
-        return text
 
-
-def as_csv(rows: Iterable[list[str]]) -> Iterator[str]:
-    writer = csv.writer(Line())
-    yield BYTE_ORDER_MARK
-    for row in rows:
-        yield writer.writerow(row)
+def agreement_of(found: Dashboard) -> dict[str, Any]:
+    return {
+        "classes": [
+            (label_name(label), signed, same, same / signed)
+            for label, signed, same in found.agreement
+        ],
+        "missed": [
+            (label_name(label), label_name(conclusion), count)
+            for label, conclusion, count in found.missed[:MOST_MISSED]
+        ],
+    }

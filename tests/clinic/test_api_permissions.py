@@ -85,6 +85,9 @@ TABLE = [
     Row("post", "models/{model}/activate/", 403, 200, 403, 404, A, {"hospital": "{hospital}"}),
     Row("get", "reports/hospital/?hospital={hospital}", 200, 200, 200, 404, R),
     Row("get", "reports/hospital/?hospital={hospital}&format=csv", 200, 200, 200, 404, R),
+    Row("get", "reports/hospital/?hospital={hospital}&format=pdf", 200, 200, 200, 404, R),
+    Row("post", "models/{model}/retire/", 403, 200, 403, 404, A, {"hospital": "{hospital}"}),
+    Row("get", "audit-events/?hospital={hospital}", 403, 200, 403, 404, A),
 ]
 NAMES = [f"{row.method} {row.path} {row.format}" for row in TABLE]
 

@@ -93,7 +93,7 @@ def test_csv_is_a_file_of_all_rows(api, image) -> None:
     assert AuditEvent.objects.filter(action="export_hospital_report").count() == 1
 
 
-@pytest.mark.parametrize("wanted", ["xml", "pdf", "CSV"])
+@pytest.mark.parametrize("wanted", ["xml", "PDF", "CSV"])
 def test_an_unknown_format(api, wanted: str) -> None:
     assert_problem(api.get(f"{REPORT}?format={wanted}"), 400, "unknown_format", "format")
 

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg2
@@ -15,6 +16,8 @@ from psycopg2 import sql
 from diagnosis.demo.processes import Child, ProcessError, free_port
 
 OWNER = "nevus"
+# what does not outlive the run does not have to reach the disk
+FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
 class Postgres:
@@ -44,9 +47,13 @@ class Postgres:
 
 
 class PrivatePostgres(Postgres):
-    """A cluster of its own, on a free TCP port and a unix socket, in a temporary folder."""
+    """A cluster of its own, on a free TCP port and a unix socket, in a temporary folder.
 
-    def __init__(self) -> None:
+    ``settings`` are those of the server beside its addresses.
+    """
+
+    def __init__(self, settings: Sequence[str] = FAST) -> None:
+        self.settings = settings
         super().__init__(port=free_port(), password=secrets.token_hex(16))
         self.programs = find_programs()
         # PostgreSQL refuses to run as root, and another account may not reach the usual
@@ -62,10 +69,17 @@ class PrivatePostgres(Postgres):
             for path in (self.folder, self.folder / "password"):
                 shutil.chown(path, self.user)
         self._initialise()
-        # nothing here outlives the run, so nothing has to reach the disk
-        fast = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
+        self._serve()
+        self.create_database("nevus")
+
+    def restart(self) -> None:
+        """With an empty cache of its own."""
+        self.server.stop(number=signal.SIGINT, grace=60)
+        self._serve()
+
+    def _serve(self) -> None:
         settings = [
-            *fast,
+            *self.settings,
             "max_connections=200",
             "listen_addresses=127.0.0.1",
             f"port={self.port}",
@@ -81,7 +95,6 @@ class PrivatePostgres(Postgres):
             orphan_signal=signal.SIGQUIT,
         )
         self.server.wait_until(self._accepts, seconds=60)
-        self.create_database("nevus")
 
     def stop(self) -> None:
         if hasattr(self, "server"):

@@ -1,0 +1,53 @@
+"""The words of the audit log: what each kind of event is called where people read it."""
+
+from django.utils.translation import gettext_lazy as _
+
+ACTIONS = {
+    "accept_invitation": _("Invitation accepted"),
+    "activate_model": _("Model activated"),
+    "add_membership": _("Role given"),
+    "cancel_request": _("Order cancelled"),
+    "change_password": _("Password changed"),
+    "change_settings": _("Hospital settings changed"),
+    "create_hospital": _("Hospital recorded"),
+    "create_image": _("Picture recorded"),
+    "create_lesion": _("Lesion recorded"),
+    "create_patient": _("Patient recorded"),
+    "create_token": _("API token made"),
+    "create_user": _("Account made"),
+    "export_audit_log": _("Audit log handed out"),
+    "export_hospital_report": _("Report handed out as a file"),
+    "invite": _("Somebody invited"),
+    "list_images": _("Pictures listed"),
+    "list_lesions": _("Lesions listed"),
+    "list_patients": _("Patients listed"),
+    "list_requests": _("Orders listed"),
+    "register_model": _("Model registered"),
+    "remove_membership": _("Role taken away"),
+    "request_diagnosis": _("Reading ordered"),
+    "retire_model": _("Model retired"),
+    "revoke_invitation": _("Invitation taken back"),
+    "revoke_token": _("API token revoked"),
+    "save_review": _("Review saved as a draft"),
+    "search_patients": _("Patients searched"),
+    "sign_in": _("Signed in"),
+    "sign_out": _("Signed out"),
+    "sign_review": _("Review signed"),
+    "update_lesion": _("Lesion described anew"),
+    "update_patient": _("Patient corrected"),
+    "view_audit_log": _("Audit log looked at"),
+    "view_hospital_report": _("Report looked at"),
+    "view_image": _("Picture looked at"),
+    "view_lesion": _("Lesion looked at"),
+    "view_model": _("Model's scorecard looked at"),
+    "view_patient": _("Patient looked at"),
+    "view_request": _("Diagnosis looked at"),
+    "view_staff": _("Staff looked at"),
+    "view_worklist": _("Worklist looked at"),
+}
+
+
+def action_words(action: str) -> str:
+    """Of an action that has no words yet, its code as words."""
+    known = ACTIONS.get(action)
+    return str(known) if known is not None else action.replace("_", " ").capitalize()

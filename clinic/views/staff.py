@@ -1,0 +1,186 @@
+"""Who works at a hospital: invited, given roles, their access ended."""
+
+import logging
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import login
+from django.core.mail import send_mail
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from clinic.errors import DomainError
+from clinic.forms.administration import InviteForm, NewAccountForm, RoleForm
+from clinic.models import Hospital, Invitation, Membership, User
+from clinic.permissions import get_visible, hospital_ids
+from clinic.services.audit import record_event
+from clinic.services.invitations import (
+    VALID_DAYS,
+    accept_as,
+    accept_as_new,
+    find_invitation,
+    invite,
+    revoke_invitation,
+)
+from clinic.services.staff import end_access, give_role, take_role
+from clinic.views.access import signed_in
+from clinic.views.administration import administered, chosen_hospital
+
+logger = logging.getLogger(__name__)
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+def staff(request: HttpRequest) -> HttpResponse:
+    """The link of a new invitation is on the answer to the form, once: so that is no redirect."""
+    hospitals = administered(request)
+    hospital = chosen_hospital(request, hospitals)
+    form, link, mailed = InviteForm(request.POST or None), "", False
+    if request.method == "POST" and form.is_valid():
+        values = form.cleaned_data
+        made = form.submit(invite, actor=request.user, hospital=hospital, **values)
+        if made is not None:
+            form, link = InviteForm(), link_of(request, made[1])
+            mailed = bool(values["email"]) and mail_link(made[0], link)
+    record_event(actor=request.user, action="view_staff", hospital=hospital)
+    context = {
+        "form": form,
+        "hospital": hospital,
+        "hospitals": hospitals,
+        "people": people_of(hospital),
+        "role_form": RoleForm(),
+        "invitations": Invitation.objects.filter(hospital=hospital).open(),
+        "link": link,
+        "mailed": mailed,
+        "days": VALID_DAYS,
+        "sends_mail": settings.NEVUS_SENDS_MAIL,
+    }
+    return render(request, "administration/staff.html", context, status=form.status)
+
+
+def people_of(hospital: Hospital) -> list[dict[str, Any]]:
+    """Everybody with a role here, by name, with the roles; one query."""
+    memberships = Membership.objects.filter(hospital=hospital).select_related("user")
+    found: dict[Any, dict[str, Any]] = {}
+    for membership in memberships.order_by("user__last_name", "user__first_name", "role"):
+        entry = found.setdefault(membership.user_id, {"user": membership.user, "roles": []})
+        entry["roles"].append(membership)
+    return list(found.values())
+
+
+def link_of(request: HttpRequest, secret: str) -> str:
+    return request.build_absolute_uri(reverse("invitation", args=[secret]))
+
+
+def mail_link(invitation: Invitation, link: str) -> bool:
+    """Whether the link was handed to the mail server; the page shows it in any case."""
+    if not settings.NEVUS_SENDS_MAIL:
+        return False
+    values = {"hospital": invitation.hospital.name, "days": VALID_DAYS, "link": link}
+    words = _("You are invited to Nevus at %(hospital)s. The link works once, for %(days)d days:")
+    try:
+        send_mail(
+            _("Your access to Nevus"),
+            f"{words % values}\n\n{link}\n",
+            None,
+            [invitation.email],
+        )
+    # smtplib's own errors and those of the network
+    except OSError as error:
+        logger.warning("an invitation could not be mailed: %s", type(error).__name__)
+        return False
+    return True
+
+
+@signed_in
+@require_POST
+def role_give(request: HttpRequest, pk) -> HttpResponse:
+    """``pk`` is the user's."""
+    hospital = chosen_hospital(request, administered(request))
+    form = RoleForm(request.POST)
+    if not form.is_valid():
+        raise DomainError("invalid", next(iter(form.errors.values()))[0])
+    person = colleague(hospital, pk)
+    give_role(actor=request.user, user=person, hospital=hospital, role=form.cleaned_data["role"])
+    messages.success(request, _("The role is given."))
+    return back_to_staff(hospital)
+
+
+@signed_in
+@require_POST
+def role_take(request: HttpRequest, pk) -> HttpResponse:
+    """``pk`` is the membership's."""
+    administered(request)
+    mine = Membership.objects.filter(hospital__in=hospital_ids(request.user, "administrator"))
+    membership = mine.filter(pk=pk).first()
+    if membership is None:
+        raise DomainError("not_found", _("There is no such record."), status=404)
+    hospital = membership.hospital
+    take_role(actor=request.user, membership=membership)
+    messages.success(request, _("The role is taken away."))
+    return back_to_staff(hospital)
+
+
+@signed_in
+@require_POST
+def access_end(request: HttpRequest, pk) -> HttpResponse:
+    """``pk`` is the user's."""
+    hospital = chosen_hospital(request, administered(request))
+    end_access(actor=request.user, user=colleague(hospital, pk), hospital=hospital)
+    messages.success(request, _("The access is ended. What the person signed stays."))
+    return back_to_staff(hospital)
+
+
+@signed_in
+@require_POST
+def invitation_revoke(request: HttpRequest, pk) -> HttpResponse:
+    administered(request)
+    invitation = get_visible(Invitation.objects.select_related("hospital"), request.user, pk=pk)
+    revoke_invitation(actor=request.user, invitation=invitation)
+    messages.success(request, _("The invitation is taken back."))
+    return back_to_staff(invitation.hospital)
+
+
+def colleague(hospital: Hospital, pk: Any) -> User:
+    found = User.objects.filter(pk=pk, memberships__hospital=hospital).first()
+    if found is None:
+        raise DomainError("not_found", _("There is no such record."), status=404)
+    return found
+
+
+def back_to_staff(hospital: Hospital) -> HttpResponse:
+    return redirect(f"{reverse('staff')}?hospital={hospital.pk}")
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def invitation(request: HttpRequest, secret: str) -> HttpResponse:
+    """For the one who got the link: a new account, or another role of the account signed in."""
+    found = find_invitation(secret)
+    if request.user.is_authenticated:
+        return accept_signed_in(request, found, secret)
+    form = NewAccountForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        values = {name: text for name, text in form.cleaned_data.items() if name != "again"}
+        user = form.submit(accept_as_new, secret=secret, **values)
+        if user is not None:
+            login(request, user, backend=BACKEND)
+            record_event(actor=user, action="sign_in", hospital=None)
+            messages.success(request, _("Welcome. Your account is ready."))
+            return redirect("worklist")
+    context = {"form": form, "invitation": found}
+    return render(request, "account/invitation.html", context, status=form.status)
+
+
+def accept_signed_in(request: HttpRequest, found: Invitation, secret: str) -> HttpResponse:
+    if request.method == "POST":
+        accept_as(secret=secret, user=request.user)
+        messages.success(request, _("You have the role from now on."))
+        return redirect("worklist")
+    return render(request, "account/invitation.html", {"invitation": found})

@@ -1,0 +1,80 @@
+"""Hospitals of different sizes, their staff, and names of nobody."""
+
+import secrets
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from clinic.models import Hospital, Role, User
+from clinic.services.staff import add_membership, create_hospital, create_user
+from diagnosis.models import ModelVersion
+from diagnosis.services.model_versions import activate_model
+
+MOST_HOSPITALS = 20
+# a hospital has this many patients for each of its doctors, between two doctors and twelve
+PATIENTS_PER_DOCTOR = 2000
+ONSETS = ("b", "br", "d", "f", "g", "gr", "h", "k", "kl", "l", "m", "n", "p", "r", "s", "st", "t")
+VOWELS = ("a", "e", "i", "o", "u", "ei", "au")
+CODAS = ("l", "n", "r", "s", "m", "nd", "rt", "ck")
+
+
+@dataclass
+class Site:
+    """One hospital with the people who work there; ``logins`` are of the first ones."""
+
+    hospital: Hospital
+    patients: int
+    doctors: list[User]
+    administrator: User
+    logins: dict[str, str] = field(default_factory=dict)
+
+
+def sizes(patients: int) -> list[int]:
+    """Patients of each hospital: the largest has about seven times as many as the smallest."""
+    count = min(MOST_HOSPITALS, max(2, patients // 500))
+    weights = 1 / (np.arange(count) + 3)
+    shares = np.floor(patients * weights / weights.sum()).astype(int)
+    shares[0] += patients - shares.sum()
+    return [int(share) for share in shares]
+
+
+def make_sites(patients: int, model: ModelVersion) -> list[Site]:
+    return [make_site(number, size, model) for number, size in enumerate(sizes(patients), 1)]
+
+
+def make_site(number: int, patients: int, model: ModelVersion) -> Site:
+    hospital = create_hospital(actor=None, name=f"Filled Hospital {number:02}")
+    activate_model(actor=None, hospital=hospital, model_version=model)
+    logins: dict[str, str] = {}
+    doctors = [
+        make_user(f"filled-doctor-{number:02}-{place}", hospital, Role.DOCTOR, logins)
+        for place in range(1, min(12, max(2, patients // PATIENTS_PER_DOCTOR)) + 1)
+    ]
+    username = f"filled-administrator-{number:02}"
+    administrator = make_user(username, hospital, Role.ADMINISTRATOR, logins)
+    return Site(hospital, patients, doctors, administrator, logins)
+
+
+def make_user(username: str, hospital: Hospital, role: str, logins: dict[str, str]) -> User:
+    logins[username] = secrets.token_urlsafe(12)
+    user = create_user(
+        actor=None,
+        username=username,
+        password=logins[username],
+        given_name="Filled",
+        family_name=username.removeprefix("filled-").replace("-", " ").title(),
+    )
+    add_membership(actor=None, user=user, hospital=hospital, role=role)
+    return user
+
+
+def names(count: int, syllables: int, noise: np.random.Generator) -> list[str]:
+    """So many names of nobody, each about as frequent as the others."""
+    parts = [
+        "".join(noise.choice(part) for part in (ONSETS, VOWELS, CODAS))
+        for _ in range(count * syllables)
+    ]
+    return [
+        "".join(parts[place * syllables : (place + 1) * syllables]).title()
+        for place in range(count)
+    ]

@@ -1,0 +1,137 @@
+"""The look of our PDF documents: fonts that are shipped, styles, tables, and bar charts."""
+
+import io
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from django.utils.html import escape
+from django.utils.translation import gettext as _
+from reportlab.graphics.shapes import Drawing, Group, Line, Rect, String
+from reportlab.lib.colors import HexColor
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.styles import ParagraphStyle
+from reportlab.lib.units import mm
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Table, TableStyle
+
+from diagnosis.charts import Columns
+
+FONTS = Path(__file__).parent / "fonts"
+NORMAL, BOLD = "NevusSans", "NevusSansBold"
+MARGIN = 16 * mm
+# it fits A4 and, with the same margins, Letter
+PAPER = A4
+TEXT, MUTED, GRID = HexColor("#15191d"), HexColor("#545d67"), HexColor("#c6ccd2")
+KINDS = {
+    "high": HexColor("#d55e00"),
+    "medium": HexColor("#e3a33b"),
+    "low": HexColor("#2f79b9"),
+    "unread": HexColor("#a9b1b9"),
+    "plain": HexColor("#5b7fa6"),
+}
+
+
+@cache
+def register_fonts() -> None:
+    pdfmetrics.registerFont(TTFont(NORMAL, FONTS / "DejaVuSans.ttf"))
+    pdfmetrics.registerFont(TTFont(BOLD, FONTS / "DejaVuSans-Bold.ttf"))
+    # a paragraph looks for the bold and slanted sisters of its font: each is a family of its own
+    for name in (NORMAL, BOLD):
+        pdfmetrics.registerFontFamily(name, normal=name, bold=BOLD, italic=name, boldItalic=BOLD)
+
+
+def style(size: float, *, bold: bool = False, muted: bool = False, **more: Any) -> ParagraphStyle:
+    return ParagraphStyle(
+        f"{size}{bold}{muted}{more}",
+        fontName=BOLD if bold else NORMAL,
+        fontSize=size,
+        leading=size * 1.35,
+        textColor=MUTED if muted else TEXT,
+        **more,
+    )
+
+
+TITLE = style(16, bold=True, spaceAfter=4)
+HEADING = style(11, bold=True, spaceBefore=12, spaceAfter=4, keepWithNext=1)
+BODY, SMALL = style(9), style(7.5, muted=True)
+CELL, HEAD = style(7), style(7, bold=True)
+
+
+def text(content: object, look: ParagraphStyle = BODY) -> Paragraph:
+    """A paragraph of plain text: whatever stands in it, it is no markup."""
+    register_fonts()
+    return Paragraph(escape(str(content)), look)
+
+
+def table(
+    head: Sequence[object], rows: Sequence[Sequence[object]], widths: Sequence[float]
+) -> Table:
+    """A table over the whole width; ``widths`` are shares. Its head is repeated on every page."""
+    room = PAPER[0] - 2 * MARGIN
+    cells = [[text(cell, HEAD) for cell in head], *([text(c, CELL) for c in row] for row in rows)]
+    found = Table(cells, colWidths=[room * share / sum(widths) for share in widths], repeatRows=1)
+    found.setStyle(
+        TableStyle(
+            [
+                ("LINEBELOW", (0, 0), (-1, -1), 0.4, GRID),
+                ("VALIGN", (0, 0), (-1, -1), "TOP"),
+                ("LEFTPADDING", (0, 0), (-1, -1), 2),
+                ("RIGHTPADDING", (0, 0), (-1, -1), 2),
+                ("TOPPADDING", (0, 0), (-1, -1), 2),
+                ("BOTTOMPADDING", (0, 0), (-1, -1), 2),
+            ]
+        )
+    )
+    return found
+
+
+def drawing(chart: Columns) -> Drawing:
+    """The chart over the whole width. Its own axis points down, that of a PDF up."""
+    factor = (PAPER[0] - 2 * MARGIN) / chart.width
+    shapes = Group(transform=(factor, 0, 0, factor, 0, 0))
+    for line in chart.lines:
+        y = chart.height - line.y
+        shapes.add(Line(chart.left, y, chart.width, y, strokeColor=GRID, strokeWidth=0.5))
+        shapes.add(word(line.x, y - 3, line.text, "end"))
+    for bar in chart.bars:
+        y = chart.height - bar.y - bar.height
+        shapes.add(
+            Rect(bar.x, y, bar.width, bar.height, fillColor=KINDS[bar.kind], strokeColor=None)
+        )
+    for label in chart.words:
+        shapes.add(word(label.x, chart.height - label.y, label.text, "middle"))
+    return Drawing(chart.width * factor, chart.height * factor, shapes)
+
+
+def word(x: float, y: float, content: str, anchor: str) -> String:
+    return String(x, y, content, fontName=NORMAL, fontSize=10, textAnchor=anchor, fillColor=MUTED)
+
+
+def build(parts: Sequence[Flowable], *, title: str) -> bytes:
+    """The document as bytes, with its title and page numbers at the foot of each page."""
+    register_fonts()
+    buffer = io.BytesIO()
+    document = SimpleDocTemplate(
+        buffer,
+        pagesize=PAPER,
+        leftMargin=MARGIN,
+        rightMargin=MARGIN,
+        topMargin=MARGIN,
+        bottomMargin=MARGIN + 6 * mm,
+        title=title,
+        creator="Nevus",
+    )
+
+    def foot(canvas: Canvas, page: Any) -> None:
+        canvas.setFont(NORMAL, 7)
+        canvas.setFillColor(MUTED)
+        canvas.drawString(MARGIN, MARGIN, title)
+        number = _("Page %(number)d") % {"number": page.page}
+        canvas.drawRightString(PAPER[0] - MARGIN, MARGIN, number)
+
+    document.build(list(parts), onFirstPage=foot, onLaterPages=foot)
+    return buffer.getvalue()

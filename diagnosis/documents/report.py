@@ -1,0 +1,127 @@
+"""The hospital report as a PDF: the figures, the charts with their tables, and the newest rows."""
+
+import datetime
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from reportlab.platypus import Flowable, Spacer
+
+from clinic.periods import Period
+from diagnosis import report_charts
+from diagnosis.documents import pdf
+from diagnosis.interpretation import label_name
+from diagnosis.models.requests import DiagnosisRequestQuerySet
+from diagnosis.services.dashboard import Dashboard, dashboard
+from diagnosis.services.reports import CSV_COLUMNS, Totals, csv_rows
+
+# what a person reads on paper; the whole is in the CSV file
+MOST_ROWS = 500
+SHOWN = ("requested_at", "lesion", "medical_record_number", "diagnosis", "probability")
+SHOWN += ("malignancy_probability", "status", "conclusion", "management", "signed_by")
+WIDTHS = (1.3, 1, 1.1, 1.6, 1.2, 1.2, 0.9, 1.6, 1.35, 1.4)
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What the report is about: a hospital's name, the period, and further filters in words."""
+
+    hospital: str
+    period: Period
+    filters: str
+    author: str
+
+
+def hospital_pdf(rows: DiagnosisRequestQuerySet, heading: Heading) -> bytes:
+    figures, found = dashboard(rows, heading.period)
+    title = _("Hospital report: %(hospital)s") % {"hospital": heading.hospital}
+    parts = [
+        *head(title, heading),
+        *figure_parts(figures),
+        *chart_parts(found),
+        *row_parts(rows, figures.requests),
+    ]
+    return pdf.build(parts, title=title)
+
+
+def head(title: str, heading: Heading) -> Iterator[Flowable]:
+    now = timezone.localtime().strftime("%Y-%m-%d %H:%M")
+    yield pdf.text(title, pdf.TITLE)
+    yield pdf.text(period_words(heading.period))
+    if heading.filters:
+        yield pdf.text(heading.filters)
+    made = _("Made %(time)s by %(name)s. AI readings assist and are no diagnoses.")
+    yield pdf.text(made % {"time": now, "name": heading.author}, pdf.SMALL)
+
+
+def period_words(period: Period) -> str:
+    if period.start is None and period.end is None:
+        return _("All orders")
+    values = {"start": day(period.start), "end": day(period.end)}
+    return _("Orders from %(start)s to %(end)s") % values
+
+
+def day(date: datetime.date | None) -> str:
+    return date.isoformat() if date else "…"
+
+
+def figure_parts(figures: Totals) -> Iterator[Flowable]:
+    read = sum(figures.labels.values())
+    seconds = "–" if figures.seconds is None else f"{figures.seconds:.0f} s"
+    rows = [
+        (_("Orders"), figures.requests),
+        (_("Read"), read),
+        (_("From order to answer, on average"), seconds),
+        (_("Reviewed and signed"), figures.reviewed),
+        (
+            _("Doctor concluded the AI's class"),
+            f"{figures.agreed} {of(figures.agreed, figures.reviewed)}",
+        ),
+    ]
+    yield Spacer(0, 8)
+    yield pdf.table((_("Figure"), _("Value")), rows, (3, 1))
+
+
+def of(part: int, whole: int) -> str:
+    return f"({part / whole:.0%})" if whole else ""
+
+
+def chart_parts(found: Dashboard) -> Iterator[Flowable]:
+    if not found.volume:
+        return
+    yield pdf.text(_("Orders by risk"), pdf.HEADING)
+    yield pdf.drawing(report_charts.volume(found))
+    head, rows = report_charts.volume_table(found)
+    yield pdf.table(head, rows, [2, *([1] * (len(head) - 1))])
+    if not found.pairs:
+        return
+    yield pdf.text(_("From the answer to the signature"), pdf.HEADING)
+    yield pdf.drawing(report_charts.waits(found))
+    yield pdf.text(_("Agreement of AI and doctor"), pdf.HEADING)
+    rows = [
+        (label_name(label), signed, same, f"{same / signed:.0%}")
+        for label, signed, same in found.agreement
+    ]
+    yield pdf.table((_("AI reading"), _("Signed"), _("Same class"), _("Share")), rows, (3, 1, 1, 1))
+
+
+def row_parts(rows: DiagnosisRequestQuerySet, count: int) -> Iterator[Flowable]:
+    lines = list(itertools.islice(csv_rows(rows[:MOST_ROWS]), 1, None))
+    yield pdf.text(_("Orders, the newest first"), pdf.HEADING)
+    if not lines:
+        yield pdf.text(_("There is no order in this period."))
+        return
+    if count > len(lines):
+        words = _("The newest %(shown)d of %(count)d orders; the CSV file holds all of them.")
+        yield pdf.text(words % {"shown": len(lines), "count": count}, pdf.SMALL)
+    places = [CSV_COLUMNS.index(name) for name in SHOWN]
+    head = (_("Ordered"), _("Lesion"), _("Number"), _("AI reading"), _("Probability"))
+    head += (_("Malignancy"), _("State"), _("Conclusion"), _("Management"), _("Signed by"))
+    yield pdf.table(head, [short([line[place] for place in places]) for line in lines], WIDTHS)
+
+
+def short(cells: list[str]) -> list[str]:
+    """Times to the minute and identifiers by their beginning, as the page shows them."""
+    return [cells[0][:16].replace("T", " "), cells[1][:8], *cells[2:]]

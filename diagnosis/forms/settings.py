@@ -1,0 +1,62 @@
+"""What a hospital sets for its readings."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from clinic.forms.base import ServiceForm
+from diagnosis.interpretation import ACTION_WORDS, Action
+from diagnosis.models import HospitalSettings
+from diagnosis.models.settings import LONGEST_ALARM_HOURS, WORDS_LENGTH
+from diagnosis.services.settings import EDITABLE
+
+
+def band_field(label: Any) -> forms.FloatField:
+    return forms.FloatField(
+        label=label,
+        required=False,
+        min_value=0,
+        max_value=1,
+        widget=forms.NumberInput(attrs={"step": "0.01", "inputmode": "decimal"}),
+    )
+
+
+def words_field(label: Any, action: Action) -> forms.CharField:
+    return forms.CharField(
+        label=label,
+        required=False,
+        max_length=WORDS_LENGTH,
+        widget=forms.TextInput(attrs={"placeholder": ACTION_WORDS[action]}),
+    )
+
+
+class SettingsForm(ServiceForm):
+    alarm_hours = forms.IntegerField(
+        label=_("Alarm after hours"),
+        min_value=1,
+        max_value=LONGEST_ALARM_HOURS,
+        help_text=_(
+            "A high-risk reading that no doctor has signed after so many hours raises an alarm on "
+            "the worklist."
+        ),
+    )
+    monitor_from = band_field(_("Monitor from"))
+    dermatologist_from = band_field(_("Dermatologist from"))
+    urgent_from = band_field(_("Urgent from"))
+    words_none = words_field(_("No action"), Action.NONE)
+    words_monitor = words_field(_("Monitor"), Action.MONITOR)
+    words_dermatologist = words_field(_("Dermatologist"), Action.DERMATOLOGIST)
+    words_urgent = words_field(_("Urgent"), Action.URGENT)
+
+    @classmethod
+    def of(cls, found: HospitalSettings, data: Any = None) -> "SettingsForm":
+        return cls(data, initial={name: getattr(found, name) for name in EDITABLE})
+
+    @property
+    def bands(self) -> list[forms.BoundField]:
+        return [self[name] for name in ("monitor_from", "dermatologist_from", "urgent_from")]
+
+    @property
+    def words(self) -> list[forms.BoundField]:
+        return [self[f"words_{action.value}"] for action in Action]

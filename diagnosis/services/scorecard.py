@@ -1,0 +1,97 @@
+"""How a model version does in practice: its readings against what doctors signed.
+
+Histopathology takes the place of the doctor's conclusion where it is known, once it is recorded.
+"""
+
+import datetime
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import Count
+from django.utils import timezone
+
+from diagnosis.models import DiagnosisRequest, ModelVersion, Status
+from ml.taxonomy import BY_LABEL
+
+DAYS = 365
+# the normal distribution's quantile of a 95% interval
+Z = 1.959964
+
+
+@dataclass(frozen=True)
+class Share:
+    """``part`` of ``whole`` with its 95% interval."""
+
+    part: int
+    whole: int
+
+    @property
+    def value(self) -> float | None:
+        return self.part / self.whole if self.whole else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Wilson score interval (E. B. Wilson, J Am Stat Assoc 22:209, 1927)."""
+        if not self.whole:
+            return None
+        n, p = self.whole, self.part / self.whole
+        middle = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
+        half = Z / (1 + Z**2 / n) * (p * (1 - p) / n + Z**2 / (4 * n**2)) ** 0.5
+        return max(0.0, middle - half), min(1.0, middle + half)
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """``pairs`` counts signed readings by (the model's class, the doctor's)."""
+
+    since: datetime.date
+    read: int
+    pairs: Counter[tuple[str, str]]
+
+    @property
+    def signed(self) -> int:
+        return self.pairs.total()
+
+    @property
+    def agreement(self) -> Share:
+        return Share(
+            sum(n for (label, said), n in self.pairs.items() if label == said), self.signed
+        )
+
+    @property
+    def sensitivity(self) -> Share:
+        """Of what doctors concluded to be malignant, what the model called malignant."""
+        return self._share(malignant=True)
+
+    @property
+    def specificity(self) -> Share:
+        """Of what doctors concluded to be benign, what the model called benign."""
+        return self._share(malignant=False)
+
+    def _share(self, *, malignant: bool) -> Share:
+        rows = [
+            (BY_LABEL[label].malignant, n)
+            for (label, said), n in self.pairs.items()
+            if BY_LABEL[said].malignant is malignant
+        ]
+        return Share(sum(n for found, n in rows if found is malignant), sum(n for _f, n in rows))
+
+
+def scorecard(model: ModelVersion, hospitals: Sequence[UUID]) -> Scorecard:
+    """Of the last year at the hospitals; one query over the index of the report."""
+    since = timezone.now() - datetime.timedelta(days=DAYS)
+    rows = DiagnosisRequest.objects.filter(
+        hospital__in=hospitals,
+        created_at__gte=since,
+        model_version=model,
+        status=Status.SUCCEEDED,
+    )
+    pairs: Counter[tuple[str, str]] = Counter()
+    read = 0
+    for group in rows.order_by().values("label", "conclusion").annotate(n=Count("pk")):
+        read += group["n"]
+        if group["conclusion"]:
+            pairs[group["label"], group["conclusion"]] += group["n"]
+    return Scorecard(timezone.localdate(since), read, pairs)

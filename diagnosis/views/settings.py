@@ -1,0 +1,40 @@
+"""What a hospital sets for its readings: the alarm, the bands of risk and their words."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from clinic.views.access import signed_in
+from clinic.views.administration import administered, chosen_hospital
+from diagnosis.forms.settings import SettingsForm
+from diagnosis.models import HospitalSettings, ModelPolicy
+from diagnosis.services.settings import change_settings, settings_in_force
+
+SHOWN_VERSIONS = 10
+
+
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+def hospital_settings(request: HttpRequest) -> HttpResponse:
+    hospitals = administered(request)
+    hospital = chosen_hospital(request, hospitals)
+    found = settings_in_force([hospital.pk]).get(hospital.pk) or HospitalSettings()
+    form = SettingsForm.of(found, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        values = {"actor": request.user, "hospital": hospital, **form.cleaned_data}
+        if form.submit(change_settings, **values) is not None:
+            messages.success(request, _("Saved. It holds for what is read from now on."))
+            return redirect(f"{reverse('hospital-settings')}?hospital={hospital.pk}")
+    policy = ModelPolicy.objects.select_related("model_version").filter(hospital=hospital).first()
+    versions = HospitalSettings.objects.filter(hospital=hospital).select_related("author")
+    context = {
+        "form": form,
+        "hospital": hospital,
+        "hospitals": hospitals,
+        "model": policy.model_version if policy else None,
+        "versions": versions[:SHOWN_VERSIONS],
+    }
+    return render(request, "administration/settings.html", context, status=form.status)

@@ -1,0 +1,247 @@
+"""How quick the pages and lists are from a thousand images to a million.
+
+``python -m tests.benchmarks.pages`` (``make bench-pages``) starts a private PostgreSQL with the
+durability of a clinic's, fills one database of each size with ``manage.py fill``, serves it by
+gunicorn with the settings of production, and asks for every page as a browser does: one client, one
+request after the other, over HTTP on this machine. The first byte is timed from the last byte of
+the request to the first of the answer. "Cold" is the first request of a page after PostgreSQL and
+the web server were started; the files of the database may still lie in the memory of the system.
+"""
+
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import re
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from diagnosis.demo.processes import Child, free_port
+from diagnosis.demo.trial import answers
+from tests.support.postgres import PrivatePostgres
+from tests.support.redis import Redis
+
+ROOT = Path(__file__).resolve().parents[2]
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+# what an administrator of a database would set on a machine with two cores and little memory
+SERVER = ("shared_buffers=1GB", "effective_cache_size=3GB", "random_page_cost=1.1", "work_mem=16MB")
+WARM_UP, REPEATS = 5, 60
+LIMIT_MS, LIMIT_BYTES, LIMIT_RATIO = 150.0, 150 * 1024, 1.5
+ASSET = re.compile(rb'(?:href|src)="(/static/[^"]+\.(?:css|js|svg)[^"]*)"')
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One page at one size. Times in milliseconds to the first byte, bytes without pictures."""
+
+    page: str
+    images: int
+    cold: float
+    median: float
+    p95: float
+    queries: int
+    size: int
+
+
+class Browser:
+    """One connection that is kept, with the cookie of a session or a token."""
+
+    def __init__(self, url: str, headers: dict[str, str]) -> None:
+        self.connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+        named = {"Host": "127.0.0.1", "Accept-Encoding": "gzip", "X-Forwarded-Proto": "https"}
+        self.headers = headers | named
+
+    def get(self, path: str) -> tuple[float, bytes]:
+        """Milliseconds to the first byte, and the body as it was sent."""
+        return self.send("GET", path, None, {})
+
+    def post(self, path: str, body: str) -> tuple[float, bytes]:
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self.send("POST", path, body, kind)
+
+    def send(
+        self, method: str, path: str, body: str | None, headers: dict[str, str]
+    ) -> tuple[float, bytes]:
+        began = time.perf_counter()
+        self.connection.request(method, path, body, self.headers | headers)
+        response = self.connection.getresponse()
+        first = (time.perf_counter() - began) * 1000
+        content = response.read()
+        if response.status != 200:
+            raise SystemExit(f"{method} {path} answered {response.status}: {content[:300]!r}")
+        return first, content
+
+
+class Installation:
+    """A filled database with its folder, and the web server that is started on it."""
+
+    def __init__(self, postgres: PrivatePostgres, redis: Redis, images: int, folder: Path) -> None:
+        self.images = images
+        name = f"pages_{images}"
+        postgres.create_database(name)
+        self.environment = os.environ | {
+            "DJANGO_SETTINGS_MODULE": "config.settings.production",
+            "SECRET_KEY": secrets.token_urlsafe(50),
+            "DATABASE_URL": postgres.url(name),
+            "REDIS_URL": redis.url(),
+            "ALLOWED_HOSTS": "127.0.0.1",
+            "NEVUS_VAR": str(folder),
+            "SECURE_SSL_REDIRECT": "off",
+        }
+        self.folder = folder
+
+    def manage(self, *arguments: str) -> str:
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise SystemExit(f"{' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def fill(self) -> float:
+        """Seconds that filling took."""
+        self.manage("migrate", "--verbosity", "0")
+        self.manage("collectstatic", "--noinput", "--verbosity", "0")
+        began = time.monotonic()
+        self.manage("fill", "--patients", str(self.images // 5))
+        return time.monotonic() - began
+
+    @contextlib.contextmanager
+    def serve(self) -> Iterator[str]:
+        port = free_port()
+        options = f"--bind 127.0.0.1:{port} --workers 2 --threads 4 --worker-class gthread"
+        server = Child(
+            "web server",
+            [
+                *(sys.executable, "-m", "gunicorn", *options.split(), "--preload"),
+                *("--no-control-socket", "config.wsgi:application"),
+            ],
+            log=self.folder / "web.log",
+            cwd=ROOT,
+            env=self.environment,
+        )
+        url = f"http://127.0.0.1:{port}"
+        try:
+            server.wait_until(lambda: answers(f"{url}/healthz/live/"), seconds=60)
+            yield url
+        finally:
+            server.stop()
+
+
+def measure(page: dict[str, str], url: str, images: int) -> Measured:
+    """``page`` is one line of what ``tests.benchmarks.visits`` prints."""
+    browser = Browser(url, page["headers"])  # type: ignore[arg-type]
+
+    def ask() -> tuple[float, bytes]:
+        if page["body"]:
+            return browser.post(page["path"], page["body"])
+        return browser.get(page["path"])
+
+    cold, content = ask()
+    for _ in range(WARM_UP):
+        ask()
+    times = sorted(ask()[0] for _ in range(REPEATS))
+    assets = sum(len(browser.get(path.decode())[1]) for path in set(ASSET.findall(content)))
+    return Measured(
+        page=page["name"],
+        images=images,
+        cold=round(cold, 1),
+        median=round(statistics.median(times), 1),
+        p95=round(times[int(len(times) * 0.95) - 1], 1),
+        queries=int(page["queries"]),
+        size=len(content) + assets,
+    )
+
+
+def measure_size(postgres: PrivatePostgres, redis: Redis, images: int) -> list[Measured]:
+    with tempfile.TemporaryDirectory(prefix="nevus-pages-") as folder:
+        place = Installation(postgres, redis, images, Path(folder))
+        print(f"{images} images: filled in {place.fill():.0f} s", flush=True)
+        visits = subprocess.run(
+            [sys.executable, "-m", "tests.benchmarks.visits"],
+            cwd=ROOT,
+            env=place.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if visits.returncode:
+            raise SystemExit(visits.stdout + visits.stderr)
+        pages = json.loads(visits.stdout.splitlines()[-1])
+        postgres.restart()
+        found = []
+        for page in pages:
+            # a server of its own, so that "cold" is cold for every page
+            with place.serve() as url:
+                found.append(measure(page, url, images))
+        return found
+
+
+def table(rows: list[Measured]) -> str:
+    """Pages by size: 95th percentile; then what was measured at the largest size."""
+    sizes = sorted({row.images for row in rows})
+    by_page: dict[str, dict[int, Measured]] = {}
+    for row in rows:
+        by_page.setdefault(row.page, {})[row.images] = row
+    head = "page".ljust(28) + "".join(f"{size:>10,}" for size in sizes)
+    lines = [f"{head}   ratio   cold  queries   KB   (first byte, 95th percentile, ms)"]
+    for page, found in by_page.items():
+        last, times = found[sizes[-1]], "".join(f"{found[size].p95:>10.1f}" for size in sizes)
+        facts = f"{ratio(found):>8.2f}{last.cold:>7.0f}{last.queries:>9}{last.size / 1024:>5.0f}"
+        lines.append(page.ljust(28) + times + facts)
+    return "\n".join(lines)
+
+
+def ratio(found: dict[int, Measured]) -> float:
+    """Median at the largest size by the median at the smallest."""
+    return found[max(found)].median / found[min(found)].median
+
+
+def broken(rows: list[Measured]) -> list[str]:
+    """What does not keep the limits."""
+    found = [f"{row.page} at {row.images}: {row.p95} ms" for row in rows if row.p95 > LIMIT_MS] + [
+        f"{row.page} at {row.images}: {row.size} bytes" for row in rows if row.size > LIMIT_BYTES
+    ]
+    for page in {row.page for row in rows}:
+        of_page = {row.images: row for row in rows if row.page == page}
+        if ratio(of_page) > LIMIT_RATIO:
+            found.append(f"{page}: ratio {ratio(of_page):.2f}")
+        if len({row.queries for row in of_page.values()}) > 1:
+            counts = sorted(row.queries for row in of_page.values())
+            found.append(f"{page}: queries {counts}")
+    return sorted(found)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="images")
+    parser.add_argument("--out", type=Path, default=ROOT / "var" / "bench-pages.json")
+    options = parser.parse_args()
+    postgres, redis = PrivatePostgres(SERVER), Redis()
+    try:
+        postgres.start()
+        redis.start()
+        rows = [row for size in options.sizes for row in measure_size(postgres, redis, size)]
+    finally:
+        redis.close()
+        postgres.stop()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    failures = broken(rows)
+    facts = {"cores": os.cpu_count(), "rows": [asdict(row) for row in rows], "broken": failures}
+    options.out.write_text(json.dumps(facts, indent=1) + "\n")
+    print(table(rows))
+    print("\n".join(["Limits broken:", *failures]) if failures else "All limits kept.")
+
+
+if __name__ == "__main__":
+    main()

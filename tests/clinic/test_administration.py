@@ -1,0 +1,336 @@
+"""Administration: invitations, roles, the audit log on its page, as a file and through the API."""
+
+import csv
+import datetime
+import io
+import re
+
+import pytest
+from django.core import mail
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from clinic.errors import DomainError
+from clinic.models import AuditEvent, Invitation, User
+from clinic.services.audit import record_event
+from clinic.services.invitations import (
+    accept_as,
+    accept_as_new,
+    find_invitation,
+    invite,
+    revoke_invitation,
+)
+from clinic.services.staff import end_access, give_role, take_role
+from tests.api_client import API, assert_problem, client
+from tests.factories import (
+    HospitalFactory,
+    MembershipFactory,
+    PatientFactory,
+    administrator,
+    doctor,
+    member,
+)
+
+pytestmark = pytest.mark.django_db
+ACCOUNT = {
+    "username": "new.doctor",
+    "given_name": "Nell",
+    "family_name": "New",
+    "password": "correct horse battery staple",
+}
+
+
+@pytest.fixture
+def hospital():
+    return HospitalFactory(name="Alpha")
+
+
+@pytest.fixture
+def boss(hospital):
+    return administrator(hospital, first_name="Bo", last_name="Boss")
+
+
+@pytest.fixture
+def page(boss):
+    found = Client()
+    found.force_login(boss)
+    return found
+
+
+def text(response) -> str:
+    return response.content.decode()
+
+
+def refused(call, **arguments) -> str:
+    with pytest.raises(DomainError) as caught:
+        call(**arguments)
+    return caught.value.code
+
+
+# Invitations --------------------------------------------------------------------------------------
+
+
+def test_a_link_makes_an_account_with_the_role_once(hospital, boss) -> None:
+    _invitation, secret = invite(actor=boss, hospital=hospital, role="doctor", name="Nell")
+
+    user = accept_as_new(secret=secret, **ACCOUNT)
+
+    assert [(m.hospital, m.role) for m in user.memberships.all()] == [(hospital, "doctor")]
+    again = ACCOUNT | {"username": "another"}
+    assert refused(accept_as_new, secret=secret, **again) == "invitation_unusable"
+    assert User.objects.filter(username="another").count() == 0
+    events = AuditEvent.objects.filter(hospital=hospital).values_list("action", flat=True)
+    assert list(events.order_by("id")) == ["invite", "add_membership", "accept_invitation"]
+
+
+def test_a_refused_account_leaves_the_link_usable(hospital, boss) -> None:
+    secret = invite(actor=boss, hospital=hospital, role="doctor", name="Nell")[1]
+
+    assert refused(accept_as_new, secret=secret, **ACCOUNT | {"password": "short"}) == "invalid"
+
+    assert find_invitation(secret).is_open
+    assert accept_as_new(secret=secret, **ACCOUNT)
+
+
+def test_somebody_with_an_account_gets_another_role(hospital, boss) -> None:
+    somebody = doctor(HospitalFactory())
+    secret = invite(actor=boss, hospital=hospital, role="doctor", name="Somebody")[1]
+
+    accept_as(secret=secret, user=somebody)
+
+    assert somebody.memberships.filter(hospital=hospital, role="doctor").exists()
+    other = invite(actor=boss, hospital=hospital, role="doctor", name="Somebody")[1]
+    assert refused(accept_as, secret=other, user=somebody) == "membership_exists"
+
+
+@pytest.mark.parametrize("how", ["unknown", "expired", "revoked"])
+def test_a_link_that_is_not_open_is_not_found(hospital, boss, how) -> None:
+    invitation, secret = invite(actor=boss, hospital=hospital, role="doctor", name="Nell")
+    if how == "unknown":
+        secret += "x"
+    if how == "expired":
+        past = timezone.now() - datetime.timedelta(seconds=1)
+        Invitation.objects.filter(pk=invitation.pk).update(expires_at=past)
+    if how == "revoked":
+        revoke_invitation(actor=boss, invitation=invitation)
+
+    response = Client().get(reverse("invitation", args=[secret]))
+
+    assert response.status_code == 404
+    assert "Ask for a new one" in text(response)
+
+
+def test_an_accepted_invitation_is_not_taken_back(hospital, boss) -> None:
+    invitation, secret = invite(actor=boss, hospital=hospital, role="doctor", name="Nell")
+    accept_as_new(secret=secret, **ACCOUNT)
+    assert refused(revoke_invitation, actor=boss, invitation=invitation) == "invitation_accepted"
+
+
+def test_who_may_invite_and_to_what(hospital, boss) -> None:
+    fields = {"hospital": hospital, "name": "Nell"}
+    assert refused(invite, actor=boss, role="integration", **fields) == "unknown_role"
+    assert refused(invite, actor=boss, role="doctor", hospital=hospital, name="") == "invalid"
+    assert refused(invite, actor=doctor(hospital), role="doctor", **fields) == "permission_denied"
+    stranger = administrator(HospitalFactory())
+    assert refused(invite, actor=stranger, role="doctor", **fields) == "permission_denied"
+
+
+def test_from_the_form_to_the_first_page(page, hospital) -> None:
+    answer = text(page.post(reverse("staff"), {"name": "Nell New", "role": "doctor"}))
+    link = re.search(r'<code class="secret">(http[^<]+)</code>', answer)[1]
+    assert "Nell New" in answer
+    assert link not in text(page.get(reverse("staff")))
+
+    fresh = Client()
+    assert "gives you the role <strong>Doctor</strong>" in text(fresh.get(link))
+    wrong = fresh.post(link, ACCOUNT | {"again": "something else entirely"})
+    assert (wrong.status_code, "The two passwords differ." in text(wrong)) == (400, True)
+    done = fresh.post(link, ACCOUNT | {"again": ACCOUNT["password"]})
+
+    assert done["Location"] == reverse("worklist")
+    assert fresh.get(reverse("worklist")).status_code == 200
+    assert fresh.get(link).status_code == 404
+
+
+def test_an_invitation_is_mailed_where_mail_is_set_up(page, settings) -> None:
+    form = {"name": "Nell", "role": "doctor", "email": "nell@example.org"}
+    page.post(reverse("staff"), form)
+    assert mail.outbox == []
+
+    settings.NEVUS_SENDS_MAIL = True
+    answer = text(page.post(reverse("staff"), form))
+
+    link = re.search(r'<code class="secret">(http[^<]+)</code>', answer)[1]
+    assert mail.outbox[0].to == ["nell@example.org"]
+    assert link in mail.outbox[0].body
+    assert "It was mailed as well." in answer
+
+
+# Roles --------------------------------------------------------------------------------------------
+
+
+def test_roles_are_given_and_taken(hospital, boss) -> None:
+    person = doctor(hospital)
+    given = give_role(actor=boss, user=person, hospital=hospital, role="administrator")
+    take_role(actor=boss, membership=given)
+    assert [m.role for m in person.memberships.all()] == ["doctor"]
+    stranger = doctor(HospitalFactory())
+    arguments = {"actor": boss, "user": stranger, "hospital": hospital, "role": "doctor"}
+    assert refused(give_role, **arguments) == "not_found"
+
+
+def test_the_last_administrator_stays(hospital, boss) -> None:
+    membership = boss.memberships.get()
+    assert refused(take_role, actor=boss, membership=membership) == "last_administrator"
+    assert refused(end_access, actor=boss, user=boss, hospital=hospital) == "last_administrator"
+    administrator(hospital, is_active=False)
+    assert refused(take_role, actor=boss, membership=membership) == "last_administrator"
+
+    administrator(hospital)
+    end_access(actor=boss, user=boss, hospital=hospital)
+    assert not boss.memberships.exists()
+
+
+def test_an_ended_access_ends_here_only(hospital, boss) -> None:
+    other = HospitalFactory()
+    person = member(hospital, "doctor", "administrator")
+    MembershipFactory(user=person, hospital=other)
+    browser = Client()
+    browser.force_login(person)
+    patient = PatientFactory(hospital=hospital)
+    address = reverse("patient", args=[patient.pk])
+    assert browser.get(address).status_code == 200
+
+    end_access(actor=boss, user=person, hospital=hospital)
+
+    assert [m.hospital for m in person.memberships.all()] == [other]
+    assert browser.get(address).status_code == 404
+    assert AuditEvent.objects.filter(action="remove_membership").count() == 2
+
+
+# The audit log ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def events(hospital, boss):
+    """A look at a patient, a signature, and something at another hospital."""
+    patient = PatientFactory(hospital=hospital)
+    ada = doctor(hospital, first_name="Ada")
+    record_event(actor=ada, action="view_patient", hospital=hospital, obj=patient)
+    record_event(actor=boss, action="sign_review", hospital=hospital, details={"n": 1})
+    record_event(actor=None, action="view_image", hospital=HospitalFactory())
+    return {"patient": patient, "ada": ada}
+
+
+def shown(response) -> list[str]:
+    return [row["event"].action for row in response.context["page"].rows]
+
+
+def test_the_log_is_of_the_own_hospital_the_newest_first(page, events) -> None:
+    response = page.get(reverse("audit-log"))
+
+    assert shown(response) == ["sign_review", "view_patient"]
+    assert "Patient looked at" in text(response)
+    assert reverse("patient", args=[events["patient"].pk]) in text(response)
+    # to look is an event as well
+    assert shown(page.get(reverse("audit-log"))) == [
+        "view_audit_log",
+        "sign_review",
+        "view_patient",
+    ]
+
+
+def test_the_log_is_filtered(page, events) -> None:
+    day = timezone.localdate()
+
+    def rows(**filters) -> list[str]:
+        found = shown(page.get(reverse("audit-log"), filters))
+        return [action for action in found if action != "view_audit_log"]
+
+    assert rows(action="view_patient") == ["view_patient"]
+    assert rows(actor=str(events["ada"].pk)) == ["view_patient"]
+    assert rows(object_id=str(events["patient"].pk)) == ["view_patient"]
+    assert len(rows(**{"from": day.isoformat(), "to": day.isoformat()})) == 2
+    assert rows(to=(day - datetime.timedelta(days=1)).isoformat()) == []
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [{"from": "2026-02-01", "to": "2026-01-01"}, {"object_id": "x"}, {"actor": "nobody"}],
+)
+def test_a_filter_that_makes_no_sense_shows_nothing_and_says_so(page, events, filters) -> None:
+    response = page.get(reverse("audit-log"), filters)
+    assert (shown(response), response.status_code) == ([], 400)
+    assert "A filter makes no sense" in text(response)
+    assert page.get(reverse("audit-log-csv"), filters).status_code == 400
+
+
+def test_the_file_holds_the_same_and_no_formula(page, events, hospital) -> None:
+    record_event(actor=doctor(hospital, username="=1+1"), action="sign_in", hospital=hospital)
+
+    response = page.get(reverse("audit-log-csv"), {"action": "sign_in"})
+    content = b"".join(response.streaming_content).decode()
+
+    rows = list(csv.DictReader(io.StringIO(content.removeprefix("\ufeff"))))
+    assert [(row["username"], row["action"]) for row in rows] == [("'=1+1", "Signed in")]
+    assert AuditEvent.objects.filter(action="export_audit_log").get().details == {"by": ["action"]}
+
+
+def test_pages_of_the_log_hold_every_event_once(page, hospital, boss) -> None:
+    for _ in range(60):
+        record_event(actor=boss, action="sign_in", hospital=hospital)
+
+    address, found = f"{reverse('audit-log')}?action=sign_in", []
+    while address:
+        shown_page = page.get(address).context["page"]
+        found += [row["event"].pk for row in shown_page.rows]
+        base = f"{reverse('audit-log')}?action=sign_in&cursor="
+        address = shown_page.next and base + shown_page.next
+
+    assert (len(found), len(set(found))) == (60, 60)
+
+
+@pytest.mark.parametrize("name", ["audit-log", "staff"])
+def test_the_number_of_queries_does_not_grow(page, hospital, boss, name) -> None:
+    def queries() -> int:
+        page.get(reverse(name))
+        with CaptureQueriesContext(connection) as captured:
+            page.get(reverse(name))
+        return len(captured)
+
+    doctor(hospital)
+    few = queries()
+    for _ in range(15):
+        person = doctor(hospital)
+        record_event(actor=person, action="sign_in", hospital=hospital)
+        invite(actor=boss, hospital=hospital, role="doctor", name="Nell")
+    assert queries() == few
+
+
+# The API ------------------------------------------------------------------------------------------
+
+
+def test_audit_events_through_the_api(hospital, boss, events) -> None:
+    api = client(boss)
+    body = api.get(f"{API}/audit-events/?action=view_patient").json()
+    (row,) = body["results"]
+    assert row["hospital"] == str(hospital.pk)
+    assert row["actor"]["name"] == "Ada"
+    assert row["object_id"] == str(events["patient"].pk)
+    assert (len(row["hash"]), row["at"][-1]) == (64, "Z")
+    assert api.get(f"{API}/audit-events/?object_id={events['patient'].pk}").json()["results"] == [
+        row
+    ]
+    assert api.get(f"{API}/audit-events/?actor={boss.pk}&to=2001-01-01").json()["results"] == []
+    assert AuditEvent.objects.filter(action="view_audit_log", hospital=hospital).count() == 3
+
+
+def test_what_the_api_refuses_of_the_log(hospital, boss) -> None:
+    assert_problem(client(doctor(hospital)).get(f"{API}/audit-events/"), 403, "permission_denied")
+    assert_problem(client(boss, "read").get(f"{API}/audit-events/"), 403, "missing_scope")
+    reversed_period = f"{API}/audit-events/?from=2026-02-01&to=2026-01-01"
+    assert_problem(client(boss).get(reversed_period), 400, "period_reversed", "to")
+    assert_problem(client(boss).get(f"{API}/audit-events/?actor=x"), 400, "invalid", "actor")

@@ -1,0 +1,278 @@
+"""The dashboard's figures, its charts, and the files of the report: CSV, PDF and ZIP."""
+
+import csv
+import datetime
+import io
+import os
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from clinic.models import AuditEvent, Hospital
+from clinic.periods import Period
+from diagnosis import report_charts
+from diagnosis.charts import HEIGHT, WIDTH, Column, columns, scale
+from diagnosis.documents.report import MOST_ROWS
+from diagnosis.services.dashboard import dashboard, step_of
+from diagnosis.services.reports import hospital_report
+from tests.api_client import API, client
+from tests.factories import (
+    DiagnosisRequestFactory,
+    HospitalFactory,
+    ImageFactory,
+    ModelVersionFactory,
+    ReviewFactory,
+    doctor,
+)
+from tests.threads import needs_postgresql
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def hospital() -> Hospital:
+    return HospitalFactory(name="Alpha")
+
+
+@pytest.fixture
+def user(hospital):
+    return doctor(hospital, first_name="Ada", last_name="Signer")
+
+
+@pytest.fixture
+def page(user) -> Client:
+    found = Client()
+    found.force_login(user)
+    return found
+
+
+@pytest.fixture
+def image(hospital):
+    return ImageFactory(lesion__patient__hospital=hospital)
+
+
+def signed(image, label: str, conclusion: str, hours: float, days: int = 0):
+    """A reading of ``label`` that was signed so many hours after its answer, so many days ago."""
+    at = timezone.now() - datetime.timedelta(days=days)
+    row = DiagnosisRequestFactory(
+        image=image,
+        succeeded=True,
+        prediction__label=label,
+        prediction__probability=0.9,
+        created_at=at,
+        finished_at=at,
+    )
+    ReviewFactory(
+        request=row,
+        conclusion=conclusion,
+        signed=True,
+        signed_at=at + datetime.timedelta(hours=hours),
+    )
+    return row
+
+
+# Figures ------------------------------------------------------------------------------------------
+
+
+def test_the_figures_are_what_one_counts_by_hand(user, image) -> None:
+    signed(image, "melanoma", "melanoma", hours=0.5)
+    signed(image, "melanoma", "nevus", hours=3)
+    signed(image, "nevus", "nevus", hours=30, days=3)
+    DiagnosisRequestFactory(image=image, failed=True)
+
+    totals, found = dashboard(hospital_report(actor=user), Period())
+
+    assert (totals.requests, totals.reviewed, totals.agreed) == (4, 3, 2)
+    assert found.bands == {"high": 2, "low": 1, "unread": 1}
+    assert sum(counts.total() for counts in found.volume.values()) == 4
+    assert found.pairs == {
+        ("melanoma", "melanoma"): 1,
+        ("melanoma", "nevus"): 1,
+        ("nevus", "nevus"): 1,
+    }
+    assert found.waits == [1, 1, 0, 1, 0, 0]
+    assert found.agreement == [("melanoma", 2, 1), ("nevus", 1, 1)]
+    assert found.missed == [("melanoma", "nevus", 1)]
+
+
+def test_nothing_has_figures_too(user) -> None:
+    totals, found = dashboard(hospital_report(actor=user), Period())
+    assert (totals.requests, found.volume, found.agreement) == (0, {}, [])
+
+
+@pytest.mark.parametrize(
+    ("days", "step"), [(0, "day"), (31, "day"), (32, "week"), (186, "week"), (187, "month")]
+)
+def test_a_longer_period_has_longer_steps(days: int, step: str) -> None:
+    assert step_of(datetime.timedelta(days=days))[0] == step
+
+
+def test_the_queries_do_not_grow(user, image, django_assert_num_queries) -> None:
+    today = timezone.localdate()
+    for _ in range(2):
+        for days in range(5):
+            signed(image, "nevus", "nevus", hours=1, days=days)
+        rows = hospital_report(actor=user)
+        with django_assert_num_queries(3):
+            dashboard(rows, Period())
+        with django_assert_num_queries(2):
+            dashboard(rows, Period(today, today))
+
+
+# Charts -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("most", "ticks"),
+    [
+        (0, [0, 1, 2, 3, 4]),
+        (4, [0, 1, 2, 3, 4]),
+        (5, [0, 2, 4, 6, 8]),
+        (17, [0, 5, 10, 15, 20]),
+        (900, [0, 500, 1000, 1500, 2000]),
+    ],
+)
+def test_a_scale_has_round_numbers(most: int, ticks: list[int]) -> None:
+    assert scale(most) == ticks
+
+
+def test_columns_stand_in_their_box_and_stack_without_gaps() -> None:
+    data = [Column(str(n), [("high", "High", n), ("low", "Low", 2 * n)]) for n in range(30)]
+    chart = columns(data)
+    assert len(chart.bars) == 2 * 29
+    for high, low in zip(chart.bars[::2], chart.bars[1::2], strict=True):
+        assert low.y + low.height == pytest.approx(high.y, abs=0.02)
+        assert low.height == pytest.approx(2 * high.height, abs=0.02)
+    assert all(bar.x >= 0 and bar.x + bar.width <= WIDTH for bar in chart.bars)
+    assert all(bar.y >= 0 and bar.y + bar.height <= HEIGHT for bar in chart.bars)
+    assert len(chart.words) <= 8
+    assert columns([]).bars == []
+
+
+def test_the_table_behind_a_chart_holds_its_numbers(user, image) -> None:
+    signed(image, "melanoma", "melanoma", hours=0.5)
+    found = dashboard(hospital_report(actor=user), Period())[1]
+    head, rows = report_charts.volume_table(found)
+    assert head[1:] == ["High risk", "Medium risk", "Low risk", "Without an answer", "Orders"]
+    assert rows[0][1:] == [1, 0, 0, 0, 1]
+    assert report_charts.waits_table(found)[1][0] == ["within 1 hour", 1, 1.0]
+
+
+# The page -----------------------------------------------------------------------------------------
+
+
+def test_the_page_draws_charts_with_tables_behind(page, image) -> None:
+    signed(image, "melanoma", "nevus", hours=2)
+    response = page.get(reverse("hospital-report")).content.decode()
+    assert response.count('<svg class="columns" role="img"') == 2
+    assert response.count("As a table") == 2
+    assert "AI Melanoma, doctor Nevus (1)" in response
+    # the policy of the page forbids styles of an element
+    assert not re.search(r"\sstyle=", response)
+
+
+def test_the_page_begins_with_the_last_month(page, image) -> None:
+    signed(image, "melanoma", "melanoma", hours=1, days=40)
+    assert page.get(reverse("hospital-report")).context["totals"].requests == 0
+    everything = page.get(reverse("hospital-report"), {"from": "", "to": ""})
+    assert everything.context["totals"].requests == 1
+    risky = page.get(reverse("hospital-report"), {"from": "", "risk": "low"})
+    assert risky.context["totals"].requests == 0
+
+
+# Files --------------------------------------------------------------------------------------------
+
+
+def test_the_document_is_a_pdf_of_the_report(page, user, image) -> None:
+    image.lesion.patient.medical_record_number = "<b>Ωmega & Дом</b>"
+    image.lesion.patient.save()
+    signed(image, "melanoma", "nevus", hours=2)
+
+    response = page.get(reverse("hospital-report-pdf"))
+
+    assert response["Content-Type"] == "application/pdf"
+    assert response.content.startswith(b"%PDF-")
+    assert b"Hospital report: Alpha" in response.content
+    # the fonts travel with the file
+    assert response.content.count(b"/FontFile2") == 2
+    event = AuditEvent.objects.get(action="export_hospital_report")
+    assert event.details == {"format": "pdf"}
+    assert client(user).get(f"{API}/reports/hospital/?format=pdf").content.startswith(b"%PDF-")
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_a_document_of_few_or_no_rows(page, image, count, monkeypatch) -> None:
+    monkeypatch.setattr("diagnosis.documents.report.MOST_ROWS", 2)
+    DiagnosisRequestFactory.create_batch(count, image=image, failed=True)
+    assert page.get(reverse("hospital-report-pdf")).status_code == 200
+    assert MOST_ROWS > 2
+
+
+def test_the_archive_holds_each_picture_once_and_says_what_it_is(page, hospital, image) -> None:
+    row = signed(image, "melanoma", "nevus", hours=2)
+    again = DiagnosisRequestFactory(image=image, failed=True)
+    lost = ImageFactory(lesion__patient__hospital=hospital)
+    missing = DiagnosisRequestFactory(image=lost, failed=True)
+    default_storage.delete(lost.file.name)
+    elsewhere = DiagnosisRequestFactory(succeeded=True)
+
+    response = page.get(reverse("hospital-report-zip"))
+    assert response.streaming
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(response.streaming_content)))
+
+    name = f"images/{image.pk}.jpg"
+    assert archive.testzip() is None
+    assert sorted(archive.namelist()) == [name, "metadata.csv"]
+    with default_storage.open(image.file.name) as stored:
+        assert archive.read(name) == stored.read()
+    lines = archive.read("metadata.csv").decode().removeprefix("\ufeff")
+    rows = {line["request"]: line for line in csv.DictReader(io.StringIO(lines))}
+    assert set(rows) == {str(row.pk), str(again.pk), str(missing.pk)}
+    assert (rows[str(row.pk)]["file"], rows[str(again.pk)]["file"]) == (name, name)
+    assert rows[str(missing.pk)]["file"] == ""
+    assert rows[str(row.pk)]["diagnosis"] == "Melanoma"
+    assert str(elsewhere.pk) not in lines
+
+
+@pytest.mark.parametrize("name", ["csv", "pdf", "zip"])
+def test_no_file_of_a_period_that_makes_no_sense(page, name) -> None:
+    address = reverse(f"hospital-report-{name}")
+    response = page.get(address, {"from": "2026-02-01", "to": "2026-01-01"})
+    assert response.status_code == 400
+    assert not AuditEvent.objects.filter(action="export_hospital_report").exists()
+
+
+def test_a_hundred_thousand_rows_are_streamed(page, image) -> None:
+    needs_postgresql()
+    model = ModelVersionFactory()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO diagnosis_diagnosisrequest (id, created_at, image_id, hospital_id, "
+            "model_version_id, requested_by_id, priority, status, attempts, finished_at, "
+            "failure_code, label, malignancy, severity, risk, conclusion) "
+            "SELECT gen_random_uuid(), now() - n * interval '1 second', %s, %s, %s, %s, 0, "
+            "'cancelled', 0, now(), '', '', -1, -1, '', '' FROM generate_series(1, 100000) n",
+            [image.pk, image.lesion.patient.hospital_id, model.pk, image.uploaded_by_id],
+        )
+    response = page.get(reverse("hospital-report-csv"), {"from": "", "to": ""})
+    lines, memory = 0, []
+    for part in response.streaming_content:
+        lines += part.count(b"\n")
+        if lines % 5000 == 0:
+            memory.append(resident_bytes())
+    assert lines == 100_001
+    # the file has 25 MB, a chunk of rows one: what is held does not grow with the rows
+    assert max(memory) - memory[0] < 8 * 1024**2
+
+
+def resident_bytes() -> int:
+    """Of this process, now."""
+    pages = Path("/proc/self/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,61 @@
+"""Filling the database with synthetic records: everything holds, and it looks like an archive."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db.models import Count
+
+from clinic.models import AuditEvent, Hospital, Image, Lesion, Patient
+from clinic.services.audit import verify_chains
+from diagnosis.demo.fill import people, pictures, tables
+from diagnosis.models import DiagnosisRequest, Prediction, Review
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def filled(monkeypatch) -> str:
+    """What the command printed for a hundred patients."""
+    # VACUUM runs in no transaction, and a test is one
+    monkeypatch.setattr(tables, "tidy", lambda: None)
+    output = StringIO()
+    call_command("fill", patients=120, stdout=output)
+    return output.getvalue()
+
+
+def test_it_fills(filled: str) -> None:
+    counts = (Patient.objects.count(), Image.objects.count(), DiagnosisRequest.objects.count())
+    assert counts == (120, 600, 600)
+    assert AuditEvent.objects.filter(hospital__isnull=False).count() >= 120 * 15
+    assert list(verify_chains()) == []
+    # what repeats the prediction and the review was checked by triggers; that it is there:
+    read = DiagnosisRequest.objects.filter(status="succeeded")
+    assert read.exclude(label="").count() == Prediction.objects.count() == read.count() > 550
+    signed = DiagnosisRequest.objects.exclude(conclusion="")
+    assert signed.count() == Review.objects.count() > 300
+    waiting = DiagnosisRequest.objects.unsigned()
+    assert 100 < waiting.count() < 300
+    assert not Lesion.objects.annotate(n=Count("images")).filter(n=0).exists()
+    by_label = dict(read.values_list("label").annotate(n=Count("pk")))
+    assert max(by_label, key=lambda label: by_label[label]) == "nevus"
+    files = len(pictures.HAM10000) * pictures.FILES_PER_CLASS
+    assert Image.objects.values("file").distinct().count() <= files
+    assert "filled-doctor-01-1" in filled
+
+    with pytest.raises(CommandError, match="filled already"):
+        call_command("fill", patients=120)
+
+
+def test_it_wants_a_hundred_patients() -> None:
+    with pytest.raises(CommandError, match="at least 100"):
+        call_command("fill", patients=99)
+    assert not Hospital.objects.exists()
+
+
+@pytest.mark.parametrize(("patients", "hospitals"), [(100, 2), (5000, 10), (200_000, 20)])
+def test_hospitals_differ_in_size(patients: int, hospitals: int) -> None:
+    sizes = people.sizes(patients)
+    assert (len(sizes), sum(sizes)) == (hospitals, patients)
+    assert sizes == sorted(sizes, reverse=True)
+    assert min(sizes) > 0

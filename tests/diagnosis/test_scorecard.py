@@ -1,0 +1,141 @@
+"""The live scorecard of a model version, and the figures of its page."""
+
+import datetime
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from clinic.errors import DomainError
+from clinic.models import AuditEvent
+from diagnosis import figures
+from diagnosis.models import ModelPolicy
+from diagnosis.services.model_versions import active_model, retire_model
+from diagnosis.services.scorecard import Share, scorecard
+from tests.factories import (
+    DiagnosisRequestFactory,
+    HospitalFactory,
+    ImageFactory,
+    ModelPolicyFactory,
+    ReviewFactory,
+    administrator,
+    doctor,
+    manifest,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def hospital():
+    return HospitalFactory(name="Alpha")
+
+
+@pytest.fixture
+def model(hospital):
+    return ModelPolicyFactory(hospital=hospital).model_version
+
+
+def read(image, model, label: str, conclusion: str = "", days: int = 0) -> None:
+    row = DiagnosisRequestFactory(
+        image=image,
+        model_version=model,
+        succeeded=True,
+        prediction__label=label,
+        created_at=timezone.now() - datetime.timedelta(days=days),
+    )
+    if conclusion:
+        ReviewFactory(request=row, signed=True, conclusion=conclusion)
+
+
+def test_the_scorecard_counts_the_own_signed_readings_of_a_year(hospital, model) -> None:
+    image = ImageFactory(lesion__patient__hospital=hospital)
+    read(image, model, "melanoma", "melanoma")
+    read(image, model, "melanoma", "nevus")
+    read(image, model, "basal_cell_carcinoma", "melanoma")
+    read(image, model, "nevus", "nevus")
+    read(image, model, "nevus", "melanoma")
+    read(image, model, "nevus")
+    read(image, model, "nevus", "nevus", days=400)
+    read(ImageFactory(), model, "nevus", "nevus")
+    DiagnosisRequestFactory(image=image, succeeded=True)
+
+    found = scorecard(model, [hospital.pk])
+
+    assert (found.read, found.signed) == (6, 5)
+    assert found.agreement == Share(2, 5)
+    # the basal cell carcinoma was called malignant, which it is
+    assert found.sensitivity == Share(2, 3)
+    assert found.specificity == Share(1, 2)
+
+
+def test_the_interval_of_a_share() -> None:
+    # Wilson's interval of 8 of 10 (E. B. Wilson 1927; 0.4902 to 0.9433)
+    assert Share(8, 10).interval == pytest.approx((0.4902, 0.9433), abs=1e-4)
+    low, high = Share(0, 5).interval or (None, None)
+    assert (low, high) == pytest.approx((0.0, 0.4345), abs=1e-4)
+    assert (Share(0, 0).value, Share(0, 0).interval) == (None, None)
+
+
+def test_the_page_shows_scorecard_and_matrix(hospital, model) -> None:
+    model.manifest["metrics"]["confusion"] = [
+        [10 * (i == j) + 1 for j in range(7)] for i in range(7)
+    ]
+    model.save()
+    image = ImageFactory(lesion__patient__hospital=hospital)
+    browser = Client()
+    browser.force_login(doctor(hospital))
+    address = reverse("model", args=[model.pk])
+    assert "No reading of this model is signed yet." in browser.get(address).content.decode()
+
+    read(image, model, "melanoma", "melanoma")
+    shown = browser.get(address).content.decode()
+
+    assert "1 of 1" in shown
+    assert "Confusion matrix" in shown
+    assert shown.count("step-6 right") == 7
+    assert "Retire for" not in shown
+    assert AuditEvent.objects.filter(action="view_model", hospital=hospital).count() == 2
+
+
+@pytest.mark.parametrize(
+    "counts", [None, 3, [], [[1, 2], [3]], [[1, 2, 3]] * 3, [["x"] * 7] * 7, {"a": 1}]
+)
+def test_a_matrix_of_another_shape_is_left_out(counts) -> None:
+    broken = manifest()
+    broken["metrics"] = broken["metrics"] | {"confusion": counts}
+    assert figures.confusion(broken) is None
+
+
+def test_curves_are_drawn_where_the_manifest_has_them() -> None:
+    known = manifest()
+    assert figures.curves(known) == []
+    known["metrics"]["curves"] = {
+        "roc": {"melanoma": [[0, 0], [0.25, 0.75], [1, 1]], "broken": [[0, 2], [1, 1]]},
+        "reliability": {"all": [[0.1, 0.2], [0.9, 0.8]]},
+        "other": {"x": [[0, 0], [1, 1]]},
+    }
+    found = figures.curves(known)
+    assert [(curve.name, curve.kind) for curve in found] == [
+        ("ROC: melanoma", "roc"),
+        ("Reliability: all", "reliability"),
+    ]
+    assert found[0].points == "0.00,100.00 25.00,25.00 100.00,0.00"
+
+
+def test_a_retired_model_reads_no_more(hospital, model) -> None:
+    boss = administrator(hospital)
+    with pytest.raises(DomainError) as caught:
+        retire_model(actor=doctor(hospital), hospital=hospital, model_version=model)
+    assert caught.value.status == 403
+
+    retire_model(actor=boss, hospital=hospital, model_version=model)
+
+    assert not ModelPolicy.objects.filter(hospital=hospital).exists()
+    with pytest.raises(DomainError, match="No model is active"):
+        active_model(hospital.pk)
+    with pytest.raises(DomainError) as caught:
+        retire_model(actor=boss, hospital=hospital, model_version=model)
+    assert caught.value.code == "not_active"
+    assert AuditEvent.objects.get(action="retire_model").hospital == hospital

@@ -1,0 +1,129 @@
+"""A hospital's settings: bands, words and alarm; a reading keeps what was in force."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from clinic.errors import DomainError
+from clinic.models import AuditEvent
+from diagnosis.interpretation import interpret
+from diagnosis.models import DiagnosisRequest, HospitalSettings
+from diagnosis.services.queue import Answer, Run, claim_batch, write_answers
+from diagnosis.services.settings import change_settings, settings_in_force
+from tests.factories import (
+    DiagnosisRequestFactory,
+    HospitalFactory,
+    HospitalSettingsFactory,
+    administrator,
+    doctor,
+    spread,
+)
+
+pytestmark = pytest.mark.django_db
+BANDS = {"monitor_from": 0.1, "dermatologist_from": 0.2, "urgent_from": 0.3}
+THRESHOLDS = {"malignancy_medium": 0.3, "malignancy_high": 0.6, "prediction_set": 0.1}
+
+
+@pytest.fixture
+def hospital():
+    return HospitalFactory()
+
+
+@pytest.fixture
+def boss(hospital):
+    return administrator(hospital)
+
+
+def read(hospital) -> DiagnosisRequest:
+    """A reading with a malignancy of 0.4."""
+    row = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital)
+    answer = Answer(row.pk, probabilities=spread("nevus", 0.7), malignancy=0.4)
+    run = Run(device="cpu", batch_size=1, seconds=0.1)
+    assert write_answers(claim=claim_batch(limit=9), answers=[answer], run=run) == 1
+    row.refresh_from_db()
+    return row
+
+
+def test_the_newest_version_is_in_force_and_the_old_ones_stay(hospital, boss) -> None:
+    assert settings_in_force([hospital.pk]) == {}
+    first = change_settings(actor=boss, hospital=hospital, alarm_hours=12)
+    second = change_settings(actor=boss, hospital=hospital, **BANDS)
+
+    assert settings_in_force([hospital.pk, HospitalFactory().pk]) == {hospital.pk: second}
+    assert (second.alarm_hours, second.urgent_from) == (12, 0.3)
+    assert HospitalSettings.objects.filter(pk=first.pk, urgent_from=None).exists()
+    event = AuditEvent.objects.filter(action="change_settings").latest("id")
+    assert event.details == {"fields": sorted(BANDS)}
+
+
+def test_what_changes_nothing_is_no_version(hospital, boss) -> None:
+    change_settings(actor=boss, hospital=hospital, alarm_hours=12)
+    change_settings(actor=boss, hospital=hospital, alarm_hours=12)
+    assert HospitalSettings.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"monitor_from": 0.1}, "bands_incomplete"),
+        (BANDS | {"urgent_from": 0.15}, "bands_fall"),
+        (BANDS | {"urgent_from": 1.5}, "invalid"),
+        ({"alarm_hours": 0}, "invalid"),
+        ({"words_urgent": "x" * 201}, "invalid"),
+    ],
+)
+def test_what_is_refused(hospital, boss, fields, code) -> None:
+    with pytest.raises(DomainError) as caught:
+        change_settings(actor=boss, hospital=hospital, **fields)
+    assert caught.value.code == code
+    assert not HospitalSettings.objects.exists()
+
+
+def test_only_an_administrator_changes_them(hospital) -> None:
+    with pytest.raises(DomainError) as caught:
+        change_settings(actor=doctor(hospital), hospital=hospital, alarm_hours=1)
+    assert caught.value.status == 403
+
+
+def test_a_reading_keeps_the_bands_of_its_time(hospital, boss) -> None:
+    before = read(hospital)
+    version = change_settings(actor=boss, hospital=hospital, words_urgent="Call 123.", **BANDS)
+    after = read(hospital)
+    change_settings(actor=boss, hospital=hospital, urgent_from=0.9)
+
+    assert (before.risk, before.settings) == ("medium", None)
+    assert (after.risk, after.settings) == ("high", version)
+    browser = Client()
+    browser.force_login(doctor(hospital))
+    shown = browser.get(reverse("diagnosis", args=[after.pk])).content.decode()
+    assert "High risk" in shown
+    assert "Call 123." in shown
+    assert "Call 123." not in browser.get(reverse("diagnosis", args=[before.pk])).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("malignancy", "words"),
+    [(0.05, "No action"), (0.15, "Monitor"), (0.25, "A dermatologist"), (0.35, "Come today.")],
+)
+def test_each_band_has_its_action(hospital, malignancy, words) -> None:
+    row = HospitalSettingsFactory(hospital=hospital, words_urgent="Come today.", **BANDS)
+    probabilities = {"nevus": 1 - malignancy, "melanoma": malignancy}
+    thresholds = THRESHOLDS | row.bands | {"prediction_set": 0.5}
+    assert words in interpret(probabilities, malignancy, thresholds).recommendation
+
+
+def test_the_page_explains_and_saves(hospital, boss) -> None:
+    browser = Client()
+    browser.force_login(boss)
+    address = reverse("hospital-settings")
+    assert 'value="24"' in browser.get(address).content.decode()
+
+    wrong = browser.post(address, {"alarm_hours": "24", "urgent_from": "0.5"})
+    assert wrong.status_code == 400
+    assert "Give all three bands" in wrong.content.decode()
+    saved = browser.post(address, {"alarm_hours": "6"} | BANDS)
+
+    assert saved.status_code == 302
+    shown = browser.get(address).content.decode()
+    assert 'value="0.3"' in shown
+    assert "Versions, the newest in force" in shown
