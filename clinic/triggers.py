@@ -18,6 +18,28 @@ def refuse_unless(name: str, table: str, event: str, *, sqlite: str, postgresql:
     )
 
 
+def run_after(name: str, table: str, event: str, *, when: str, statement: str) -> RunPython:
+    """After ``event`` on a row for which ``when`` (over NEW) holds, run the SQL ``statement``."""
+
+    def create(apps, editor) -> None:
+        if editor.connection.vendor == "sqlite":
+            editor.execute(
+                f"CREATE TRIGGER {name} AFTER {event} ON {table} FOR EACH ROW WHEN {when} "
+                f"BEGIN {statement}; END"
+            )
+            return
+        editor.execute(
+            f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            f"{statement}; RETURN NULL; END $$"
+        )
+        editor.execute(
+            f"CREATE TRIGGER {name} AFTER {event} ON {table} "
+            f"FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION {name}()"
+        )
+
+    return RunPython(create, _drop(name, table))
+
+
 def _create(name: str, table: str, event: str, sqlite: str, postgresql: str) -> Callable:
     def create(apps, editor) -> None:
         if editor.connection.vendor == "sqlite":

@@ -52,6 +52,25 @@ RISK_NAMES = {
 }
 
 
+class Action(StrEnum):
+    """What is recommended, by rising malignancy."""
+
+    NONE = "none"
+    MONITOR = "monitor"
+    DERMATOLOGIST = "dermatologist"
+    URGENT = "urgent"
+
+
+ACTION_WORDS = {
+    Action.NONE: gettext_lazy("Likely benign. No action needed."),
+    Action.MONITOR: gettext_lazy("Likely benign. Monitor as usual."),
+    Action.DERMATOLOGIST: gettext_lazy(
+        "Not clearly benign. A dermatologist should look at this lesion."
+    ),
+    Action.URGENT: gettext_lazy("Suspicious. Refer urgently to a dermatologist, or excise."),
+}
+
+
 @dataclass(frozen=True)
 class RankedClass:
     label: str
@@ -86,7 +105,11 @@ def label_name(label: str) -> str:
 def interpret(
     probabilities: Mapping[str, float], malignancy: float, thresholds: Mapping[str, Any]
 ) -> Interpretation:
-    """Read a prediction with the thresholds of its model version (see ml/manifest.py)."""
+    """Read a prediction with the thresholds of its model version (see ml/manifest.py).
+
+    A hospital's bands may stand in their place, with ``malignancy_monitor`` and ``words`` beside
+    them (see diagnosis/models/settings.py).
+    """
     ranked = rank(probabilities)
     inside = [
         entry.label for entry in ranked if entry.probability >= thresholds["prediction_set"]
@@ -99,7 +122,12 @@ def interpret(
         risk_name=str(RISK_NAMES[risk]),
         prediction_set=inside,
         uncertain=not sure,
-        recommendation=recommendation(risk, uncertain=not sure),
+        recommendation=recommendation(
+            risk,
+            uncertain=not sure,
+            benign=malignancy < thresholds.get("malignancy_monitor", 0),
+            words=thresholds.get("words", {}),
+        ),
         ranked=ranked,
     )
 
@@ -126,14 +154,23 @@ def risk_of(malignancy: float, malignant: bool, thresholds: Mapping[str, Any]) -
     return Risk.LOW
 
 
-def recommendation(risk: Risk, *, uncertain: bool) -> str:
+def recommendation(
+    risk: Risk, *, uncertain: bool, benign: bool = False, words: Mapping[Action, str] = {}
+) -> str:
+    """The action's sentence, in the hospital's own ``words`` where it has set some."""
+    if risk is Risk.LOW and uncertain:
+        own = words.get(Action.DERMATOLOGIST)
+        return _("Uncertain.") + " " + (own or _("A dermatologist should look at this lesion."))
+    action = action_of(risk, benign=benign)
+    return words.get(action) or str(ACTION_WORDS[action])
+
+
+def action_of(risk: Risk, *, benign: bool) -> Action:
     if risk is Risk.HIGH:
-        return _("Suspicious. Refer urgently to a dermatologist, or excise.")
+        return Action.URGENT
     if risk is Risk.MEDIUM:
-        return _("Not clearly benign. A dermatologist should look at this lesion.")
-    if uncertain:
-        return _("Uncertain. A dermatologist should look at this lesion.")
-    return _("Likely benign. Monitor as usual.")
+        return Action.DERMATOLOGIST
+    return Action.NONE if benign else Action.MONITOR
 
 
 def warnings_for(

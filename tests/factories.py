@@ -19,10 +19,12 @@ from factory.django import DjangoModelFactory
 from PIL import Image as PillowImage
 
 from clinic import imaging
-from clinic.models import Hospital, Image, Lesion, Membership, Patient, Role, User
+from clinic.models import Hospital, Image, Invitation, Lesion, Membership, Patient, Role, User
 from clinic.services.tokens import create_token
+from diagnosis.interpretation import risk_of
 from diagnosis.models import (
     DiagnosisRequest,
+    HospitalSettings,
     Management,
     ModelPolicy,
     ModelVersion,
@@ -30,10 +32,11 @@ from diagnosis.models import (
     Review,
     Status,
 )
-from ml.taxonomy import BY_CODE, HAM10000, malignancy_probability
+from ml.taxonomy import BY_CODE, BY_LABEL, HAM10000, malignancy_probability
 
 PASSWORD = "correct horse battery staple"
 LABELS = [BY_CODE[code].label for code in HAM10000]
+REPEATED = ("label", "malignancy", "severity", "risk")
 
 
 # Pictures -----------------------------------------------------------------------------------------
@@ -90,6 +93,18 @@ class HospitalFactory(RecordFactory):
         model = Hospital
 
     name = factory.Sequence("Hospital {}".format)
+
+
+class InvitationFactory(RecordFactory):
+    class Meta:
+        model = Invitation
+
+    hospital = factory.SubFactory(HospitalFactory)
+    role = Role.DOCTOR
+    name = "Somebody New"
+    digest = factory.LazyFunction(lambda: uuid.uuid4().hex * 2)
+    invited_by = factory.LazyAttribute(lambda row: administrator(row.hospital))
+    expires_at = factory.LazyFunction(lambda: timezone.now() + datetime.timedelta(days=7))
 
 
 class UserFactory(DjangoModelFactory):
@@ -263,6 +278,14 @@ class ModelPolicyFactory(DjangoModelFactory):
     model_version = factory.SubFactory(ModelVersionFactory)
 
 
+class HospitalSettingsFactory(RecordFactory):
+    class Meta:
+        model = HospitalSettings
+
+    hospital = factory.SubFactory(HospitalFactory)
+    author = factory.LazyAttribute(lambda row: administrator(row.hospital))
+
+
 class PredictionFactory(RecordFactory):
     """``label`` has ``probability``; the other classes share the rest."""
 
@@ -313,6 +336,19 @@ class DiagnosisRequestFactory(RecordFactory):
         cancelled = factory.Trait(
             status=Status.CANCELLED, finished_at=factory.LazyFunction(timezone.now)
         )
+
+    @classmethod
+    def _create(cls, model_class: type[models.Model], *args: Any, **fields: Any) -> models.Model:
+        """The columns that repeat the prediction, as the worker writes them."""
+        prediction, model = fields.get("prediction"), fields["model_version"]
+        if prediction is not None and prediction.label in BY_LABEL:
+            row = model_class()
+            malignancy, label = prediction.malignancy_probability, prediction.label
+            row.note_reading(
+                prediction, risk_of(malignancy, BY_LABEL[label].malignant, model.thresholds)
+            )
+            fields = {name: getattr(row, name) for name in REPEATED} | fields
+        return super()._create(model_class, *args, **fields)
 
     image = factory.SubFactory(ImageFactory)
     hospital = factory.LazyAttribute(lambda request: request.image.lesion.patient.hospital)

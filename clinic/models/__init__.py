@@ -2,6 +2,7 @@ from clinic.models.audit import AuditChain, AuditEvent
 from clinic.models.hospitals import Hospital
 from clinic.models.idempotency import IdempotencyKey
 from clinic.models.images import Image
+from clinic.models.invitations import Invitation
 from clinic.models.lesions import Lesion
 from clinic.models.patients import Patient
 from clinic.models.tokens import ApiToken, Scope
@@ -14,6 +15,7 @@ __all__ = [
     "Hospital",
     "IdempotencyKey",
     "Image",
+    "Invitation",
     "Lesion",
     "Membership",
     "Patient",

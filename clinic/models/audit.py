@@ -28,10 +28,12 @@ class AuditEvent(models.Model):
     """One access or change. Database triggers refuse to update or delete it."""
 
     id = models.BigAutoField(primary_key=True)
-    chain = models.ForeignKey(AuditChain, models.PROTECT, related_name="events")
+    chain = models.ForeignKey(AuditChain, models.PROTECT, related_name="events", db_index=False)
     sequence = models.PositiveBigIntegerField()
-    hospital = models.ForeignKey(Hospital, models.PROTECT, null=True, related_name="+")
-    actor = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    hospital = models.ForeignKey(
+        Hospital, models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    actor = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", db_index=False)
     at = models.DateTimeField(_("time"))
     # verb and noun, for example "view_patient"
     action = models.CharField(_("action"), max_length=50)
@@ -50,7 +52,9 @@ class AuditEvent(models.Model):
         verbose_name_plural = _("audit events")
         ordering = ["-id"]
         indexes = [
-            models.Index(fields=["hospital", "-at"], name="audit_by_hospital"),
+            models.Index(fields=["hospital", "-at", "-id"], name="audit_by_hospital"),
+            models.Index(fields=["hospital", "actor", "-at", "-id"], name="audit_by_actor"),
+            models.Index(fields=["hospital", "action", "-at", "-id"], name="audit_by_action"),
             models.Index(fields=["object_type", "object_id"], name="audit_by_object"),
         ]
         constraints = [

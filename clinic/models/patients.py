@@ -29,7 +29,7 @@ class PatientQuerySet(models.QuerySet["Patient"]):
 
 
 class Patient(Record):
-    hospital = models.ForeignKey(Hospital, models.PROTECT, related_name="patients")
+    hospital = models.ForeignKey(Hospital, models.PROTECT, related_name="patients", db_index=False)
     medical_record_number = models.CharField(_("medical record number"), max_length=64)
     given_name = models.CharField(_("given name"), max_length=100, blank=True)
     family_name = models.CharField(_("family name"), max_length=100, blank=True)
@@ -53,7 +53,11 @@ class Patient(Record):
         ordering = ["family_name", "given_name", "medical_record_number"]
         indexes = [
             models.Index(fields=["-created_at", "id"], name="patient_newest_first"),
-            models.Index(fields=["hospital", "family_name", "given_name"], name="patient_by_name"),
+            models.Index(
+                fields=["hospital", "family_name", "given_name", "medical_record_number", "id"],
+                name="patient_by_name",
+            ),
+            models.Index(fields=["hospital", "-created_at", "id"], name="patient_of_hospital"),
         ]
         constraints = [
             models.UniqueConstraint(

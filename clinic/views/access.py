@@ -49,9 +49,3 @@ def note_list(request: HttpRequest, action: str, *, hospital=None, **details) ->
     """Note in every hospital's audit log that a list of its records was shown."""
     for pk in [hospital.pk] if hospital is not None else hospital_ids(request.user):
         record_event(actor=request.user, action=action, hospital=pk, details=details)
-
-
-def page_number(request: HttpRequest) -> int:
-    """The page that is asked for, the first where that makes no sense."""
-    text = request.GET.get("page", "1")
-    return max(1, int(text)) if text.isdecimal() and len(text) < 7 else 1

@@ -1,39 +1,45 @@
 """Pages of a long list, without counting it: a count of a million rows is dearer than the page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from clinic import keyset
 
 PAGE_SIZE = 25
+CURSOR = "cursor"
 
 
 @dataclass(frozen=True)
 class Page:
-    """``rows`` of page ``number`` (from 1); ``previous`` and ``next`` are numbers or None."""
+    """``next`` and ``previous`` are positions for ``?cursor=`` or None."""
 
     rows: list[Any]
-    number: int
-    next: int | None
+    next: str | None
+    previous: str | None
 
     @property
-    def previous(self) -> int | None:
-        return self.number - 1 if self.number > 1 else None
-
-    @property
-    def first_row(self) -> int:
-        return (self.number - 1) * PAGE_SIZE + 1
-
-    @property
-    def last_row(self) -> int:
-        return self.first_row + len(self.rows) - 1
+    def is_first(self) -> bool:
+        return self.previous is None
 
 
-def page_of(rows: QuerySet, number: int, wrap: Callable[[Any], Any] | None = None) -> Page:
-    """One row more than the page holds is read, to know whether another page follows."""
-    start = (number - 1) * PAGE_SIZE
-    found = list(rows[start : start + PAGE_SIZE + 1])
-    shown = found[:PAGE_SIZE]
-    follows = number + 1 if len(found) > PAGE_SIZE else None
-    return Page([wrap(row) for row in shown] if wrap else shown, number, follows)
+def page_of(
+    rows: QuerySet,
+    request: HttpRequest,
+    ordering: Sequence[str],
+    wrap: Callable[[Any], Any] | None = None,
+) -> Page:
+    """The page at the request's cursor; the first where that makes no sense.
+
+    ``ordering`` ends with a unique field and holds none that may be null.
+    """
+    text = request.POST.get(CURSOR) or request.GET.get(CURSOR, "")
+    cursor = keyset.read_cursor(text, ordering) if text else None
+    found = keyset.slice_of(rows, ordering, cursor, PAGE_SIZE)
+    # a page from which everything has gone: the list begins again
+    if not found.rows and cursor is not None:
+        found = keyset.slice_of(rows, ordering, None, PAGE_SIZE)
+    return Page([wrap(row) for row in found.rows] if wrap else found.rows, *found[1:])

@@ -5,23 +5,27 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from clinic.forms.patients import NewPatientForm, PatientForm
 from clinic.models import Patient
 from clinic.permissions import get_visible, require_record
 from clinic.services.patients import create_patient, update_patient
-from clinic.views.access import note_list, page_number, signed_in
+from clinic.views.access import note_list, signed_in
 from clinic.views.paging import page_of
+
+MAXIMUM_SEARCH = 200
+ORDERING = ("family_name", "given_name", "medical_record_number", "id")
 
 
 @signed_in
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def patients(request: HttpRequest) -> HttpResponse:
-    search = request.GET.get("q", "").strip()[:200]
+    """All by name, or those that a search finds: a POST, because addresses end up in logs."""
+    search = request.POST.get("q", "").strip()[:MAXIMUM_SEARCH]
     found = Patient.objects.visible_to(request.user).search(search).select_related("hospital")
-    page = page_of(found, page_number(request))
-    note_list(request, "list_patients", rows=len(page.rows))
+    page = page_of(found, request, ORDERING)
+    note_list(request, "search_patients" if search else "list_patients", rows=len(page.rows))
     return render(request, "patients/list.html", {"page": page, "search": search})
 
 

@@ -57,6 +57,6 @@ def with_shown(rows: DiagnosisRequestQuerySet) -> DiagnosisRequestQuerySet:
     Model versions are fetched once each, not joined to every row: their manifests are large.
     """
     models = Prefetch("model_version", ModelVersion.objects.defer("card"))
-    return rows.select_related("image__lesion__patient", "prediction").prefetch_related(
+    return rows.select_related("image__lesion__patient", "prediction", "settings").prefetch_related(
         models, "reviews__signed_by"
     )

@@ -3,8 +3,6 @@
 import uuid
 from typing import Any
 
-from django.db.models import F, Value
-from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import (
     OpenApiParameter,
@@ -49,8 +47,6 @@ ORDERINGS = {
     "-malignancy_probability": ("-malignancy", "id"),
     "malignancy_probability": ("malignancy", "id"),
 }
-# what has no reading sorts below everything that has one; a null could not be compared
-UNREAD = Value(-1.0)
 
 
 class ImageOrderSerializer(OrderSerializer):
@@ -104,7 +100,7 @@ class DiagnosisViewSet(RecordViewSet):
         )
         if "status" in query:
             rows = rows.filter(status=query["status"])
-        return rows.annotate(malignancy=Coalesce(F("prediction__malignancy_probability"), UNREAD))
+        return rows
 
     @extend_schema(
         summary="List requests, newest first",

@@ -147,7 +147,7 @@ def prediction_of(request: DiagnosisRequest) -> dict[str, Any] | None:
     if prediction is None:
         return None
     reading = interpret(
-        prediction.probabilities, prediction.malignancy_probability, model.thresholds
+        prediction.probabilities, prediction.malignancy_probability, request.thresholds
     )
     warnings = warnings_for(
         quality=image.quality, image_type=image.image_type, manifest=model.manifest

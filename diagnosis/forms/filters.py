@@ -6,9 +6,9 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from clinic.forms.base import DateInput, ServiceForm, optional
-from clinic.models import Hospital, User
-from clinic.permissions import roles_by_hospital
-from diagnosis.interpretation import LABEL_NAMES
+from clinic.models import Hospital, Membership, Role, User
+from clinic.permissions import hospital_ids, roles_by_hospital
+from diagnosis.interpretation import LABEL_NAMES, RISK_NAMES
 
 STATES = [
     ("open", _("Being read")),
@@ -17,6 +17,9 @@ STATES = [
     ("cancelled", _("Cancelled")),
 ]
 PERIODS = [("1", _("Today")), ("7", _("7 days")), ("30", _("30 days"))]
+REVIEWS = [("signed", _("Signed")), ("all", _("All"))]
+RISKS = optional([(risk.value, name) for risk, name in RISK_NAMES.items()], _("All"))
+ORDERERS = (Role.DOCTOR, Role.INTEGRATION)
 REVIEWED = [("yes", _("Signed")), ("no", _("Not signed"))]
 
 
@@ -52,21 +55,48 @@ class Filter(ServiceForm):
 
 
 class WorklistFilter(Filter):
+    review = forms.ChoiceField(
+        label=_("Review"), required=False, choices=optional(REVIEWS, _("Waits for review"))
+    )
     state = forms.ChoiceField(label=_("State"), required=False, choices=optional(STATES, _("All")))
+    risk = forms.ChoiceField(label=_("Risk"), required=False, choices=RISKS)
     period = forms.ChoiceField(
         label=_("Ordered within"), required=False, choices=optional(PERIODS, _("Any time"))
     )
-    unreviewed = forms.BooleanField(label=_("Not signed yet"), required=False)
-    field_order = ["state", "label", "hospital", "period", "unreviewed"]
+    overdue = forms.BooleanField(label=_("Overdue only"), required=False)
+    field_order = ["review", "state", "risk", "label", "hospital", "doctor", "period", "overdue"]
+
+    def __init__(self, data: Any, *, user: User) -> None:
+        super().__init__(data, user=user)
+        self.fields["doctor"] = StaffField(hospital_ids(user), label=_("Ordered by"))
+        self.order_fields(self.field_order)
+
+
+class StaffField(forms.ModelChoiceField):
+    """One of those who record at the hospitals."""
+
+    def __init__(self, hospitals: list[Any], *, label: Any, roles: tuple[str, ...] = ORDERERS):
+        members = Membership.objects.filter(hospital__in=hospitals, role__in=roles)
+        staff = User.objects.filter(pk__in=members.values("user"))
+        super().__init__(
+            staff.order_by("last_name", "first_name", "username"),
+            label=label,
+            required=False,
+            empty_label=_("All"),
+        )
+
+    def label_from_instance(self, obj: User) -> str:
+        return obj.display_name
 
 
 class ReportFilter(Filter):
     """``from`` and ``to`` are set below: the first is no Python name."""
 
+    risk = forms.ChoiceField(label=_("Risk"), required=False, choices=RISKS)
     reviewed = forms.ChoiceField(
         label=_("Review"), required=False, choices=optional(REVIEWED, _("All"))
     )
-    field_order = ["from", "to", "label", "hospital", "reviewed"]
+    field_order = ["from", "to", "label", "risk", "hospital", "reviewed"]
 
     def __init__(self, data: Any, *, user: User) -> None:
         super().__init__(data, user=user)

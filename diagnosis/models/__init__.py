@@ -2,10 +2,12 @@ from diagnosis.models.model_versions import ModelPolicy, ModelVersion
 from diagnosis.models.predictions import Prediction
 from diagnosis.models.requests import DiagnosisRequest, Priority, Status
 from diagnosis.models.reviews import Management, Review
+from diagnosis.models.settings import HospitalSettings
 from diagnosis.models.workers import Worker
 
 __all__ = [
     "DiagnosisRequest",
+    "HospitalSettings",
     "Management",
     "ModelPolicy",
     "ModelVersion",

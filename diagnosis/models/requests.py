@@ -4,6 +4,8 @@ The row is the queue entry. Its state is one column; constraints tie that to the
 timestamps, the prediction and the failure code.
 """
 
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -11,8 +13,11 @@ from django.utils.translation import gettext_lazy as _
 from clinic.models import Hospital, Image, User
 from clinic.models.base import Record
 from clinic.permissions import hospital_ids
+from diagnosis.interpretation import RISK_NAMES, Risk
 from diagnosis.models.model_versions import ModelVersion
 from diagnosis.models.predictions import Prediction
+from diagnosis.models.settings import HospitalSettings
+from ml.taxonomy import BY_LABEL
 
 
 class Status(models.TextChoices):
@@ -27,6 +32,12 @@ class Status(models.TextChoices):
 OPEN = (Status.QUEUED, Status.RUNNING)
 FINISHED = (Status.SUCCEEDED, Status.FAILED, Status.REJECTED, Status.CANCELLED)
 UNANSWERED = (Status.FAILED, Status.REJECTED)
+
+
+# of a request without a prediction: below every one that was read
+UNREAD = -1
+# the worklist: everything that still asks something of a doctor
+WAITS = Q(conclusion="") & ~Q(status="cancelled")
 
 
 class Priority(models.IntegerChoices):
@@ -44,11 +55,19 @@ class DiagnosisRequestQuerySet(models.QuerySet["DiagnosisRequest"]):
         """The queue, in the order in which it is read."""
         return self.filter(status=Status.QUEUED).order_by("priority", "created_at", "id")
 
+    def unsigned(self) -> "DiagnosisRequestQuerySet":
+        """What waits for a doctor: not signed and not cancelled."""
+        return self.filter(WAITS)
+
     def with_records(self) -> "DiagnosisRequestQuerySet":
-        """With everything that a row of a list shows, in two queries."""
+        """With everything that a row of a list shows, in five queries.
+
+        Model versions are fetched once each, not joined to every row: their manifests are large.
+        """
+        models_once = models.Prefetch("model_version", ModelVersion.objects.defer("card"))
         return self.select_related(
-            "image__lesion__patient", "hospital", "model_version", "prediction", "requested_by"
-        ).prefetch_related("reviews__signed_by", "reviews__author")
+            "image__lesion__patient", "hospital", "prediction", "requested_by", "settings"
+        ).prefetch_related(models_once, "reviews__signed_by", "reviews__author")
 
 
 def iff(condition: Q, other: Q) -> Q:
@@ -56,10 +75,18 @@ def iff(condition: Q, other: Q) -> Q:
     return (condition & other) | (~condition & ~other)
 
 
+def severity_fits_class() -> Q:
+    """Each class with its severity (ml/taxonomy.py), and none without a class."""
+    fits = Q(label="", severity=UNREAD)
+    for label, entry in BY_LABEL.items():
+        fits |= Q(label=label, severity=entry.severity)
+    return fits
+
+
 class DiagnosisRequest(Record):
     image = models.ForeignKey(Image, models.PROTECT, related_name="requests")
     # of the image's patient; kept here because queue and worklist are read by hospital
-    hospital = models.ForeignKey(Hospital, models.PROTECT, related_name="+")
+    hospital = models.ForeignKey(Hospital, models.PROTECT, related_name="+", db_index=False)
     model_version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="requests")
     requested_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     priority = models.PositiveSmallIntegerField(
@@ -79,6 +106,30 @@ class DiagnosisRequest(Record):
     )
     failure_code = models.CharField(max_length=50, blank=True, editable=False)
 
+    # The next columns repeat what stands in prediction and review, so that the worklist and the
+    # reports are read from an index (docs/decisions/0010-lists-are-read-from-an-index.md).
+    # Triggers keep them true: request_reading_is_the_prediction_s, review_signs_its_request.
+    label = models.CharField(_("class"), max_length=50, blank=True, editable=False)
+    malignancy = models.FloatField(_("malignancy"), default=UNREAD, editable=False)
+    severity = models.SmallIntegerField(_("severity"), default=UNREAD, editable=False)
+    # the band in which the malignancy lay when it was read, by these settings of the hospital
+    risk = models.CharField(
+        _("risk"),
+        max_length=6,
+        choices=[(risk.value, name) for risk, name in RISK_NAMES.items()],
+        blank=True,
+        editable=False,
+    )
+    settings = models.ForeignKey(
+        HospitalSettings, models.PROTECT, null=True, editable=False, related_name="+"
+    )
+    # the signed review that counts, what it concludes, and when the first one was signed
+    signed_review = models.OneToOneField(
+        "diagnosis.Review", models.PROTECT, null=True, editable=False, related_name="+"
+    )
+    conclusion = models.CharField(max_length=50, blank=True, editable=False)
+    reviewed_at = models.DateTimeField(null=True, editable=False)
+
     objects = DiagnosisRequestQuerySet.as_manager()
 
     class Meta:
@@ -94,7 +145,32 @@ class DiagnosisRequest(Record):
             models.Index(
                 fields=["lease_expires_at"], condition=Q(status="running"), name="request_leases"
             ),
-            models.Index(fields=["hospital", "-created_at"], name="request_by_hospital"),
+            # all that a report counts lies in the index
+            models.Index(
+                fields=["hospital", "-created_at", "id"],
+                include=[
+                    "status",
+                    "label",
+                    "risk",
+                    "conclusion",
+                    "reviewed_at",
+                    "finished_at",
+                    "model_version",
+                ],
+                name="request_by_hospital",
+            ),
+            models.Index(
+                fields=["hospital", "-malignancy", "-severity", "created_at", "id"],
+                condition=WAITS,
+                include=["status", "risk", "finished_at"],
+                name="request_worklist",
+            ),
+            models.Index(fields=["hospital", "-malignancy", "id"], name="request_by_malignancy"),
+            models.Index(
+                fields=["hospital", "-created_at", "id"],
+                condition=Q(status="cancelled"),
+                name="request_cancelled",
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -129,6 +205,14 @@ class DiagnosisRequest(Record):
                 ),
                 name="request_finished_has_time",
             ),
+            models.CheckConstraint(
+                condition=severity_fits_class(), name="request_severity_is_the_class_s"
+            ),
+            models.CheckConstraint(
+                condition=Q(label="", risk="")
+                | (~Q(label="") & Q(risk__in=[risk.value for risk in Risk])),
+                name="request_read_has_risk",
+            ),
             models.UniqueConstraint(
                 fields=["image", "model_version"],
                 condition=Q(status__in=["queued", "running"]),
@@ -142,6 +226,19 @@ class DiagnosisRequest(Record):
     @property
     def is_open(self) -> bool:
         return self.status in OPEN
+
+    def note_reading(self, prediction: Prediction, risk: Risk) -> None:
+        """Point to what the model answered, with the columns that lists are sorted by; unsaved."""
+        self.prediction = prediction
+        self.label, self.malignancy = prediction.label, prediction.malignancy_probability
+        self.severity = BY_LABEL[prediction.label].severity
+        self.risk = risk.value
+
+    @property
+    def thresholds(self) -> dict[str, Any]:
+        """Of the model version, under the bands of the hospital that were in force."""
+        own = self.settings.bands if self.settings is not None else {}
+        return self.model_version.thresholds | own
 
     @property
     def review(self):

@@ -17,7 +17,10 @@ from django.db.models import F
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from diagnosis.interpretation import risk_of
 from diagnosis.models import DiagnosisRequest, ModelVersion, Prediction, Status
+from diagnosis.services.settings import settings_in_force
+from ml.taxonomy import BY_LABEL
 
 logger = logging.getLogger(__name__)
 
@@ -117,6 +120,9 @@ def write_answers(*, claim: Claim, answers: list[Answer], run: Run) -> int:
     rows = {row.pk: row for row in owned}
     written = [(rows[answer.request_id], answer) for answer in answers if answer.request_id in rows]
     read = [(row, answer) for row, answer in written if answer.probabilities is not None]
+    in_force = settings_in_force({row.hospital_id for row, _answer in read})
+    for row, _answer in read:
+        row.model_version, row.settings = claim.model_version, in_force.get(row.hospital_id)
     Prediction.objects.bulk_create(_attach(row, answer, run) for row, answer in read)
     for row, answer in written:
         if answer.probabilities is None:
@@ -131,6 +137,11 @@ def write_answers(*, claim: Claim, answers: list[Answer], run: Run) -> int:
             "finished_at",
             "prediction",
             "failure_code",
+            "label",
+            "malignancy",
+            "severity",
+            "risk",
+            "settings",
         ],
     )
     return len(written)
@@ -164,7 +175,9 @@ def _attach(row: DiagnosisRequest, answer: Answer, run: Run) -> Prediction:
         batch_size=run.batch_size,
         seconds=run.seconds,
     )
-    row.status, row.prediction = Status.SUCCEEDED, prediction
+    malignant = BY_LABEL[label].malignant
+    row.note_reading(prediction, risk_of(answer.malignancy, malignant, row.thresholds))
+    row.status = Status.SUCCEEDED
     row.lease = row.lease_expires_at = None
     row.finished_at = timezone.now()
     return prediction

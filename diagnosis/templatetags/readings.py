@@ -23,7 +23,7 @@ def reading(request: DiagnosisRequest) -> Interpretation | None:
     return interpretation.interpret(
         prediction.probabilities,
         prediction.malignancy_probability,
-        request.model_version.thresholds,
+        request.thresholds,
     )
 
 

@@ -139,6 +139,6 @@ def cards_of(request: HttpRequest, lesions: Iterable[Lesion]) -> list[Card]:
         pictures[image.pk] = Picture(image)
         cards[image.lesion_id].pictures.append(pictures[image.pk])
     rows = DiagnosisRequest.objects.visible_to(request.user).with_records()
-    for row in rows.filter(image__lesion__in=list(cards)).defer("model_version__card"):
+    for row in rows.filter(image__lesion__in=list(cards)):
         pictures[row.image_id].requests.append(row)
     return list(cards.values())

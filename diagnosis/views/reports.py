@@ -10,13 +10,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from clinic.errors import DomainError
-from clinic.views.access import note_list, page_number, signed_in
+from clinic.views.access import note_list, signed_in
 from clinic.views.paging import page_of
 from diagnosis.forms.filters import ReportFilter
 from diagnosis.interpretation import label_name
 from diagnosis.models import Status
 from diagnosis.models.requests import OPEN, UNANSWERED, DiagnosisRequestQuerySet
-from diagnosis.services.reports import Period, Totals, csv_rows, hospital_report, totals
+from diagnosis.services.reports import ORDERING, Period, Totals, csv_rows, hospital_report, totals
 from ml.taxonomy import BY_LABEL
 
 # without it a spreadsheet takes the file for Latin-1 and breaks every name with an accent
@@ -29,7 +29,7 @@ def hospital(request: HttpRequest) -> HttpResponse:
     form = ReportFilter(request.GET, user=request.user)
     rows = rows_of(request, form)
     figures = totals(rows)
-    page = page_of(rows.with_records().defer("model_version__card"), page_number(request))
+    page = page_of(rows.with_records(), request, ORDERING)
     chosen = form.values["hospital"]
     note_list(request, "view_hospital_report", hospital=chosen, rows=len(page.rows))
     context = shares_of(figures) | {

@@ -1,60 +1,93 @@
-"""The worklist: what was ordered, the riskiest unsigned reading first."""
+"""The worklist: what waits for a doctor, the riskiest first, kept fresh while the page is open."""
 
 import datetime
 import hashlib
+from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Exists, F
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from clinic.views.access import is_fragment, note_list, page_number, signed_in
+from clinic.permissions import hospital_ids
+from clinic.views.access import is_fragment, note_list, signed_in
 from clinic.views.paging import Page, page_of
 from diagnosis.forms.filters import WorklistFilter
 from diagnosis.models import DiagnosisRequest, Status
 from diagnosis.models.requests import OPEN, UNANSWERED, DiagnosisRequestQuerySet
-from diagnosis.services.reports import signed_reviews
+from diagnosis.services.worklist import (
+    MOST_COUNTED,
+    NEWEST_FIRST,
+    RISKIEST_FIRST,
+    Counts,
+    counts,
+    overdue,
+)
+
+STATES: dict[str, tuple[str, ...]] = {
+    "open": OPEN,
+    "succeeded": (Status.SUCCEEDED,),
+    "failed": UNANSWERED,
+}
 
 
 @signed_in
 @require_safe
 def worklist(request: HttpRequest) -> HttpResponse:
-    """With htmx only the rows; 204 while none of them changed."""
+    """With htmx only the counts and rows; 204 while none of them changed."""
     form = WorklistFilter(request.GET, user=request.user)
+    values = form.values
+    chosen = values["hospital"]
     visible = DiagnosisRequest.objects.visible_to(request.user)
-    page = page_of(riskiest_first(narrow(visible, form.values)), page_number(request))
-    context = {"form": form, "page": page, "seen": fingerprint(page)} | refreshing(page)
-    if is_fragment(request):
-        if request.GET.get("seen") == context["seen"]:
-            return HttpResponse(status=204)
-        return render(request, "worklist/rows.html", context)
-    note_list(request, "view_worklist", hospital=form.values["hospital"], rows=len(page.rows))
-    return render(request, "worklist/worklist.html", context)
+    late = overdue([chosen.pk] if chosen else hospital_ids(request.user))
+    if chosen:
+        visible = visible.filter(hospital=chosen)
+    figures = counts(visible.unsigned(), late)
+    page = page_of(narrow(visible, values, late).with_records(), request, ordering_of(values))
+    context = {
+        "form": form,
+        "page": page,
+        "seen": fingerprint(page, figures),
+        "tallies": tallies(figures, request.GET),
+        "overdue": figures.overdue,
+        "overdue_shown": capped_number(figures.overdue),
+        "reads_on": any(row.is_open for row in page.rows),
+    }
+    if is_fragment(request) and request.GET.get("seen") == context["seen"]:
+        return HttpResponse(status=204)
+    note_list(request, "view_worklist", hospital=chosen, rows=len(page.rows))
+    template = "worklist/rows.html" if is_fragment(request) else "worklist/worklist.html"
+    return render(request, template, context)
 
 
-def narrow(rows: DiagnosisRequestQuerySet, values: dict[str, Any]) -> DiagnosisRequestQuerySet:
-    rows = rows.filter(status__in=STATUSES[values.get("state") or ""])
-    if values["hospital"]:
-        rows = rows.filter(hospital=values["hospital"])
-    if values.get("label"):
-        rows = rows.filter(prediction__label=values["label"])
+def narrow(rows: DiagnosisRequestQuerySet, values: dict[str, Any], late: Any) -> Any:
+    """The rows that the filters leave. What is cancelled asks nothing of anybody: it is shown
+    where it is asked for."""
+    state, review = values.get("state"), values.get("review")
+    if state == "cancelled":
+        rows = rows.filter(status=Status.CANCELLED)
+    elif review == "signed":
+        rows = rows.exclude(conclusion="")
+    elif review == "all":
+        rows = rows.exclude(status=Status.CANCELLED)
+    else:
+        rows = rows.unsigned()
+    if state in STATES:
+        rows = rows.filter(status__in=STATES[state])
+    for name, column in (("label", "label"), ("risk", "risk"), ("doctor", "requested_by")):
+        if values.get(name):
+            rows = rows.filter(**{column: values[name]})
     if values.get("period"):
         rows = rows.filter(created_at__gte=since(int(values["period"])))
-    if values.get("unreviewed"):
-        rows = rows.filter(~Exists(signed_reviews()))
-    return rows
+    return rows.filter(late) if values.get("overdue") else rows
 
 
-# a cancelled order asks nothing of anybody: it is shown where it is asked for
-STATUSES: dict[str, tuple[str, ...]] = {
-    "": (*OPEN, *UNANSWERED, Status.SUCCEEDED),
-    "open": OPEN,
-    "succeeded": (Status.SUCCEEDED,),
-    "failed": UNANSWERED,
-    "cancelled": (Status.CANCELLED,),
-}
+def ordering_of(values: dict[str, Any]) -> tuple[str, ...]:
+    """What waits is worked off by risk; what is done is looked up by date."""
+    waits = not values.get("review") and values.get("state") != "cancelled"
+    return RISKIEST_FIRST if waits else NEWEST_FIRST
 
 
 def since(days: int) -> datetime.datetime:
@@ -63,21 +96,44 @@ def since(days: int) -> datetime.datetime:
     return timezone.make_aware(datetime.datetime.combine(first, datetime.time.min))
 
 
-def riskiest_first(rows: DiagnosisRequestQuerySet) -> DiagnosisRequestQuerySet:
-    malignancy = F("prediction__malignancy_probability").desc(nulls_last=True)
-    return (
-        rows.annotate(signed=Exists(signed_reviews()))
-        .with_records()
-        .defer("model_version__card")
-        .order_by("signed", malignancy, "-created_at", "id")
+@dataclass(frozen=True)
+class Tally:
+    """One count above the list, and the filters that show what was counted."""
+
+    name: str
+    count: str
+    query: str
+    chosen: bool
+    alarm: bool = False
+
+
+def tallies(figures: Counts, given: QueryDict) -> list[Tally]:
+    rows = (
+        (_("To review"), figures.to_review, {"state": "succeeded"}),
+        (_("High risk"), figures.high, {"state": "succeeded", "risk": "high"}),
+        (_("Overdue"), figures.overdue, {"overdue": "on"}),
+        (_("Being read"), figures.open, {"state": "open"}),
+        (_("Failed"), figures.failed, {"state": "failed"}),
     )
+    return [tally(name, count, wanted, given) for name, count, wanted in rows]
 
 
-def refreshing(page: Page) -> dict[str, Any]:
-    return {"waits": any(row.is_open for row in page.rows)}
+def tally(name: str, count: int, wanted: dict[str, str], given: QueryDict) -> Tally:
+    """The address keeps the hospital, which all counts are about."""
+    query = QueryDict(mutable=True)
+    query.update(wanted)
+    if given.get("hospital"):
+        query["hospital"] = given["hospital"]
+    asked = {key: value for key, value in given.items() if value and key not in ("seen", "cursor")}
+    alarm = "overdue" in wanted and count > 0
+    return Tally(name, capped_number(count), query.urlencode(), asked == query.dict(), alarm)
 
 
-def fingerprint(page: Page) -> str:
-    """Changes with whatever a row shows that can change."""
+def capped_number(count: int) -> str:
+    return f"{MOST_COUNTED}+" if count > MOST_COUNTED else str(count)
+
+
+def fingerprint(page: Page, figures: Counts) -> str:
+    """Changes with whatever a row or a count shows that can change."""
     facts = [(str(row.pk), row.status, str(row.review and row.review.pk)) for row in page.rows]
-    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((facts, figures)).encode()).hexdigest()[:16]

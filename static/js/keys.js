@@ -26,6 +26,8 @@
     "?": () => (dialog.open ? dialog.close() : dialog.showModal(), true),
     n: () => dialog.dataset.n && (location.href = dialog.dataset.n),
     w: () => dialog.dataset.w && (location.href = dialog.dataset.w),
+    j: () => step(1),
+    k: () => step(-1),
     ArrowDown: () => step(1),
     ArrowUp: () => step(-1),
   };

@@ -1,17 +1,19 @@
 """Every named constraint and trigger of clinic refuses what it names, and no more."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from clinic.models import AuditChain, AuditEvent, Hospital, IdempotencyKey, Membership
+from clinic.models import AuditChain, AuditEvent, Hospital, IdempotencyKey, Invitation, Membership
 from clinic.services.audit import record_event
 from clinic.vocabulary import AnatomSite, BodyView, DermoscopicType, ImageType, SkinType
 from tests.constraints import Rule, broken, cases, rules_of
 from tests.factories import (
     HospitalFactory,
     ImageFactory,
+    InvitationFactory,
     LesionFactory,
     MembershipFactory,
     PatientFactory,
@@ -78,6 +80,10 @@ def same_key(**other: object) -> IdempotencyKey:
 
 def place(view: str | None, x: float | None, y: float | None) -> object:
     return LesionFactory(body_view=view, body_x=x, body_y=y)
+
+
+def accepted(**fields: Any) -> Invitation:
+    return InvitationFactory(accepted_at=timezone.now(), accepted_by=UserFactory(), **fields)
 
 
 RULES = {
@@ -189,6 +195,21 @@ RULES = {
             "highest": lambda: key(status=299),
             "runs": lambda: key(status=None),
         },
+    ),
+    "invitation_role_is_known": Rule(
+        {"unknown": lambda: InvitationFactory(role="guest")},
+        {"known": lambda: InvitationFactory(role="administrator")},
+    ),
+    "invitation_accepted_has_user_and_time": Rule(
+        {
+            "no user": lambda: InvitationFactory(accepted_at=timezone.now()),
+            "no time": lambda: InvitationFactory(accepted_by=UserFactory()),
+        },
+        {"both": lambda: accepted(), "open": InvitationFactory},
+    ),
+    "invitation_is_accepted_or_revoked": Rule(
+        {"both": lambda: accepted(revoked_at=timezone.now())},
+        {"revoked": lambda: InvitationFactory(revoked_at=timezone.now())},
     ),
     "audit_event_has_one_successor": Rule(
         {"same place": lambda: two_events(1, 1)}, {"next place": lambda: two_events(1, 2)}

@@ -4,13 +4,15 @@ import uuid
 from collections.abc import Callable
 
 import pytest
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from diagnosis.models import DiagnosisRequest, ModelPolicy, Prediction, Review
+from diagnosis.models import DiagnosisRequest, HospitalSettings, ModelPolicy, Prediction, Review
 from tests.constraints import Rule, broken, cases, rules_of
 from tests.factories import (
     DiagnosisRequestFactory,
     HospitalFactory,
+    HospitalSettingsFactory,
     ModelPolicyFactory,
     ModelVersionFactory,
     PredictionFactory,
@@ -54,6 +56,33 @@ def change_review(**review: object) -> int:
 
 def predicted(**probabilities: float | None) -> Prediction:
     return PredictionFactory(probabilities=probabilities, malignancy_probability=0.5)
+
+
+def change_request(**fields: object) -> int:
+    return DiagnosisRequest.objects.filter(pk=ask(succeeded=True).pk).update(**fields)
+
+
+def change_signed(**fields: object) -> int:
+    review = ReviewFactory(signed=True)
+    return DiagnosisRequest.objects.filter(pk=review.request_id).update(**fields)
+
+
+def point_to(review: Review, request: DiagnosisRequest | None = None) -> int:
+    """Let the request of the review, or another one, say that this review counts."""
+    rows = DiagnosisRequest.objects.filter(pk=request.pk if request else review.request_id)
+    return rows.update(
+        signed_review=review, conclusion=review.conclusion, reviewed_at=timezone.now()
+    )
+
+
+def bands(monitor: object, dermatologist: object, urgent: object) -> HospitalSettings:
+    return HospitalSettingsFactory(
+        monitor_from=monitor, dermatologist_from=dermatologist, urgent_from=urgent
+    )
+
+
+def settings_rows() -> QuerySet[HospitalSettings]:
+    return HospitalSettings.objects.filter(pk=HospitalSettingsFactory().pk)
 
 
 RULES = {
@@ -204,11 +233,112 @@ RULES = {
     "signed_reviews_are_never_updated": Rule(
         {"signed": lambda: change_review(signed=True)}, {"draft": change_review}
     ),
+    "request_severity_is_the_class_s": Rule(
+        {
+            "too mild": lambda: ask(succeeded=True, prediction__label="melanoma", severity=1),
+            "without class": lambda: ask(failed=True, severity=0),
+        },
+        {"its own": lambda: ask(succeeded=True, prediction__label="melanoma", severity=3)},
+    ),
+    "request_read_has_risk": Rule(
+        {
+            "none": lambda: ask(succeeded=True, risk=""),
+            "unknown": lambda: ask(succeeded=True, risk="some"),
+            "not read": lambda: ask(failed=True, risk="low"),
+        },
+        {"any": lambda: ask(succeeded=True, risk="high")},
+    ),
+    "request_reading_is_the_prediction_s_insert": Rule(
+        {
+            "other malignancy": lambda: ask(succeeded=True, malignancy=0.0),
+            "other class": lambda: ask(succeeded=True, label="dermatofibroma", severity=0),
+            "malignancy without": lambda: ask(failed=True, malignancy=0.5),
+        },
+        {"the same": lambda: ask(succeeded=True), "none": lambda: ask(failed=True)},
+    ),
+    "request_reading_is_the_prediction_s_update": Rule(
+        {
+            "other malignancy": lambda: change_request(malignancy=0.0),
+            "other class": lambda: change_request(label="melanoma", severity=3),
+        },
+        {"something else": lambda: change_request(priority=1)},
+    ),
+    "request_begins_without_review": Rule(
+        {
+            "conclusion": lambda: ask(succeeded=True, conclusion="nevus"),
+            "time": lambda: ask(succeeded=True, reviewed_at=timezone.now()),
+        },
+        {"without": lambda: ask(succeeded=True)},
+    ),
+    "request_conclusion_is_the_review_s": Rule(
+        {
+            "unsigned": lambda: change_request(conclusion="nevus"),
+            "taken away": lambda: change_signed(
+                signed_review=None, conclusion="", reviewed_at=None
+            ),
+            "another": lambda: change_signed(conclusion="melanoma"),
+            "without time": lambda: change_signed(reviewed_at=None),
+            "a draft": lambda: point_to(ReviewFactory()),
+            "another request's": lambda: point_to(ReviewFactory(signed=True), request=ask()),
+            "amended": lambda: point_to(amendment().amends),
+        },
+        {"the same": lambda: change_signed(conclusion="nevus"), "amended": amendment},
+    ),
+    "settings_alarm_is_within_four_weeks": Rule(
+        {
+            "at once": lambda: HospitalSettingsFactory(alarm_hours=0),
+            "never": lambda: HospitalSettingsFactory(alarm_hours=673),
+        },
+        {
+            "an hour": lambda: HospitalSettingsFactory(alarm_hours=1),
+            "longest": lambda: HospitalSettingsFactory(alarm_hours=672),
+        },
+    ),
+    "settings_bands_rise_or_are_absent": Rule(
+        {
+            "one": lambda: HospitalSettingsFactory(urgent_from=0.5),
+            "two": lambda: bands(0.1, 0.2, None),
+            "fall": lambda: bands(0.3, 0.2, 0.5),
+            "above": lambda: bands(0.1, 0.2, 1.1),
+            "below": lambda: bands(-0.1, 0.2, 0.5),
+            "no middle": lambda: bands(0.1, 0.5, 0.5),
+        },
+        {"none": HospitalSettingsFactory, "rising": lambda: bands(0.0, 0.2, 1.0)},
+    ),
+    "settings_are_never_updated": Rule(
+        {"update": lambda: settings_rows().update(alarm_hours=2)}, {"new": HospitalSettingsFactory}
+    ),
+    "settings_are_never_deleted": Rule(
+        {"delete": lambda: settings_rows().delete()}, {"new": HospitalSettingsFactory}
+    ),
 }
+# triggers that write instead of refusing
+WRITING = {"review_signs_its_request_insert", "review_signs_its_request_update"}
 
 
 def test_every_rule_has_a_case() -> None:
-    assert set(RULES) == rules_of("diagnosis")
+    assert set(RULES) | WRITING == rules_of("diagnosis")
+
+
+def test_a_signature_is_noted_on_the_request() -> None:
+    first = ReviewFactory(signed=True, conclusion="nevus")
+    row = first.request
+    row.refresh_from_db()
+    assert (row.signed_review, row.conclusion, row.reviewed_at) == (first, "nevus", first.signed_at)
+
+    draft = ReviewFactory(request=row, conclusion="melanoma")
+    row.refresh_from_db()
+    assert row.conclusion == "nevus"
+
+    # the draft is signed as an amendment; the time of the first signature stays
+    draft.signed_by, draft.signed_at, draft.amends = draft.author, timezone.now(), first
+    draft.save()
+    row.refresh_from_db()
+    assert (row.signed_review, row.conclusion, row.reviewed_at) == (
+        draft,
+        "melanoma",
+        first.signed_at,
+    )
 
 
 @pytest.mark.parametrize(("name", "write"), cases(RULES, "bad"))

@@ -1,6 +1,7 @@
 """New diagnosis, answer, review, worklist, report and models, as pages."""
 
 import csv
+import datetime
 import io
 from datetime import timedelta
 from unittest import mock
@@ -16,6 +17,7 @@ from django.utils import timezone
 from clinic.models import AuditEvent, Image, Lesion, Patient
 from diagnosis import interpretation
 from diagnosis.models import DiagnosisRequest, ModelPolicy, Review, Status, Worker
+from diagnosis.services.settings import change_settings
 from tests.factories import (
     DiagnosisRequestFactory,
     HospitalFactory,
@@ -509,9 +511,8 @@ def row_of(hospital, number: str, label: str = "nevus", **fields) -> DiagnosisRe
 
 def test_the_riskiest_unsigned_reading_is_first(page, hospital):
     row_of(hospital, "harmless")
-    done = row_of(hospital, "signed", "melanoma")
-    ReviewFactory(request=done, signed=True)
-    row_of(hospital, "urgent", "melanoma")
+    ReviewFactory(request=row_of(hospital, "signed", "melanoma"), signed=True)
+    ReviewFactory(request=row_of(hospital, "urgent", "melanoma"))
     DiagnosisRequestFactory(
         image__lesion__patient__hospital=hospital,
         image__lesion__patient__medical_record_number="waiting",
@@ -519,21 +520,48 @@ def test_the_riskiest_unsigned_reading_is_first(page, hospital):
 
     response = text(page.get(reverse("worklist")))
 
-    places = [
-        response.index(f">{number}") for number in ("urgent", "harmless", "waiting", "signed")
-    ]
+    places = [response.index(f">{number}") for number in ("urgent", "harmless", "waiting")]
+    assert places == sorted(places)
+    assert ">signed" not in response
+
+
+def test_of_equally_malignant_readings_the_more_severe_and_then_the_older_is_first(page, hospital):
+    now = timezone.now()
+    for number, label, days in (
+        ("bcc-new", "basal_cell_carcinoma", 1),
+        ("mel", "melanoma", 0),
+        ("bcc-old", "basal_cell_carcinoma", 3),
+    ):
+        row_of(
+            hospital,
+            number,
+            label,
+            prediction__malignancy_probability=0.9,
+            created_at=now - datetime.timedelta(days=days),
+        )
+
+    response = text(page.get(reverse("worklist")))
+
+    places = [response.index(f">{number}") for number in ("mel", "bcc-old", "bcc-new")]
     assert places == sorted(places)
 
 
 @pytest.mark.parametrize(
     ("filters", "numbers"),
     [
+        ({}, {"W-1", "W-3", "W-5"}),
         ({"state": "open"}, {"W-3"}),
+        ({"state": "succeeded"}, {"W-1", "W-5"}),
         ({"state": "cancelled"}, {"W-4"}),
-        ({"label": "melanoma"}, {"W-2"}),
-        ({"unreviewed": "on"}, {"W-1", "W-3"}),
-        ({"period": "7"}, {"W-1", "W-2", "W-3"}),
-        ({"state": "nonsense"}, {"W-1", "W-2", "W-3"}),
+        ({"review": "signed"}, {"W-2"}),
+        ({"review": "all"}, {"W-1", "W-2", "W-3", "W-5"}),
+        ({"label": "melanoma"}, {"W-5"}),
+        ({"label": "melanoma", "review": "all"}, {"W-2", "W-5"}),
+        ({"risk": "high"}, {"W-5"}),
+        ({"risk": "low"}, {"W-1"}),
+        ({"overdue": "on"}, {"W-5"}),
+        ({"period": "7"}, {"W-1", "W-3"}),
+        ({"state": "nonsense", "review": "nonsense", "doctor": "x"}, {"W-1", "W-3", "W-5"}),
     ],
 )
 def test_the_worklist_is_filtered(page, hospital, filters, numbers):
@@ -545,24 +573,103 @@ def test_the_worklist_is_filtered(page, hospital, filters, numbers):
             image__lesion__patient__medical_record_number=number,
             **state,
         )
+    old = timezone.now() - datetime.timedelta(days=30)
+    row_of(hospital, "W-5", "melanoma", created_at=old, finished_at=old)
 
     response = text(page.get(reverse("worklist"), filters))
 
-    assert {f"W-{i}" for i in range(1, 5) if f"W-{i}" in response} == numbers
+    assert {f"W-{i}" for i in range(1, 6) if f"W-{i}" in response} == numbers
 
 
-def test_only_open_rows_are_asked_for_again(page, hospital):
-    row_of(hospital, "W-1")
-    assert "hx-get" not in text(page.get(reverse("worklist")))
+def test_the_worklist_shows_what_one_doctor_ordered(page, user, hospital):
+    other = doctor(hospital)
+    row_of(hospital, "W-1", requested_by=user)
+    row_of(hospital, "W-2", requested_by=other)
 
+    response = text(page.get(reverse("worklist"), {"doctor": str(other.pk)}))
+
+    assert "W-2" in response
+    assert "W-1" not in response
+    stranger = text(page.get(reverse("worklist"), {"doctor": str(doctor(HospitalFactory()).pk)}))
+    assert "W-1" in stranger
+
+
+def test_the_counts_say_what_waits(page, hospital):
+    old = timezone.now() - datetime.timedelta(hours=25)
+    row_of(hospital, "W-1", "melanoma", finished_at=old)
+    row_of(hospital, "W-2", "melanoma")
+    row_of(hospital, "W-3")
+    ReviewFactory(request=row_of(hospital, "W-4", "melanoma", finished_at=old), signed=True)
     DiagnosisRequestFactory(image__lesion__patient__hospital=hospital)
+    DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, failed=True)
+    row_of(HospitalFactory(), "W-5", "melanoma", finished_at=old)
+
     response = page.get(reverse("worklist"))
 
-    assert "hx-get" in text(response)
-    seen = response.context["seen"]
-    fragment = page.get(reverse("worklist"), {"seen": seen}, headers=FRAGMENT)
-    assert fragment.status_code == 204
+    shown = {entry.name: entry.count for entry in response.context["tallies"]}
+    assert shown == {
+        "To review": "3",
+        "High risk": "2",
+        "Overdue": "1",
+        "Being read": "1",
+        "Failed": "1",
+    }
+    assert 'role="alert"' in text(response)
+    assert "1 high-risk reading</strong> has waited" in text(response)
+
+
+def test_a_hospital_sets_when_the_alarm_comes(page, hospital):
+    row_of(hospital, "W-1", "melanoma", finished_at=timezone.now() - datetime.timedelta(hours=5))
+    assert 'role="alert"' not in text(page.get(reverse("worklist")))
+
+    change_settings(actor=administrator(hospital), hospital=hospital, alarm_hours=4)
+
+    assert 'role="alert"' in text(page.get(reverse("worklist")))
+
+
+def test_counts_end_at_a_thousand(page, hospital, monkeypatch):
+    monkeypatch.setattr("diagnosis.services.worklist.MOST_COUNTED", 2)
+    monkeypatch.setattr("diagnosis.views.worklist.MOST_COUNTED", 2)
+    for number in range(5):
+        row_of(hospital, f"W-{number}")
+
+    response = page.get(reverse("worklist"))
+
+    assert response.context["tallies"][0].count == "2+"
+
+
+def test_the_list_is_asked_for_again_and_is_silent_while_nothing_changes(page, hospital):
+    row_of(hospital, "W-1")
+    response = page.get(reverse("worklist"))
+    assert 'hx-trigger="every 15s"' in text(response)
+
+    seen = {"seen": response.context["seen"]}
+    assert page.get(reverse("worklist"), seen, headers=FRAGMENT).status_code == 204
+    row = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital)
+    changed = page.get(reverse("worklist"), seen, headers=FRAGMENT)
+
+    assert 'hx-trigger="every 3s"' in text(changed)
+    assert f'id="row-{row.pk}"' in text(changed)
+    assert "<html" not in text(changed)
+    # what was not shown anew is not noted anew
     assert actions().count("view_worklist") == 2
+
+
+def test_pages_of_the_worklist_hold_every_row_once(page, hospital):
+    image = ImageFactory(lesion__patient__hospital=hospital)
+    for number in range(60):
+        DiagnosisRequestFactory(
+            image=image, succeeded=True, prediction__malignancy_probability=(number % 7) / 10
+        )
+
+    address, found = reverse("worklist"), []
+    while address:
+        shown = page.get(address).context["page"]
+        found += [row.pk for row in shown.rows]
+        address = shown.next and f"{reverse('worklist')}?cursor={shown.next}"
+
+    assert (len(found), len(set(found))) == (60, 60)
+    assert page.get(reverse("worklist"), {"cursor": "nonsense"}).status_code == 200
 
 
 def test_a_worklist_of_two_hospitals_is_noted_at_both(page, user, hospital):
