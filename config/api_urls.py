@@ -10,6 +10,7 @@ from clinic.api.patients import PatientViewSet
 from clinic.api.tokens import TokenViewSet
 from config.api import UnknownAddress
 from config.api_docs import DocsView, SchemaView
+from diagnosis.api.histopathology import LesionHistopathologyViewSet
 from diagnosis.api.models import ModelVersionViewSet
 from diagnosis.api.reports import HospitalReportViewSet
 from diagnosis.api.requests import DiagnosisViewSet
@@ -26,6 +27,11 @@ router.register("models", ModelVersionViewSet, "api-model")
 urlpatterns: list[URLPattern] = [
     *router.urls,
     path("me/", MeViewSet.as_view({"get": "retrieve"}), name="api-me"),
+    path(
+        "lesions/<str:pk>/histopathology/",
+        LesionHistopathologyViewSet.as_view({"get": "list", "post": "create"}),
+        name="api-lesion-histopathology",
+    ),
     path(
         "reports/hospital/",
         HospitalReportViewSet.as_view({"get": "retrieve"}),

@@ -98,11 +98,14 @@ def lesion(request: HttpRequest, pk) -> HttpResponse:
     hospital = found.patient.hospital_id
     record_event(actor=request.user, action="view_lesion", hospital=hospital, obj=found)
     card = cards_of(request, [found])[0]
+    findings = list(found.histopathology.all())
     compared = compared_pictures(request, card.pictures)
     context = {
         "lesion": found,
         "patient": found.patient,
         "card": card,
+        "finding": findings[0] if findings else None,
+        "earlier_findings": findings[1:],
         "compared": compared,
         "choices": zip(("earlier", "later"), (_("Left"), _("Right")), compared, strict=False),
         "may_record": may_record(request.user, hospital),
