@@ -2,11 +2,12 @@
 
 from django.urls import path, re_path
 
-from clinic.views import account, body_map, images, lesions, patients
+from clinic.views import account, body_map, images, lesions, patients, unsent
 
 urlpatterns = [
     path("sign-in/", account.SignIn.as_view(), name="sign-in"),
     path("sign-out/", account.SignOut.as_view(), name="sign-out"),
+    path("sign-in/unsent/", unsent.unsent, name="unsent"),
     path("account/", account.account, name="account"),
     path("account/password/", account.PasswordChange.as_view(), name="password-change"),
     path("account/tokens/<uuid:pk>/revoke/", account.token_revoke, name="token-revoke"),

@@ -62,6 +62,7 @@ TABLE = {
     "POST account": ("in", 200, 200, 200, 200),
     "POST token-revoke": ("in", 302, 404, 404, 404),
     "GET password-change": ("in", 200, 200, 200, 200),
+    "GET unsent": ("in", 302, 302, 302, 302),
     "GET sign-in": (200, 302, 302, 302, 302),
     "POST sign-out": (302, 302, 302, 302, 302),
 }
@@ -238,3 +239,11 @@ def test_a_fragment_of_somebody_signed_out_loads_the_page_again(records):
     response = Client().get(address, headers={"HX-Request": "true"})
 
     assert (response.status_code, response["HX-Refresh"]) == (401, "true")
+
+
+def test_a_form_of_somebody_signed_out_stays_in_the_page():
+    """Loading it again would lose what was typed."""
+    response = Client().post(reverse("diagnosis-create"), headers={"HX-Request": "true"})
+
+    assert response.status_code == 401
+    assert "HX-Refresh" not in response

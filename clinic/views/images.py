@@ -1,17 +1,14 @@
 """Pictures, given only to who may see them and never from a public path."""
 
-from django.core.files.storage import default_storage
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import get_conditional_response
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from clinic import imaging
-from clinic.errors import DomainError
 from clinic.models import Image
 from clinic.permissions import get_visible
 from clinic.services.audit import record_event
-from clinic.services.images import read_stored
+from clinic.services.images import read_stored, read_thumbnail
 from clinic.views.access import guard
 
 # asked for again each time, so that every look is checked; thumbnails may be kept a while
@@ -42,15 +39,6 @@ def image_thumbnail(request: HttpRequest, pk) -> HttpResponse:
     if response is None:
         response = HttpResponse(read_thumbnail(image), content_type="image/jpeg")
     return as_picture(response, etag=etag, name=f"image-{image}-small.jpg", cache=KEEP_A_WHILE)
-
-
-def read_thumbnail(image: Image) -> bytes:
-    try:
-        with default_storage.open(image.thumbnail.name) as file:
-            return file.read()
-    except FileNotFoundError as error:
-        message = _("The small picture is missing from the storage.")
-        raise DomainError("image_missing", message, status=503) from error
 
 
 def as_picture(response: HttpResponse, *, etag: str, name: str, cache: str) -> HttpResponse:

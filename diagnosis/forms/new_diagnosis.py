@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -59,6 +60,11 @@ class NewDiagnosisForm(HospitalChoice, PlaceFields):
             self.fields[name].widget.attrs["autocomplete"] = "off"
         limit = settings.NEVUS_MAX_UPLOAD_BYTES
         self.fields["file"].widget.attrs |= {"accept": ACCEPT, "data-max-bytes": limit}
+
+    def clean_file(self) -> UploadedFile:
+        if len(self.files.getlist("file")) > 1:
+            raise forms.ValidationError(_("Choose one picture; every picture is read by itself."))
+        return self.cleaned_data["file"]
 
     def find_patient(self) -> Patient | None:
         """The patient whose number was typed. Raises FieldError where another one is meant."""

@@ -18,6 +18,8 @@ from diagnosis.models.requests import DiagnosisRequestQuerySet
 from ml.taxonomy import BY_LABEL
 
 ORDERING = ("-created_at", "id")
+# nothing was ordered beyond; there a midnight of another time zone may leave the calendar
+FIRST_DAY, LAST_DAY = datetime.date(1900, 1, 1), datetime.date(2999, 12, 31)
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,9 @@ class Period:
     def as_filter(self, field: str) -> Q:
         found = Q()
         if self.start:
-            found &= Q(**{f"{field}__gte": _midnight(self.start)})
+            found &= Q(**{f"{field}__gte": _midnight(_known(self.start))})
         if self.end:
-            found &= Q(**{f"{field}__lt": _midnight(self.end + datetime.timedelta(days=1))})
+            found &= Q(**{f"{field}__lt": _midnight(_known(self.end) + datetime.timedelta(days=1))})
         return found
 
 
@@ -179,6 +181,10 @@ def safe_cell(text: str) -> str:
     """
     risky = text.startswith(("\t", "\r", "\n")) or text.lstrip().startswith(("=", "+", "-", "@"))
     return f"'{text}" if risky else text
+
+
+def _known(day: datetime.date) -> datetime.date:
+    return min(max(day, FIRST_DAY), LAST_DAY)
 
 
 def _midnight(day: datetime.date) -> datetime.datetime:

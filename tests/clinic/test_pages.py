@@ -79,6 +79,22 @@ def test_a_wrong_password_says_so_and_keeps_the_name(user):
     assert f'value="{user.username}"' in text(response)
 
 
+def test_a_form_s_address_opened_by_hand_is_explained(page):
+    response = page.get(reverse("diagnosis-patient"))
+
+    assert (response.status_code, response["Allow"]) == (405, "POST")
+    assert "Go back" in text(response)
+
+
+def test_a_password_waits_for_no_sign_in(user):
+    browser = Client()
+    fields = {"old_password": "a", "new_password1": "b", "new_password2": "c", "other": "d"}
+
+    browser.post(reverse("password-change"), fields)
+
+    assert browser.session["unsent"]["fields"] == [["other", "d"]]
+
+
 def test_signing_in_leads_to_no_other_site(user):
     answer = {"username": user.username, "password": PASSWORD, "next": "https://example.org/"}
 

@@ -19,6 +19,7 @@ from diagnosis import interpretation
 from diagnosis.models import DiagnosisRequest, ModelPolicy, Review, Status, Worker
 from diagnosis.services.settings import change_settings
 from tests.factories import (
+    PASSWORD,
     DiagnosisRequestFactory,
     HospitalFactory,
     ImageFactory,
@@ -179,6 +180,7 @@ def test_another_patients_lesion_is_refused(page, hospital):
         ({"file": picture(b"hello")}, 400, "The file is not a picture."),
         ({"file": picture(png_bytes(), "photo.jpg")}, 400, "but its name ends in"),
         ({"file": picture(jpeg_bytes()[:3000])}, 400, "damaged"),
+        ({"file": [picture(), picture()]}, 400, "Choose one picture"),
         ({"image_type": "clinical: close-up"}, 400, "Only a dermoscopic image"),
     ],
 )
@@ -456,6 +458,48 @@ def test_of_two_signatures_the_second_is_told(page, read):
     assert "Ada Signer has signed a review" in text(response)
     assert "Kept words." in text(response)
     assert Review.objects.count() == 1
+
+
+def test_the_second_who_has_seen_the_first_may_amend_it(page, read):
+    review(page, read, sign="1")
+    first = Review.objects.get()
+
+    told = text(review(page, read, sign="1", conclusion="melanoma"))
+
+    assert f'name="amends" value="{first.pk}"' in told
+    assert review(page, read, sign="1", conclusion="melanoma", amends=first.pk).status_code == 302
+    assert Review.objects.get(amends=first).conclusion == "melanoma"
+
+
+def test_a_review_sent_after_the_session_ended_becomes_a_draft(read, user):
+    browser = Client()
+    sent = review(browser, read, sign="1", notes="\nKept words.")
+    assert (sent.status_code, Review.objects.count()) == (302, 0)
+
+    answer = {"username": user.username, "password": PASSWORD}
+    offered = browser.post(sent["Location"], answer, follow=True)
+
+    assert text(offered).count("<textarea") == 3
+    assert 'name="sign"' not in text(offered)
+    assert f'action="{reverse("diagnosis-review", args=[read.pk])}"' in text(offered)
+    assert ">\n\nKept words.</textarea>" in text(offered)
+    # offered once
+    assert browser.get(reverse("unsent"))["Location"] == reverse("worklist")
+
+
+def test_what_was_sent_long_ago_or_by_nobody_is_not_offered(read, user):
+    browser = Client()
+    review(browser, read, notes="x" * 60_000)
+    assert "unsent" not in browser.session
+    review(browser, read)
+    session = browser.session
+    session["unsent"]["at"] -= 3700
+    session.save()
+
+    answer = {"username": user.username, "password": PASSWORD}
+    page = browser.post(reverse("sign-in"), answer, follow=True)
+
+    assert page.redirect_chain[-1][0] == reverse("worklist")
 
 
 @pytest.mark.parametrize(
