@@ -11,6 +11,7 @@ from clinic.api.patients import PatientViewSet
 from clinic.api.tokens import TokenViewSet
 from config.api import UnknownAddress
 from config.api_docs import DocsView, SchemaView
+from diagnosis.api.histopathology import LesionHistopathologyViewSet
 from diagnosis.api.models import ModelVersionViewSet
 from diagnosis.api.reports import HospitalReportViewSet
 from diagnosis.api.requests import DiagnosisViewSet
@@ -28,6 +29,11 @@ urlpatterns: list[URLPattern] = [
     *router.urls,
     path("audit-events/", AuditEventViewSet.as_view({"get": "list"}), name="api-audit-event-list"),
     path("me/", MeViewSet.as_view({"get": "retrieve"}), name="api-me"),
+    path(
+        "lesions/<str:pk>/histopathology/",
+        LesionHistopathologyViewSet.as_view({"get": "list", "post": "create"}),
+        name="api-lesion-histopathology",
+    ),
     path(
         "reports/hospital/",
         HospitalReportViewSet.as_view({"get": "retrieve"}),

@@ -4,8 +4,10 @@ from django.urls import path
 
 from diagnosis.views import (
     diagnoses,
+    histopathology,
     models,
     new_diagnosis,
+    recalls,
     records,
     reports,
     settings,
@@ -16,6 +18,12 @@ urlpatterns = [
     path("", worklist.worklist, name="worklist"),
     path("patients/<uuid:pk>/", records.patient, name="patient"),
     path("lesions/<uuid:pk>/", records.lesion, name="lesion"),
+    path(
+        "lesions/<uuid:pk>/histopathology/",
+        histopathology.histopathology_create,
+        name="histopathology-create",
+    ),
+    path("recalls/", recalls.recalls, name="recalls"),
     path("diagnoses/new/", new_diagnosis.diagnosis_create, name="diagnosis-create"),
     path("diagnoses/new/patient/", new_diagnosis.patient_lookup, name="diagnosis-patient"),
     path("diagnoses/<uuid:pk>/", diagnoses.diagnosis, name="diagnosis"),

@@ -24,6 +24,7 @@ from clinic.services.tokens import create_token
 from diagnosis.interpretation import risk_of
 from diagnosis.models import (
     DiagnosisRequest,
+    Histopathology,
     HospitalSettings,
     Management,
     ModelPolicy,
@@ -354,6 +355,17 @@ class DiagnosisRequestFactory(RecordFactory):
     hospital = factory.LazyAttribute(lambda request: request.image.lesion.patient.hospital)
     model_version = factory.SubFactory(ModelVersionFactory)
     requested_by = factory.LazyAttribute(lambda request: request.image.uploaded_by)
+
+
+class HistopathologyFactory(RecordFactory):
+    class Meta:
+        model = Histopathology
+
+    lesion = factory.SubFactory(LesionFactory)
+    diagnosis = "melanoma"
+    confirmed_by = "Laboratory"
+    date = datetime.date(2026, 5, 4)
+    recorded_by = factory.LazyAttribute(lambda finding: doctor(finding.lesion.patient.hospital))
 
 
 class ReviewFactory(RecordFactory):

@@ -43,6 +43,9 @@ TABLE = {
     # the figure holds no record
     "GET body-map": (200, 200, 200, 200, 200),
     "GET lesion": ("in", 200, 404, 200, 200),
+    "GET histopathology-create": ("in", 200, 404, 403, 200),
+    "POST histopathology-create": ("in", 302, 404, 403, 302),
+    "GET recalls": ("in", 200, 200, 200, 200),
     "GET lesion-edit": ("in", 200, 404, 403, 200),
     "POST lesion-edit": ("in", 302, 404, 403, 302),
     "GET image-file": ("in", 200, 404, 200, 200),
@@ -138,6 +141,7 @@ def key_of(name: str, records):
         "body-map": "front",
         "lesion": row.image.lesion_id,
         "lesion-edit": row.image.lesion_id,
+        "histopathology-create": row.image.lesion_id,
         "image-file": row.image_id,
         "image-thumbnail": row.image_id,
         "diagnosis": row.pk,
@@ -165,6 +169,11 @@ def data_of(name: str, hospital) -> dict:
         "patient-edit": new_patient,
         "lesion-create": {"anatom_site": "head/neck"},
         "lesion-edit": {"anatom_site": "head/neck"},
+        "histopathology-create": {
+            "diagnosis": "nevus",
+            "confirmed_by": "Laboratory",
+            "date": "2026-05-04",
+        },
         "diagnosis-create": new_patient
         | {"image_type": "dermoscopic", "file": SimpleUploadedFile("a.jpg", jpeg_bytes(seed=99))},
         "diagnosis-patient": {"medical_record_number": "new"},

@@ -1,5 +1,6 @@
 """What every form shares: a service does the work, and what it refuses stands beside the field."""
 
+import datetime
 from collections.abc import Callable
 from typing import Any
 
@@ -83,6 +84,14 @@ class PastDateInput(DateInput):
         return super().get_context(
             name, value, {**(attrs or {}), "max": timezone.localdate().isoformat()}
         )
+
+
+class FutureDateInput(DateInput):
+    """Offers no day before tomorrow; the service checks it again."""
+
+    def get_context(self, name: str, value: Any, attrs: dict | None) -> dict:
+        tomorrow = timezone.localdate() + datetime.timedelta(days=1)
+        return super().get_context(name, value, {**(attrs or {}), "min": tomorrow.isoformat()})
 
 
 def date_field(label: Any, **options: Any) -> forms.DateField:

@@ -74,6 +74,7 @@ class ReviewSerializer(RecordSerializer):
             "conclusion",
             "management",
             "notes",
+            "recall_on",
             "signed",
             "signed_by",
             "signed_by_name",
@@ -189,6 +190,9 @@ class NewReviewSerializer(serializers.Serializer):
     management = serializers.CharField(max_length=10)
     notes = serializers.CharField(default="", allow_blank=True, trim_whitespace=False)
     signed = serializers.BooleanField(default=False, help_text="Sign it; else it is a draft.")
+    recall_on = serializers.DateField(
+        required=False, allow_null=True, help_text="When the lesion is to be seen again."
+    )
     amends = IdField(
         required=False,
         allow_null=True,

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from clinic.forms.base import ServiceForm, optional
+from clinic.forms.base import FutureDateInput, ServiceForm, optional
 from diagnosis.interpretation import LABEL_NAMES
 from diagnosis.models import DiagnosisRequest, Management, Review
 from diagnosis.services.reviews import MAXIMUM_NOTES
@@ -24,6 +24,12 @@ class ReviewForm(ServiceForm):
         choices=Management.choices,
         widget=forms.RadioSelect,
         error_messages={"required": _("Choose what is to be done.")},
+    )
+    recall_on = forms.DateField(
+        label=_("Recall on"),
+        required=False,
+        widget=FutureDateInput(),
+        error_messages={"invalid": _("Enter a date as year-month-day, such as 2027-04-30.")},
     )
     notes = forms.CharField(
         label=_("Notes"),
@@ -44,6 +50,7 @@ class ReviewForm(ServiceForm):
             initial |= {
                 "conclusion": source.conclusion,
                 "management": source.management,
+                "recall_on": source.recall_on,
                 "notes": source.notes,
             }
         return cls(initial=initial)

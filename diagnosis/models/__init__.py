@@ -1,3 +1,4 @@
+from diagnosis.models.histopathology import Histopathology
 from diagnosis.models.model_versions import ModelPolicy, ModelVersion
 from diagnosis.models.predictions import Prediction
 from diagnosis.models.requests import DiagnosisRequest, Priority, Status
@@ -7,6 +8,7 @@ from diagnosis.models.workers import Worker
 
 __all__ = [
     "DiagnosisRequest",
+    "Histopathology",
     "HospitalSettings",
     "Management",
     "ModelPolicy",

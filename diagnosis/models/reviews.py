@@ -29,6 +29,8 @@ class Review(Record):
     conclusion = models.CharField(_("conclusion"), max_length=50)
     management = models.CharField(_("management"), max_length=10, choices=Management.choices)
     notes = models.TextField(_("notes"), blank=True, max_length=5000)
+    # when the lesion is to be seen again
+    recall_on = models.DateField(_("recall"), null=True, blank=True)
     author = models.ForeignKey(User, models.PROTECT, related_name="+")
     signed_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     signed_at = models.DateTimeField(_("signed"), null=True)
@@ -43,6 +45,13 @@ class Review(Record):
         verbose_name = _("review")
         verbose_name_plural = _("reviews")
         ordering = ["created_at"]
+        indexes = [
+            models.Index(
+                fields=["recall_on", "id"],
+                condition=Q(recall_on__isnull=False, signed_at__isnull=False),
+                name="review_recalls",
+            ),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(signed_by__isnull=True, signed_at__isnull=True)

@@ -1,5 +1,7 @@
 """Reviews: a draft is saved, a named doctor signs it, a later one amends it."""
 
+import datetime
+
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -24,15 +26,17 @@ def save_review(
     notes: str = "",
     sign: bool = False,
     amends: Review | None = None,
+    recall_on: datetime.date | None = None,
 ) -> Review:
     """Save the doctor's conclusion as the request's draft, or sign it.
 
-    Signing where a signed review exists needs ``amends``, the review that the doctor has seen: so
-    of two doctors who sign at the same moment the second is told. Raises DomainError:
-    ``not_read_yet`` (409), ``already_signed`` (409), ``permission_denied`` (403), or field errors.
+    ``recall_on`` is the day on which the lesion is to be seen again. Signing where a signed review
+    exists needs ``amends``, the review that the doctor has seen: so of two doctors who sign at the
+    same moment the second is told. Raises DomainError: ``not_read_yet`` (409), ``already_signed``
+    (409), ``permission_denied`` (403), or field errors.
     """
     require_review(actor, request.hospital_id)
-    _check(conclusion, management, notes)
+    _check(conclusion, management, notes, recall_on)
     locked = DiagnosisRequest.objects.select_for_update().get(pk=request.pk)
     if locked.is_open:
         message = _("The picture is still being read. Review it when the reading is there.")
@@ -42,7 +46,7 @@ def save_review(
         raise _already_signed(latest)
     review = _draft(locked) or Review(request=locked)
     review.conclusion, review.management, review.notes = conclusion, management, notes.strip()
-    review.author = actor
+    review.recall_on, review.author = recall_on, actor
     if sign:
         review.signed_by, review.signed_at, review.amends = actor, timezone.now(), amends
     try:
@@ -64,7 +68,7 @@ def _draft(request: DiagnosisRequest) -> Review | None:
     return request.reviews.filter(signed_at__isnull=True).first()
 
 
-def _check(conclusion: str, management: str, notes: str) -> None:
+def _check(conclusion: str, management: str, notes: str, recall_on: datetime.date | None) -> None:
     if conclusion not in BY_LABEL:
         message = _("Choose a conclusion of: %(known)s.") % {"known": ", ".join(BY_LABEL)}
         raise FieldError("unknown_conclusion", message, field="conclusion")
@@ -75,6 +79,9 @@ def _check(conclusion: str, management: str, notes: str) -> None:
     if len(notes) > MAXIMUM_NOTES:
         message = _("The notes are longer than %(limit)d characters.") % {"limit": MAXIMUM_NOTES}
         raise FieldError("notes_too_long", message, field="notes")
+    if recall_on is not None and recall_on <= timezone.localdate():
+        message = _("The recall must be after today.")
+        raise FieldError("recall_in_past", message, field="recall_on")
 
 
 def _already_signed(review: Review | None) -> DomainError:

@@ -20,6 +20,8 @@ from diagnosis.services.reviews import save_review
 from diagnosis.services.workers import readers_alive
 
 EARLIER = 8
+# what the review form offers at one tap
+RECALL_MONTHS = (3, 6, 12)
 
 
 @signed_in
@@ -101,6 +103,8 @@ def page_of(
         "other_requests": other_requests(request, row),
         "other_images": other_images(request, row),
         "form": form or ReviewForm.of(row),
+        "recall_months": RECALL_MONTHS,
+        "finding": lesion.histopathology.first(),
     }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from clinic.models import Image, Lesion, Patient
@@ -23,6 +24,10 @@ class Picture:
 
     image: Image
     requests: list[DiagnosisRequest] = field(default_factory=list)
+
+    @property
+    def taken(self) -> datetime.datetime:
+        return self.image.captured_at or self.image.created_at
 
     @property
     def request(self) -> DiagnosisRequest | None:
@@ -92,13 +97,30 @@ def lesion(request: HttpRequest, pk) -> HttpResponse:
     found = get_visible(lesions, request.user, pk=pk)
     hospital = found.patient.hospital_id
     record_event(actor=request.user, action="view_lesion", hospital=hospital, obj=found)
+    card = cards_of(request, [found])[0]
+    findings = list(found.histopathology.all())
+    compared = compared_pictures(request, card.pictures)
     context = {
         "lesion": found,
         "patient": found.patient,
-        "card": cards_of(request, [found])[0],
+        "card": card,
+        "finding": findings[0] if findings else None,
+        "earlier_findings": findings[1:],
+        "compared": compared,
+        "choices": zip(("earlier", "later"), (_("Left"), _("Right")), compared, strict=False),
         "may_record": may_record(request.user, hospital),
     }
     return render(request, "lesions/lesion.html", context)
+
+
+def compared_pictures(request: HttpRequest, pictures: list[Picture]) -> list[Picture]:
+    """The two of ``?earlier=&later=``, else the two taken last; none where there is only one."""
+    if len(pictures) < 2:
+        return []
+    by_key = {str(picture.image.pk): picture for picture in pictures}
+    newest = sorted(pictures, key=lambda picture: picture.taken)[-2:]
+    names = ("earlier", "later")
+    return [by_key.get(request.GET.get(n, ""), p) for n, p in zip(names, newest, strict=True)]
 
 
 def moments_of(cards: Iterable[Card]) -> list[Moment]:

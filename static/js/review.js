@@ -19,6 +19,20 @@
     const management = form.querySelector("[name=management]:checked") || form.querySelector("[name=management]");
     management.focus();
   });
+  // a recall in so many months from today, on the same day or the last one of a shorter month
+  const recall = form.querySelector("[data-recall] .buttons");
+  recall.hidden = false;
+  recall.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-months]");
+    if (!button) return;
+    const today = new Date();
+    const day = new Date(Date.UTC(today.getFullYear(), today.getMonth() + Number(button.dataset.months), 1));
+    const last = new Date(Date.UTC(day.getUTCFullYear(), day.getUTCMonth() + 1, 0)).getUTCDate();
+    day.setUTCDate(Math.min(today.getDate(), last));
+    form.elements.recall_on.value = day.toISOString().slice(0, 10);
+    changed = true;
+  });
+
   form.addEventListener("input", () => (changed = true));
   let sent = false;
   form.addEventListener("submit", (event) => {

@@ -1,5 +1,6 @@
 // The picture viewer: zoom and pan with buttons, wheel, fingers and keys. Scale 1 is one pixel of the
-// picture on one pixel of the page.
+// picture on one pixel of the page. Two viewers in one [data-compare] show the same part of their
+// pictures: side by side, or one over the other with a slider between them.
 (() => {
   const STEP = 1.25;
   const KEY_PAN = 60;
@@ -13,6 +14,7 @@
       this.width = Number(this.image.getAttribute("width"));
       this.height = Number(this.image.getAttribute("height"));
       this.pointers = new Map();
+      this.peer = null;
       figure.classList.add("ready");
       figure.querySelector(".viewer-tools").hidden = false;
       this.image.style.width = `${this.width}px`;
@@ -90,6 +92,22 @@
       this.image.style.transform = `translate(${this.x}px, ${this.y}px) scale(${this.scale})`;
       this.figure.classList.toggle("zoomed", !this.fitted);
       this.output.textContent = `${Math.round(this.scale * window.devicePixelRatio * 100)}%`;
+      if (this.peer) this.peer.follow(this);
+    }
+
+    // the same part of the picture as the other shows, in shares of each picture
+    follow(other) {
+      const [box, theirs] = [this, other].map((viewer) => viewer.stage.getBoundingClientRect());
+      const across = (theirs.width / 2 - other.x) / (other.width * other.scale);
+      const down = (theirs.height / 2 - other.y) / (other.height * other.scale);
+      this.scale = (this.smallest * other.scale) / other.smallest;
+      this.fitted = other.fitted;
+      this.x = box.width / 2 - across * this.width * this.scale;
+      this.y = box.height / 2 - down * this.height * this.scale;
+      const peer = this.peer;
+      this.peer = null; // it has just drawn itself
+      this.draw();
+      this.peer = peer;
     }
 
     wheel(event) {
@@ -138,5 +156,39 @@
     }
   }
 
-  for (const figure of document.querySelectorAll("[data-viewer]")) new Viewer(figure);
+  class Comparison {
+    constructor(box, [first, second]) {
+      this.box = box;
+      this.second = second;
+      first.peer = second;
+      second.peer = first;
+      this.slider = box.querySelector("[data-slider]");
+      this.slider.addEventListener("input", () => this.cut());
+      box.querySelector(".compare-tools").hidden = false;
+      box.addEventListener("change", (event) => this.changed(event.target));
+      this.cut();
+    }
+
+    changed(control) {
+      if (control.name === "mode") {
+        this.box.classList.toggle("over", control.value === "over");
+        this.slider.closest("label").hidden = control.value !== "over";
+        this.cut();
+      } else if (control.form && control.form.matches("[data-choose]")) {
+        control.form.requestSubmit();
+      }
+    }
+
+    cut() {
+      const over = this.box.classList.contains("over");
+      this.second.stage.style.clipPath = over ? `inset(0 0 0 ${this.slider.value}%)` : "";
+    }
+  }
+
+  const viewers = new Map();
+  for (const figure of document.querySelectorAll("[data-viewer]")) viewers.set(figure, new Viewer(figure));
+  for (const box of document.querySelectorAll("[data-compare]")) {
+    const pair = [...box.querySelectorAll("[data-viewer]")].map((figure) => viewers.get(figure));
+    if (pair.length === 2) new Comparison(box, pair);
+  }
 })();

@@ -53,6 +53,7 @@ class Row(NamedTuple):
 
 
 REVIEW = {"conclusion": "nevus", "management": "none", "signed": True}
+FINDING = {"diagnosis": "nevus", "confirmed_by": "Laboratory", "date": "2026-05-04"}
 UPLOAD = {"lesion": "{lesion}", "file": "photo.jpg"}
 R, W, D, A = Scope.READ, Scope.WRITE, Scope.DIAGNOSE, Scope.ADMIN
 TABLE = [
@@ -66,6 +67,8 @@ TABLE = [
     Row("get", "lesions/{lesion}/", 200, 200, 200, 404, R),
     Row("post", "lesions/", 201, 403, 201, 404, W, {"patient": "{patient}"}),
     Row("patch", "lesions/{lesion}/", 200, 403, 200, 404, W, {"notes": "x"}),
+    Row("get", "lesions/{lesion}/histopathology/", 200, 200, 200, 404, R),
+    Row("post", "lesions/{lesion}/histopathology/", 201, 403, 201, 404, W, FINDING),
     Row("get", "images/?lesion={lesion}", 200, 200, 200, 404, R),
     Row("get", "images/?patient={patient}", 200, 200, 200, 404, R),
     Row("get", "images/{image}/", 200, 200, 200, 404, R),

@@ -324,7 +324,7 @@ def review(api, request, **fields: Any):
 
 
 def test_a_review_is_signed(api, read, user) -> None:
-    response = review(api, read, notes="come again", signed=True)
+    response = review(api, read, notes="come again", signed=True, recall_on="2900-01-01")
     body = response.json()
     assert response.status_code == 201
     assert body["signed_at"].endswith("Z")
@@ -333,6 +333,7 @@ def test_a_review_is_signed(api, read, user) -> None:
         "conclusion": "nevus",
         "management": "monitor",
         "notes": "come again",
+        "recall_on": "2900-01-01",
         "signed": True,
         "signed_by": str(user.pk),
         "signed_by_name": "Sample Doctor",

@@ -7,10 +7,18 @@ import pytest
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from diagnosis.models import DiagnosisRequest, HospitalSettings, ModelPolicy, Prediction, Review
+from diagnosis.models import (
+    DiagnosisRequest,
+    Histopathology,
+    HospitalSettings,
+    ModelPolicy,
+    Prediction,
+    Review,
+)
 from tests.constraints import Rule, broken, cases, rules_of
 from tests.factories import (
     DiagnosisRequestFactory,
+    HistopathologyFactory,
     HospitalFactory,
     HospitalSettingsFactory,
     ModelPolicyFactory,
@@ -83,6 +91,15 @@ def bands(monitor: object, dermatologist: object, urgent: object) -> HospitalSet
 
 def settings_rows() -> QuerySet[HospitalSettings]:
     return HospitalSettings.objects.filter(pk=HospitalSettingsFactory().pk)
+
+
+def change_finding() -> int:
+    finding = HistopathologyFactory()
+    return Histopathology.objects.filter(pk=finding.pk).update(diagnosis="nevus")
+
+
+def correct_finding() -> Histopathology:
+    return HistopathologyFactory(lesion=HistopathologyFactory().lesion, diagnosis="nevus")
 
 
 RULES = {
@@ -232,6 +249,16 @@ RULES = {
     ),
     "signed_reviews_are_never_updated": Rule(
         {"signed": lambda: change_review(signed=True)}, {"draft": change_review}
+    ),
+    "histopathology_diagnosis_is_known": Rule(
+        {"unknown": lambda: HistopathologyFactory(diagnosis="mole")},
+        {"known": lambda: HistopathologyFactory(diagnosis="nevus")},
+    ),
+    "histopathology_has_a_pathologist": Rule(
+        {"nobody": lambda: HistopathologyFactory(confirmed_by="")}, {"named": HistopathologyFactory}
+    ),
+    "histopathology_is_never_updated": Rule(
+        {"changed": change_finding}, {"a corrected one": correct_finding}
     ),
     "request_severity_is_the_class_s": Rule(
         {

@@ -3,6 +3,7 @@
 import csv
 import datetime
 import io
+from datetime import timedelta
 from unittest import mock
 
 import pytest
@@ -900,3 +901,34 @@ def test_the_patients_page_takes_as_many_queries_for_one_lesion_as_for_many(page
         return reverse("patient", args=[patient.pk])
 
     assert queries(page, patient_with(1)) == queries(page, patient_with(5))
+
+
+# Pictures of a lesion compared --------------------------------------------------------------------
+
+
+def compared(response) -> list:
+    return [picture.image for picture in response.context["compared"]]
+
+
+def test_the_two_pictures_taken_last_stand_side_by_side(page, hospital):
+    lesion = LesionFactory(patient__hospital=hospital)
+    address = reverse("lesion", args=[lesion.pk])
+    first = ImageFactory(lesion=lesion)
+    assert compared(page.get(address)) == []
+    second, third = ImageFactory(lesion=lesion), ImageFactory(lesion=lesion)
+
+    assert compared(page.get(address)) == [second, third]
+    # a picture that came late but was taken long ago
+    fourth = ImageFactory(lesion=lesion, captured_at=first.created_at - timedelta(days=400))
+    assert compared(page.get(address)) == [second, third]
+    chosen = {"earlier": str(fourth.pk), "later": str(first.pk)}
+    assert compared(page.get(address, chosen)) == [fourth, first]
+
+
+def test_another_lesions_picture_cannot_be_compared(page, hospital):
+    lesion = LesionFactory(patient__hospital=hospital)
+    pictures = [ImageFactory(lesion=lesion), ImageFactory(lesion=lesion)]
+    address = reverse("lesion", args=[lesion.pk])
+
+    for foreign in (str(ImageFactory().pk), "no identifier"):
+        assert compared(page.get(address, {"earlier": foreign})) == pictures

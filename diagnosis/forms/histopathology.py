@@ -1,0 +1,36 @@
+"""What a pathologist found."""
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from clinic.forms.base import PastDateInput, ServiceForm, optional
+from diagnosis.interpretation import LABEL_NAMES
+
+
+class HistopathologyForm(ServiceForm):
+    diagnosis = forms.ChoiceField(
+        label=_("Diagnosis"),
+        choices=optional(list(LABEL_NAMES.items()), _("Choose …")),
+        error_messages={"required": _("Choose what was found.")},
+    )
+    confirmed_by = forms.CharField(
+        label=_("Confirmed by"),
+        max_length=200,
+        help_text=_("The pathologist or the laboratory."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        error_messages={"required": _("Say who confirmed it.")},
+    )
+    date = forms.DateField(
+        label=_("Date of the finding"),
+        widget=PastDateInput(),
+        error_messages={
+            "required": _("Enter the date of the finding."),
+            "invalid": _("Enter a date as year-month-day, such as 1961-04-30."),
+        },
+    )
+    notes = forms.CharField(
+        label=_("Notes"),
+        required=False,
+        max_length=5000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )

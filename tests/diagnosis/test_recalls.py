@@ -1,0 +1,103 @@
+"""Recalls: set with a review, closed by a new picture or a later review."""
+
+import datetime
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from clinic.errors import DomainError
+from diagnosis.models import Review
+from diagnosis.services.recalls import open_recalls, overdue_recalls
+from diagnosis.services.reviews import save_review
+from tests.factories import (
+    DiagnosisRequestFactory,
+    HospitalFactory,
+    ImageFactory,
+    ReviewFactory,
+    doctor,
+)
+
+pytestmark = pytest.mark.django_db
+TODAY = timezone.localdate()
+LONG_AGO = timezone.now() - datetime.timedelta(days=100)
+
+
+def day(offset: int) -> datetime.date:
+    return TODAY + datetime.timedelta(days=offset)
+
+
+@pytest.fixture
+def hospital():
+    return HospitalFactory()
+
+
+@pytest.fixture
+def user(hospital):
+    return doctor(hospital)
+
+
+def recalled(hospital, offset: int, **fields) -> Review:
+    """A signed review of long ago with a recall so many days from today."""
+    row = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, succeeded=True)
+    type(row.image).objects.filter(pk=row.image_id).update(created_at=LONG_AGO)
+    facts = {"signed": True, "signed_at": LONG_AGO, "recall_on": day(offset)}
+    return ReviewFactory(request=row, **facts | fields)
+
+
+def test_the_longest_overdue_comes_first(hospital, user) -> None:
+    soon, late, later = recalled(hospital, 20), recalled(hospital, -30), recalled(hospital, -2)
+    recalled(HospitalFactory(), -5)
+    page = Client()
+    page.force_login(user)
+
+    shown = page.get(reverse("recalls")).context["page"].rows
+    assert shown == [late, later, soon]
+    assert page.get(reverse("recalls") + "?overdue=on").context["page"].rows == [late, later]
+
+
+def test_today_is_not_overdue_yet(hospital, user) -> None:
+    recalled(hospital, 0)
+    assert open_recalls(user).count() == 1
+    assert overdue_recalls(user).count() == 0
+
+
+def test_a_new_picture_closes_the_recall(hospital, user) -> None:
+    review = recalled(hospital, -1)
+    ImageFactory(lesion=review.request.image.lesion)
+    assert not open_recalls(user).exists()
+
+
+def test_a_later_review_of_the_lesion_takes_the_recalls_place(hospital, user) -> None:
+    review = recalled(hospital, -1)
+    ReviewFactory(request=review.request, signed=True, amends=review, recall_on=day(60))
+    assert [r.recall_on for r in open_recalls(user)] == [day(60)]
+
+
+def test_a_draft_recalls_nobody(hospital, user) -> None:
+    recalled(hospital, -1, signed=False, signed_at=None)
+    assert not open_recalls(user).exists()
+
+
+def test_a_recall_is_signed_with_the_review_and_lies_after_today(hospital, user) -> None:
+    row = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, succeeded=True)
+    facts = {"actor": user, "request": row, "conclusion": "nevus", "management": "monitor"}
+
+    with pytest.raises(DomainError) as caught:
+        save_review(**facts, sign=True, recall_on=TODAY)
+    assert (caught.value.code, set(caught.value.errors)) == ("recall_in_past", {"recall_on"})
+    assert not Review.objects.exists()
+    assert save_review(**facts, sign=True, recall_on=day(1)).recall_on == day(1)
+
+
+def test_the_form_keeps_a_drafts_recall(hospital, user) -> None:
+    row = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, succeeded=True)
+    page = Client()
+    page.force_login(user)
+    typed = {"conclusion": "nevus", "management": "monitor", "recall_on": day(90).isoformat()}
+
+    page.post(reverse("diagnosis-review", args=[row.pk]), typed | {"save": "1"})
+
+    form = page.get(reverse("diagnosis", args=[row.pk])).context["form"]
+    assert form.initial["recall_on"] == day(90)
