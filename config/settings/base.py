@@ -160,11 +160,14 @@ CELERY_BEAT_SCHEDULE = {
 NEVUS_LEASE_SECONDS = env.float("NEVUS_LEASE_SECONDS", default=30.0)
 NEVUS_BATCH_SIZE = env.int("NEVUS_BATCH_SIZE", default=16)
 NEVUS_DECODE_THREADS = env.int("NEVUS_DECODE_THREADS", default=4)
-# how long a worker that is asked to stop may go on with its batch before it gives the rows back; less
-# than the ten seconds that Docker waits before it kills
+# how long a worker that stops may go on with its batch before it gives the rows back; less than
+# the ten seconds that Docker waits before it kills
 NEVUS_DRAIN_SECONDS = env.float("NEVUS_DRAIN_SECONDS", default=8.0)
 # "cpu", "cuda" or "cuda:1"; empty: the first GPU where there is one, else the CPU
 NEVUS_DEVICE = env.str("NEVUS_DEVICE", default="")
+
+# how long a process that starts waits for database, tables and broker before it gives up
+NEVUS_WAIT_SECONDS = env.float("NEVUS_WAIT_SECONDS", default=60.0)
 
 # Pictures ---------------------------------------------------------------------------------------
 
