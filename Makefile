@@ -7,7 +7,8 @@ PYTHON ?= python3
 PORT ?= 8000
 HOST ?= 127.0.0.1
 # variables of another installation must not reach the trial or the tests
-CLEAN := env -u DJANGO_SETTINGS_MODULE -u DATABASE_URL -u REDIS_URL -u MEDIA_ROOT
+CLEAN := env -u DJANGO_SETTINGS_MODULE -u DATABASE_URL -u REDIS_URL -u MEDIA_ROOT \
+	-u PROMETHEUS_MULTIPROC_DIR
 
 # $(call stage,name,command): run it, say its name and how long it took, keep its exit status
 define stage

@@ -2,9 +2,11 @@
 
 from django.urls import path
 
-from clinic.views import account, images, lesions, patients
+from clinic.views import account, errors, images, lesions, patients
 
 urlpatterns = [
+    path("problems/too-large/", errors.too_large, name="too-large"),
+    path("api/problems/too-large/", errors.too_large, name="api-too-large"),
     path("sign-in/", account.SignIn.as_view(), name="sign-in"),
     path("sign-out/", account.SignOut.as_view(), name="sign-out"),
     path("account/", account.account, name="account"),

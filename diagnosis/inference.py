@@ -21,11 +21,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from django.conf import settings
-from django.core.files.storage import default_storage
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from PIL import Image as PillowImage
 
-from diagnosis.models import ModelVersion
+from clinic import origin, pictures
+from diagnosis import pulse
+from diagnosis.metrics import timing
+from diagnosis.models import DiagnosisRequest, ModelVersion
 from diagnosis.services import queue
 from diagnosis.services.queue import Answer, Claim, Run
 from ml.errors import CheckpointError
@@ -137,9 +140,7 @@ class Reader:
 
     def _prepare(self, claim: Claim, predictor: Predictor) -> Prepared:
         tensors = {
-            request.pk: self.decoders.submit(
-                prepare, predictor, str(request.image.file), request.image.sha256
-            )
+            request.pk: self.decoders.submit(prepare_for, request, predictor)
             for request in claim.requests
         }
         return Prepared(claim, predictor, tensors)
@@ -152,7 +153,8 @@ class Reader:
     def _answer(self, prepared: Prepared) -> None:
         tensors, answers = collect(prepared.tensors)
         started = time.monotonic()
-        answers += predict(prepared.predictor, tensors)
+        with pulse.working(), timing("forward"):
+            answers += predict(prepared.predictor, tensors)
         run = Run(
             device=str(prepared.predictor.device),
             batch_size=len(prepared.tensors),
@@ -215,12 +217,17 @@ def read_checkpoint(folder: Path) -> tuple[dict, str]:
     return read_manifest(folder).raw, card.read_text() if card.exists() else ""
 
 
+def prepare_for(request: DiagnosisRequest, predictor: Predictor) -> torch.Tensor:
+    """The picture of one request: (3, H, W). Its log lines belong to the call that ordered it."""
+    with origin.following(request.trace_id), timing("decode"):
+        return prepare(predictor, str(request.image.file), request.image.sha256)
+
+
 def prepare(predictor: Predictor, name: str, sha256: str) -> torch.Tensor:
     """Open, verify and decode one stored picture: (3, H, W). Runs in a thread, asks no database."""
     try:
-        with default_storage.open(name) as file:
-            content = file.read()
-    except OSError as error:
+        content = pictures.fetch(name)
+    except (FileNotFoundError, pictures.StorageError) as error:
         raise UnreadableImageError("image_missing", final=False) from error
     if hashlib.sha256(content).hexdigest() != sha256:
         raise UnreadableImageError("image_altered", final=True)
@@ -276,6 +283,16 @@ def release_memory() -> None:
     """After an out-of-memory the cached blocks would stay held until the restart."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def require_device() -> None:
+    """Raises ImproperlyConfigured where NEVUS_DEVICE names a GPU and this machine has none."""
+    name = settings.NEVUS_DEVICE
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise ImproperlyConfigured(
+            f"NEVUS_DEVICE is {name}, but no GPU can be used here: give the worker one (a driver, "
+            "--gpus all, nvidia.com/gpu) and the CUDA image, or set NEVUS_DEVICE=cpu."
+        )
 
 
 def describe_device() -> str:

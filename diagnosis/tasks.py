@@ -6,10 +6,11 @@ import os
 import threading
 
 from celery import shared_task
-from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
+from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
 from django.conf import settings
 from django.db import close_old_connections, connection
 
+from diagnosis import pulse, status_server
 from diagnosis.models import ModelVersion
 from diagnosis.services import queue, workers
 
@@ -37,10 +38,29 @@ def sweep() -> None:
     queue.sweep()
 
 
+@worker_init.connect
+def check_device(sender, **_kwargs) -> None:
+    """A worker without the device that it was promised stops here and says so."""
+    if reads_images(sender.app):
+        from diagnosis.inference import require_device
+
+        require_device()
+
+
+@worker_init.connect
+def answer_probes(**_kwargs) -> None:
+    if settings.NEVUS_METRICS_PORT:
+        status_server.serve(settings.NEVUS_METRICS_PORT)
+
+
+def reads_images(app) -> bool:
+    return bool({"inference", "bulk"} & set(app.amqp.queues.consume_from))
+
+
 @worker_ready.connect
 def start_beating(sender, **_kwargs) -> None:
     """The worker says that it is there; one that reads loads its model before the first bell."""
-    reads = "inference" in sender.app.amqp.queues.consume_from
+    reads = reads_images(sender.app)
     stopping.clear()
     if reads:
         reading.set()
@@ -78,7 +98,10 @@ def beat(name: str, reads: bool) -> None:
     while True:
         try:
             facts = prepare_reader() if facts is None else facts
+            pulse.prepared(facts.get("problem", ""))
             workers.beat(name=name, reads=reads, **facts)
+            pulse.heard()
+            queue.ring_own_bell()
         # the database may be away for a moment; the worker is silent meanwhile, which is true
         except Exception:
             logger.exception("the worker could not say that it runs")

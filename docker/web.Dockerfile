@@ -10,8 +10,7 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=igno
 # pip stays behind in this stage
 RUN python -m venv --without-pip /opt/venv
 COPY requirements.txt docker/web-requirements.txt /tmp/
-RUN pip --python /opt/venv/bin/python install -r /tmp/web-requirements.txt -c /tmp/requirements.txt \
-    && find /opt/venv -type d -name tests -path "*/numpy/*" -prune -exec rm -rf {} +
+RUN pip --python /opt/venv/bin/python install -r /tmp/web-requirements.txt -c /tmp/requirements.txt
 
 WORKDIR /app
 COPY manage.py ./
@@ -25,8 +24,13 @@ COPY docker/entrypoint.py docker/healthcheck.py docker/gunicorn.conf.py docker/
 
 # hashed names and compressed copies; the trial's settings, because nothing secret is needed for it
 RUN DJANGO_SETTINGS_MODULE=config.settings.development NEVUS_VAR=/tmp/build STATIC_ROOT=/srv/static \
-    /opt/venv/bin/python manage.py collectstatic --noinput --verbosity 0 \
+    /opt/venv/bin/python manage.py collectstatic --noinput --verbosity 0 --ignore redoc \
     && /opt/venv/bin/python -m compileall -q /app
+# what nobody reads at run time: collected files a second time, sources of translations, tests
+RUN cd /opt/venv/lib/python3.11/site-packages \
+    && rm -rf drf_spectacular_sidecar/static \
+    && find . -name "*.po" -delete \
+    && find numpy -type d -name tests -prune -exec rm -rf {} +
 
 
 FROM python:3.11-slim-bookworm

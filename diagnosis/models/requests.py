@@ -78,6 +78,8 @@ class DiagnosisRequest(Record):
         Prediction, models.PROTECT, null=True, editable=False, related_name="request"
     )
     failure_code = models.CharField(max_length=50, blank=True, editable=False)
+    # the X-Request-ID of the call that ordered it: the worker's log lines carry it too
+    trace_id = models.CharField(max_length=64, blank=True, editable=False)
 
     objects = DiagnosisRequestQuerySet.as_manager()
 

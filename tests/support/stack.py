@@ -67,6 +67,7 @@ class Stack:
             "DATABASE_URL": self.postgres.url(self.database),
             "REDIS_URL": self.redis.url(),
             "NEVUS_VAR": str(self.folder),
+            "PROMETHEUS_MULTIPROC_DIR": str(self.folder / "metrics"),
         }
         return {**os.environ, **own, **overrides}
 
