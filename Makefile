@@ -26,9 +26,9 @@ demo: ## run Nevus with sample data on this machine (PORT=8000 HOST=127.0.0.1)
 	@exec $(CLEAN) .venv/bin/python manage.py demo --host "$(HOST)" --port "$(PORT)"
 
 test: ## lint, types, architecture, migrations and all tests (ARGS= for pytest)
-	@echo "Checks and tests on a private PostgreSQL and Redis and a headless Chromium:"
+	@echo "Checks and tests on a private PostgreSQL, Redis and nginx and a headless Chromium:"
 	@echo "about 10 minutes on two cores, 3 more the first time to install what is missing."
-	@.ci/need $(if $(wildcard .venv/.requirements),,venv) postgresql redis chromium
+	@.ci/need $(if $(wildcard .venv/.requirements),,venv) postgresql redis chromium nginx
 	@$(MAKE) --silent --keep-going stages
 
 stages: lint types architecture migrations tests

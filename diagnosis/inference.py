@@ -69,26 +69,42 @@ class Reader:
         self.decoders = ThreadPoolExecutor(settings.NEVUS_DECODE_THREADS, "decode")
         self.leases: set[uuid.UUID] = set()
         self.unloadable: set[uuid.UUID] = set()
+        self.stopping = threading.Event()
+        self.idle = threading.Event()
+        self.idle.set()
+
+    def stop(self, *, seconds: float) -> bool:
+        """Claim nothing more; whether the batch under way was finished in time.
+
+        Where it was not, its rows are given back, and what is still read of them is not written.
+        """
+        self.stopping.set()
+        if self.idle.wait(seconds):
+            return True
+        count = queue.release(set(self.leases))
+        logger.warning("the batch took too long to wait for: %d requests were given back", count)
+        return False
 
     def drain(self, *, seconds: float) -> bool:
         """Answer queued requests for about that long; whether something may still wait.
 
         The rows of a model that cannot be loaded go back to the queue until the next bell; those
         of other models are read meanwhile. What fails in the last batch waits for the next bell
-        too: a storage that is away for a moment gets time to come back.
+        too: a storage that is away for a moment gets time to come back. After ``stop`` the batch
+        under way is finished and the next one given back.
         """
         deadline = time.monotonic() + seconds
         self.unloadable.clear()
-        with self._renewing_leases():
-            current = self._prepare_next()
+        with self._busy(), self._renewing_leases():
+            current = None if self.stopping.is_set() else self._prepare_next()
             while current is not None:
-                late = time.monotonic() > deadline
+                late = time.monotonic() > deadline or self.stopping.is_set()
                 following = None if late else self._prepare_next()
                 self._answer(current)
                 if late:
                     return True
-                current = following
-        return False
+                current = self._keep_unless_stopping(following)
+        return self.stopping.is_set()
 
     def predictor(self, model: ModelVersion) -> Predictor:
         """The loaded model; loads it at first use and forgets the one used longest ago."""
@@ -115,6 +131,13 @@ class Reader:
                 self._give_up(claim, "model_unavailable")
         return None
 
+    def _keep_unless_stopping(self, prepared: Prepared | None) -> Prepared | None:
+        if prepared is not None and self.stopping.is_set():
+            queue.release([prepared.claim.lease])
+            self.leases.discard(prepared.claim.lease)
+            return None
+        return prepared
+
     def _prepare(self, claim: Claim, predictor: Predictor) -> Prepared:
         tensors = {
             request.pk: self.decoders.submit(prepare_for, request, predictor)
@@ -139,6 +162,14 @@ class Reader:
         )
         queue.write_answers(claim=prepared.claim, answers=answers, run=run)
         self.leases.discard(prepared.claim.lease)
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        self.idle.clear()
+        try:
+            yield
+        finally:
+            self.idle.set()
 
     @contextmanager
     def _renewing_leases(self) -> Iterator[None]:

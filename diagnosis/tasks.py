@@ -2,10 +2,11 @@
 module to find the tasks, must never load torch."""
 
 import logging
+import os
 import threading
 
 from celery import shared_task
-from celery.signals import worker_init, worker_ready, worker_shutdown
+from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
 from django.conf import settings
 from django.db import close_old_connections, connection
 
@@ -18,6 +19,8 @@ logger = logging.getLogger(__name__)
 # a bell is answered for at most this long, so that the worker's other tasks get their turn
 DRAIN_SECONDS = 60.0
 stopping = threading.Event()
+# set in a worker that reads
+reading = threading.Event()
 
 
 @shared_task(name="diagnosis.read_queued")
@@ -59,7 +62,29 @@ def start_beating(sender, **_kwargs) -> None:
     """The worker says that it is there; one that reads loads its model before the first bell."""
     reads = reads_images(sender.app)
     stopping.clear()
+    if reads:
+        reading.set()
     threading.Thread(target=beat, args=(sender.hostname, reads), daemon=True).start()
+
+
+@worker_shutting_down.connect
+def begin_stop(sender, how, **_kwargs) -> None:
+    """SIGTERM: finish the batch or give it back. In a thread, because this is a signal handler."""
+    if how == "Warm" and reading.is_set():
+        threading.Thread(target=finish_or_leave, args=(sender,), daemon=True).start()
+
+
+def finish_or_leave(name: str) -> None:
+    """Let Celery end the worker where the batch is finished in time; end it here where it is not:
+    nothing can interrupt a model that computes, and its rows are another worker's by then."""
+    from diagnosis.inference import get_reader
+
+    if get_reader().stop(seconds=settings.NEVUS_DRAIN_SECONDS):
+        return
+    workers.leave(name=name)
+    queue.ring_bell()
+    logging.shutdown()
+    os._exit(0)
 
 
 @worker_shutdown.connect

@@ -24,6 +24,7 @@ from clinic.api.fields import IdField, RecordSerializer, UtcDateTimeField, WordF
 from clinic.api.idempotency import idempotent
 from clinic.api.parsers import UploadParser
 from clinic.models import Hospital, Image, Lesion, Patient
+from clinic.sending import picture_response
 from clinic.services.images import (
     add_image,
     picture_address,
@@ -199,7 +200,8 @@ class ImageViewSet(RecordViewSet):
             response["Cache-Control"] = "no-store"
             return response
         else:
-            response = HttpResponse(read(image), content_type=media_type)
+            key = str(image.file if self.action == "file" else image.thumbnail)
+            response = picture_response(read(image), key=key, media_type=media_type)
             self.note_view("view_image", image, part=self.action)
         response["ETag"] = etag
         response["Cache-Control"] = "private, no-cache"

@@ -7,6 +7,7 @@ from django.views.decorators.http import require_safe
 from clinic import imaging
 from clinic.models import Image
 from clinic.permissions import get_visible
+from clinic.sending import picture_response
 from clinic.services.audit import record_event
 from clinic.services.images import (
     picture_address,
@@ -34,7 +35,8 @@ def image_file(request: HttpRequest, pk) -> HttpResponse:
     if response is None:
         if address := picture_address(image):
             return redirected(address)
-        response = HttpResponse(read_stored(image), content_type=image.media_type)
+        content, key = read_stored(image), str(image.file)
+        response = picture_response(content, key=key, media_type=image.media_type)
     name = f"image-{image}{imaging.EXTENSIONS[image.media_type]}"
     return as_picture(response, etag=etag, name=name, cache=ASK_AGAIN)
 
@@ -48,7 +50,8 @@ def image_thumbnail(request: HttpRequest, pk) -> HttpResponse:
     if response is None:
         if address := thumbnail_address(image):
             return redirected(address)
-        response = HttpResponse(read_thumbnail(image), content_type="image/jpeg")
+        content, key = read_thumbnail(image), str(image.thumbnail)
+        response = picture_response(content, key=key, media_type="image/jpeg")
     return as_picture(response, etag=etag, name=f"image-{image}-small.jpg", cache=KEEP_A_WHILE)
 
 

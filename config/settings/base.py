@@ -168,10 +168,16 @@ CELERY_BEAT_SCHEDULE = {
 NEVUS_LEASE_SECONDS = env.seconds("NEVUS_LEASE_SECONDS", 30.0)
 NEVUS_BATCH_SIZE = env.integer("NEVUS_BATCH_SIZE", 16)
 NEVUS_DECODE_THREADS = env.integer("NEVUS_DECODE_THREADS", 4)
+# how long a worker that stops may go on with its batch before it gives the rows back; less than
+# the ten seconds that Docker waits before it kills
+NEVUS_DRAIN_SECONDS = env.seconds("NEVUS_DRAIN_SECONDS", 8.0)
 # "cpu", "cuda" or "cuda:1"; empty: the first GPU where there is one, else the CPU
 NEVUS_DEVICE = env.text("NEVUS_DEVICE")
 # what a worker claims: everything, interactive before bulk, or only one of the two
 NEVUS_CLAIM = env.choice("NEVUS_CLAIM", "all", among=("all", "interactive", "bulk"))
+
+# how long a process that starts waits for database, tables and broker before it gives up
+NEVUS_WAIT_SECONDS = env.seconds("NEVUS_WAIT_SECONDS", 60.0)
 
 # Pictures ---------------------------------------------------------------------------------------
 
@@ -185,6 +191,8 @@ STORAGES = {
 CHECKPOINT_ROOT = Path(env.text("CHECKPOINT_ROOT", str(VAR_DIR / "checkpoints")))
 NEVUS_MAX_UPLOAD_BYTES = env.integer("NEVUS_MAX_UPLOAD_BYTES", 25 * 1024 * 1024)
 NEVUS_MAX_UPLOAD_PIXELS = env.integer("NEVUS_MAX_UPLOAD_PIXELS", 64_000_000)
+# behind nginx: its internal address of the pictures, from which it sends what a view allowed
+NEVUS_ACCEL_PREFIX = env.text("NEVUS_ACCEL_PREFIX")
 # a form holds one picture and a few fields; anything larger is refused while it streams in
 FILE_UPLOAD_PERMISSIONS = 0o640
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024

@@ -128,6 +128,21 @@ def renew_lease(leases: Iterable[uuid.UUID]) -> int:
     return owned.update(lease_expires_at=lease_end())
 
 
+def release(leases: Iterable[uuid.UUID]) -> int:
+    """Give back unread what these leases own, for others to claim at once; the number of rows.
+
+    The attempt is not counted: a worker that stops is no fault of the row.
+    """
+    owned = DiagnosisRequest.objects.filter(lease__in=list(leases), status=Status.RUNNING)
+    return owned.update(
+        status=Status.QUEUED,
+        lease=None,
+        lease_expires_at=None,
+        started_at=None,
+        attempts=F("attempts") - 1,
+    )
+
+
 @timing("write")
 @transaction.atomic
 def write_answers(*, claim: Claim, answers: list[Answer], run: Run) -> int:
