@@ -19,6 +19,10 @@ app.autodiscover_tasks()
 
 @beat_init.connect
 def note_rings(**_facts: Any) -> None:
+    from django.conf import settings
+
+    # beat's own schedule lies there too, and nobody else may have made the folder
+    Path(settings.VAR_DIR).mkdir(parents=True, exist_ok=True)
     after_task_publish.connect(note_ring, weak=False)
 
 

@@ -134,7 +134,7 @@ def test_every_setting_exists(name: str) -> None:
     known = set(table()) | {
         f"{key}_FILE" for key, (marks, _) in table().items() if "secret" in marks
     }
-    known |= {"NEVUS_QUEUES", "NEVUS_WAIT_SECONDS", "NEVUS_DRAIN_SECONDS"}
+    known |= {"NEVUS_QUEUES"}
     given = set(find(name, "ConfigMap/nevus-settings")["data"])
     for where, container in containers(name):
         if container["image"].startswith("nevus-"):
