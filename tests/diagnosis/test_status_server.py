@@ -10,9 +10,19 @@ import pytest
 import torch
 from django.core.exceptions import ImproperlyConfigured
 
-from diagnosis import pulse, status_server
+from diagnosis import pulse, status_server, tasks
 from diagnosis.demo.processes import free_port
 from diagnosis.inference import require_device
+
+
+class Sender:
+    """As Celery describes a worker that answers the inference queue."""
+
+    class app:  # noqa: N801 - Celery's names
+        class amqp:  # noqa: N801
+            class queues:  # noqa: N801
+                consume_from = {"inference": None}
+
 
 Ask = Callable[..., tuple[int, str]]
 
@@ -111,6 +121,9 @@ def test_a_gpu_that_is_asked_for_and_not_there(settings, name: str) -> None:
     settings.NEVUS_DEVICE = name
     with pytest.raises(ImproperlyConfigured, match=f"^NEVUS_DEVICE is {name}, but no GPU"):
         require_device()
+    # Celery would log any other exception and go on without the device
+    with pytest.raises(SystemExit, match=r"^NEVUS_DEVICE is "):
+        tasks.check_device(Sender)
     for harmless in ("", "cpu"):
         settings.NEVUS_DEVICE = harmless
         require_device()
