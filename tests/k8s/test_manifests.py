@@ -272,6 +272,13 @@ def test_the_migration_comes_first_and_ends(kind: str) -> None:
     assert starts[kind] == [kind]
 
 
+@pytest.mark.parametrize("part", ["postgres", "redis"])
+def test_the_cluster_has_what_compose_has(part: str) -> None:
+    compose = yaml.safe_load((ROOT / "docker/compose.yaml").read_text())
+    (container,) = pod_of(find("minimal", f"StatefulSet/nevus-{part}"))["containers"]
+    assert container["image"] == compose["services"][part]["image"]
+
+
 def test_training_runs_on_every_gpu() -> None:
     (one,) = pod_of(find("training", "Job/nevus-training-one-node"))["containers"]
     gpus = one["resources"]["limits"]["nvidia.com/gpu"]
