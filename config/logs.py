@@ -68,9 +68,10 @@ def logging_of(form: str, level: str) -> dict[str, Any]:
         },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
-            # these quote the path, where anybody may have typed a name; config.access says the rest
-            "django.request": {"level": "CRITICAL"},
-            "django.server": {"level": "WARNING"},
+            # warnings quote a path that leads nowhere, where anybody may have typed a name; errors
+            # one that led to a view, which holds only keys
+            "django.request": {"level": "ERROR"},
+            "django.server": {"level": "ERROR"},
             "axes": {"level": "ERROR"},
             # gunicorn brings a handler of its own, which knows nothing of the format
             "gunicorn.error": own | {"level": level},

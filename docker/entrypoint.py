@@ -92,13 +92,14 @@ def worker(rest: list[str]) -> None:
     queues = os.environ.get("NEVUS_QUEUES") or "inference,default"
     # one thread: one model fills the device
     options = "--pool threads --concurrency 1 --without-mingle --without-gossip --loglevel INFO"
-    command = ["celery", "-A", "config", "worker", "--queues", queues, *options.split()]
+    command = ["celery", "--quiet", "-A", "config", "worker", "--queues", queues, *options.split()]
     start_as("worker", [*command, *rest])
 
 
 def beat(rest: list[str]) -> None:
     wait_for("broker")
-    start_as("beat", ["celery", "-A", "config", "beat", "--pidfile=", "--loglevel", "INFO", *rest])
+    command = ["celery", "--quiet", "-A", "config", "beat", "--pidfile=", "--loglevel", "INFO"]
+    start_as("beat", [*command, *rest])
 
 
 def manage(rest: list[str]) -> None:

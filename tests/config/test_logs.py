@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from clinic import origin
+from clinic.models.patients import PatientQuerySet
 from config.logs import AddRequestId, JsonFormatter
 from diagnosis.inference import Reader
 from diagnosis.models import DiagnosisRequest, ModelPolicy
@@ -96,6 +97,25 @@ def test_one_id_follows_an_image_from_upload_to_prediction(tmp_path: Path, caplo
     of_worker = [entry for entry in caplog.records if entry.request_id == IDENTIFIER]
     key = response.json()["id"]
     assert f"request {key} was read" in [entry.getMessage() for entry in of_worker]
+
+
+def test_a_page_that_fails_leaves_class_and_place(monkeypatch, caplog) -> None:
+    def fail(_rows: object, _user: object) -> None:
+        raise RuntimeError(" ".join(("Jane", "Doe")))
+
+    caplog.set_level("INFO")
+    monkeypatch.setattr(PatientQuerySet, "visible_to", fail)
+    browser = Client(raise_request_exception=False)
+    browser.force_login(doctor(HospitalFactory()))
+    answer = browser.get("/patients/", HTTP_X_REQUEST_ID=IDENTIFIER)
+    assert answer.status_code == 500
+    errors = [entry for entry in caplog.records if entry.levelname == "ERROR"]
+    lines = [json.loads(JsonFormatter().format(entry)) for entry in errors]
+    assert [entry["error"] for entry in lines] == ["RuntimeError"]
+    assert "test_logs.py" in lines[0]["stack"]
+    assert "Jane Doe" not in json.dumps(lines)
+    # the line of the request itself has its status
+    assert [entry.status for entry in caplog.records if entry.name == "config.access"] == [500]
 
 
 def test_lines_name_no_patient_no_file_no_search_no_token(caplog) -> None:
