@@ -45,7 +45,7 @@ architecture: .venv/.requirements-dev ## who may import whom (DESIGN.md section 
 migrations: .venv/.requirements-dev
 	$(call stage,migrations,$(CLEAN) .venv/bin/python manage.py makemigrations --check --dry-run)
 
-tests: .venv/.requirements-dev
+tests: .venv/.requirements-dev .venv/.checkov
 	$(call stage,tests,$(CLEAN) .venv/bin/python -m pytest $(ARGS))
 
 .venv/.requirements: requirements.txt
@@ -57,6 +57,13 @@ tests: .venv/.requirements-dev
 
 .venv/.requirements-dev: requirements-dev.txt .venv/.requirements
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# in an environment of its own: it pins a hundred packages that are no business of the main one
+.venv/.checkov: .ci/checkov.txt .venv/.requirements
+	@echo "Installing checkov, which judges the Kubernetes manifests: about a minute and a half."
+	@$(PYTHON) -m venv .venv/checkov
+	@.venv/checkov/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps -r .ci/checkov.txt
 	@touch $@
 
 clean: ## remove .venv/, the caches and the trial's data in var/

@@ -36,6 +36,8 @@ SIGNATURES = {
 }
 EXTENSIONS = {"image/jpeg": ".jpg", "image/png": ".png"}
 MINIMUM_SIDE = 16
+# the largest values that cameras write in grey, by the bits that they use
+GREY_TOPS = (255, 1023, 4095, 16383, 65535)
 # a progressive JPEG has about ten; every one goes over all pixels, however few its bytes
 MAXIMUM_SCANS = 100
 MAXIMUM_CHANGE = 16
@@ -74,7 +76,7 @@ def take_in(content: bytes, *, name: str, pixel_limit: int) -> Picture:
 
     ``name`` is the client's file name, of which only the extension is looked at. Raises FieldError
     on ``file`` with a code: empty_file, not_an_image, extension_mismatch, too_many_pixels,
-    too_many_scans, too_few_pixels, damaged_image.
+    too_many_scans, too_few_pixels, damaged_image, unknown_grey_range.
     """
     format_name = agreed_format(content, name)
     with warnings.catch_warnings():
@@ -105,9 +107,7 @@ def agreed_format(content: bytes, name: str) -> str:
         raise _not_an_image()
     extension = PurePath(name).suffix.lower()
     if extension not in FORMATS[format_name]:
-        message = _("The file is a %(format)s picture but its name ends in “%(extension)s”.")
-        values = {"format": format_name, "extension": extension[:10]}
-        raise _bad("extension_mismatch", message % values)
+        raise _mismatch(format_name, extension)
     return format_name
 
 
@@ -117,7 +117,8 @@ def open_checked(content: bytes, format_name: str, pixel_limit: int) -> ImageFil
         source = Image.open(io.BytesIO(content), formats=[format_name])
     # a decoder answers damaged input with any exception
     except Exception as error:
-        raise _not_an_image() from error
+        cut_off = format_name == "WEBP" and is_cut_off(content)
+        raise (_damaged() if cut_off else _not_an_image()) from error
     if source.width * source.height > pixel_limit:
         message = _(
             "The picture has %(width)d x %(height)d pixels; at most %(limit)d million are read."
@@ -127,9 +128,18 @@ def open_checked(content: bytes, format_name: str, pixel_limit: int) -> ImageFil
     if format_name == "JPEG" and content.count(b"\xff\xda") > MAXIMUM_SCANS:
         raise _bad("too_many_scans", _("The picture is stored in too many layers to be read."))
     if min(source.size) < MINIMUM_SIDE:
-        message = _("The picture has only %(width)d x %(height)d pixels.")
-        raise _bad("too_few_pixels", message % {"width": source.width, "height": source.height})
+        message = _(
+            "The picture has only %(width)d x %(height)d pixels; "
+            "at least %(least)d x %(least)d are needed."
+        )
+        values = {"width": source.width, "height": source.height, "least": MINIMUM_SIDE}
+        raise _bad("too_few_pixels", message % values)
     return source
+
+
+def is_cut_off(content: bytes) -> bool:
+    """Whether a RIFF file is shorter than its header says; its decoder opens no part of it."""
+    return len(content) < 8 + int.from_bytes(content[4:8], "little")
 
 
 def decode(source: ImageFile.ImageFile) -> tuple[Image.Image, bool]:
@@ -140,9 +150,10 @@ def decode(source: ImageFile.ImageFile) -> tuple[Image.Image, bool]:
         turn_upright = UPRIGHT.get(orientation)
         upright = source if turn_upright is None else source.transpose(turn_upright)
         return to_rgb(upright), orientation in TURNED
+    except FieldError:
+        raise
     except Exception as error:
-        message = _("The picture is damaged or incomplete and cannot be read.")
-        raise _bad("damaged_image", message) from error
+        raise _damaged() from error
 
 
 def orientation_of(source: ImageFile.ImageFile) -> int:
@@ -167,12 +178,25 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def eight_bits(values: np.ndarray) -> np.ndarray:
-    """Grey values of 16 bits (or any wider range) as 0 to 255."""
-    values = values.astype(np.float64)
-    top = 65535.0 if values.max(initial=0) > 255 else 255.0
-    return np.clip(np.rint(values * (255.0 / max(top, values.max(initial=0)))), 0, 255).astype(
-        np.uint8
-    )
+    """Grey values of up to 16 bits, or fractions of one, as 0 to 255."""
+    scaled = values.astype(np.float32)
+    scaled *= 255 / grey_top(values)
+    return np.rint(scaled, out=scaled).astype(np.uint8)
+
+
+def grey_top(values: np.ndarray) -> int:
+    """What stands for white: 1 for fractions, else all bits of the smallest depth that holds the
+    values, because a camera of 12 bits leaves the upper four of 16 empty. Raises FieldError."""
+    least, most = float(values.min()), float(values.max())
+    if values.dtype.kind == "f" and 0 <= least <= most <= 1:
+        return 1
+    top = next((top for top in GREY_TOPS if 0 <= least <= most <= top), None)
+    if top is None:
+        message = _(
+            "The picture's values are not those of a photograph; save it with 8 or 16 bits a pixel."
+        )
+        raise _bad("unknown_grey_range", message)
+    return top
 
 
 def encode(upright: Image.Image, source: ImageFile.ImageFile, *, turned: bool) -> tuple[bytes, str]:
@@ -241,6 +265,23 @@ def make_thumbnail(image: Image.Image) -> bytes:
 
 def _bad(code: str, message: str) -> FieldError:
     return FieldError(code, message, field="file")
+
+
+def _mismatch(format_name: str, extension: str) -> FieldError:
+    values = {
+        "format": format_name,
+        "extension": extension[:10],
+        "known": ", ".join(FORMATS[format_name]),
+    }
+    message = _("The file is a %(format)s picture but its name ends in “%(extension)s”.")
+    if not extension:
+        message = _("The file is a %(format)s picture; its name has to end in one of: %(known)s.")
+    return _bad("extension_mismatch", message % values)
+
+
+def _damaged() -> FieldError:
+    message = _("The picture is damaged or incomplete and cannot be read.")
+    return _bad("damaged_image", message)
 
 
 def _not_an_image() -> FieldError:

@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 
 from clinic import origin
 from clinic.errors import DomainError
@@ -56,13 +57,20 @@ class AuditOriginMiddleware:
 
 
 class DomainErrorMiddleware:
-    """A page's unhandled DomainError becomes a page that says what happened."""
+    """A page's unhandled DomainError, or wrong method, becomes a page that says what happened."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if not isinstance(response, HttpResponseNotAllowed):
+            return response
+        message = _("This address cannot be opened this way. Go back and try from there.")
+        error = DomainError("method_not_allowed", message, status=405)
+        page = render(request, "errors/problem.html", {"error": error}, status=405)
+        page["Allow"] = response["Allow"]
+        return page
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, DomainError):

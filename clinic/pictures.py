@@ -53,8 +53,9 @@ def put(name: str, content: bytes) -> str:
         with failing_clearly():
             return default_storage.save(name, ContentFile(content))
     except StorageError:
-        # a full volume leaves the part that fitted
-        remove(name)
+        # a full volume leaves the part that fitted; a bucket takes all or nothing
+        if not settings.BUCKET:
+            remove(name)
         raise
 
 

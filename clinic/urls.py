@@ -1,17 +1,19 @@
 """Addresses of who and what: people, patients, lesions, pictures."""
 
-from django.urls import path
+from django.urls import path, re_path
 
-from clinic.views import account, errors, images, lesions, patients
+from clinic.views import account, body_map, errors, images, lesions, patients, unsent
 
 urlpatterns = [
     path("problems/too-large/", errors.too_large, name="too-large"),
     path("api/problems/too-large/", errors.too_large, name="api-too-large"),
     path("sign-in/", account.SignIn.as_view(), name="sign-in"),
     path("sign-out/", account.SignOut.as_view(), name="sign-out"),
+    path("sign-in/unsent/", unsent.unsent, name="unsent"),
     path("account/", account.account, name="account"),
     path("account/password/", account.PasswordChange.as_view(), name="password-change"),
     path("account/tokens/<uuid:pk>/revoke/", account.token_revoke, name="token-revoke"),
+    re_path(r"^body-map/(?P<view>front|back)\.svg$", body_map.body_map, name="body-map"),
     path("patients/", patients.patients, name="patients"),
     path("patients/new/", patients.patient_create, name="patient-create"),
     path("patients/<uuid:pk>/edit/", patients.patient_edit, name="patient-edit"),

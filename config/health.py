@@ -10,14 +10,13 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from celery import current_app
 from django.conf import settings
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 
 from clinic import pictures
+from config import startup
 from config.metrics import metrics
 from diagnosis.services.workers import readers_alive
 
@@ -80,22 +79,19 @@ class Migrations:
     def __call__(self) -> str | None:
         if self.complete:
             return None
-        executor = MigrationExecutor(connection)
-        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-        self.complete = not plan
-        if not plan:
-            return None
-        first, more = plan[0][0], len(plan) - 1
-        others = f" and {more} more" if more else ""
-        return f"not applied: {first.app_label}.{first.name}{others}; run manage.py migrate"
+        try:
+            startup.migrations()
+        except startup.MissingError as error:
+            return str(error)
+        self.complete = True
+        return None
 
 
 def broker() -> str | None:
     if not settings.REDIS_URL:
         return None if settings.BROKER_DIR.is_dir() else "the folder of the broker is missing"
-    with current_app.connection_for_write() as broker_connection:
-        broker_connection.ensure_connection(max_retries=1, timeout=2)
-        return None
+    startup.broker()
+    return None
 
 
 class Storage:

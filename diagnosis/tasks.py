@@ -8,6 +8,7 @@ import threading
 from celery import shared_task
 from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections, connection
 
 from diagnosis import pulse, status_server
@@ -44,13 +45,22 @@ def check_device(sender, **_kwargs) -> None:
     if reads_images(sender.app):
         from diagnosis.inference import require_device
 
-        require_device()
+        try:
+            require_device()
+        except ImproperlyConfigured as error:
+            # Celery logs whatever else a signal raises, and goes on
+            raise SystemExit(str(error)) from error
 
 
 @worker_init.connect
 def answer_probes(**_kwargs) -> None:
-    if settings.NEVUS_METRICS_PORT:
-        status_server.serve(settings.NEVUS_METRICS_PORT)
+    port = settings.NEVUS_METRICS_PORT
+    if not port:
+        return
+    try:
+        status_server.serve(port)
+    except OSError as error:
+        raise SystemExit(f"NEVUS_METRICS_PORT is {port}: {error.strerror}.") from error
 
 
 def reads_images(app) -> bool:

@@ -35,6 +35,8 @@ TABLE = {
     "POST patient-edit": ("in", 302, 404, 403, 302),
     "GET lesion-create": ("in", 200, 404, 403, 200),
     "POST lesion-create": ("in", 302, 404, 403, 302),
+    # the figure holds no record
+    "GET body-map": (200, 200, 200, 200, 200),
     "GET lesion": ("in", 200, 404, 200, 200),
     "GET lesion-edit": ("in", 200, 404, 403, 200),
     "POST lesion-edit": ("in", 302, 404, 403, 302),
@@ -57,6 +59,7 @@ TABLE = {
     "POST account": ("in", 200, 200, 200, 200),
     "POST token-revoke": ("in", 302, 404, 404, 404),
     "GET password-change": ("in", 200, 200, 200, 200),
+    "GET unsent": ("in", 302, 302, 302, 302),
     "GET too-large": (413, 413, 413, 413, 413),
     "GET api-too-large": (413, 413, 413, 413, 413),
     "GET sign-in": (200, 302, 302, 302, 302),
@@ -104,6 +107,7 @@ def key_of(name: str, records):
         "patient": row.image.lesion.patient_id,
         "patient-edit": row.image.lesion.patient_id,
         "lesion-create": row.image.lesion.patient_id,
+        "body-map": "front",
         "lesion": row.image.lesion_id,
         "lesion-edit": row.image.lesion_id,
         "image-file": row.image_id,
@@ -228,3 +232,11 @@ def test_a_fragment_of_somebody_signed_out_loads_the_page_again(records):
     response = Client().get(address, headers={"HX-Request": "true"})
 
     assert (response.status_code, response["HX-Refresh"]) == (401, "true")
+
+
+def test_a_form_of_somebody_signed_out_stays_in_the_page():
+    """Loading it again would lose what was typed."""
+    response = Client().post(reverse("diagnosis-create"), headers={"HX-Request": "true"})
+
+    assert response.status_code == 401
+    assert "HX-Refresh" not in response

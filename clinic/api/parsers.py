@@ -35,4 +35,9 @@ class UploadParser(MultiPartParser):
         if announced_length(parser_context) > limit + settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             message = _("The file is larger than %(limit)d MB.") % {"limit": limit // 1024**2}
             raise FieldError("file_too_large", message, field="file", status=413)
-        return super().parse(stream, media_type, parser_context)
+        parsed = super().parse(stream, media_type, parser_context)
+        # the framework hands out the last one of a name and drops the others silently
+        if sum(len(files) for _name, files in parsed.files.lists()) > 1:
+            message = _("Send one picture at a time.")
+            raise FieldError("several_files", message, field="file")
+        return parsed

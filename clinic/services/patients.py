@@ -1,5 +1,6 @@
 """Patients: recorded and corrected."""
 
+import unicodedata
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -64,6 +65,7 @@ def _check(patient: Patient) -> None:
         patient.clean_fields(exclude=["hospital"])
     except ValidationError as error:
         raise from_validation_error(error) from error
+    _check_characters(patient)
     if patient.birth_date is not None and patient.birth_date > timezone.localdate():
         message = _("The birth date lies in the future.")
         raise FieldError("birth_date_in_future", message, field="birth_date")
@@ -75,6 +77,17 @@ def _check(patient: Patient) -> None:
     )
     if same.exclude(pk=patient.pk).exists():
         raise _duplicate()
+
+
+def _check_characters(patient: Patient) -> None:
+    """Two numbers that look the same are one number, and a line break is no part of a name."""
+    if not patient.medical_record_number.isprintable():
+        message = _("The number holds characters that cannot be seen. Type it anew.")
+        raise FieldError("invisible_characters", message, field="medical_record_number")
+    for field in ("given_name", "family_name"):
+        if any(unicodedata.category(character) == "Cc" for character in getattr(patient, field)):
+            message = _("The name holds a line break or another control character. Type it anew.")
+            raise FieldError("control_characters", message, field=field)
 
 
 def _duplicate() -> FieldError:

@@ -4,7 +4,7 @@ from django.contrib import messages
 from django.contrib.auth import views as auth
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -15,12 +15,16 @@ from clinic.forms.account import TokenForm
 from clinic.models import ApiToken
 from clinic.services.audit import record_event
 from clinic.services.tokens import create_token, revoke_token
-from clinic.views.access import signed_in
+from clinic.views.access import UNSENT, signed_in
 
 
 class SignIn(auth.LoginView):
     template_name = "account/sign_in.html"
     redirect_authenticated_user = True
+
+    def get_success_url(self) -> str:
+        """Where a form waits that came without a session, to that first."""
+        return reverse("unsent") if UNSENT in self.request.session else super().get_success_url()
 
     def form_valid(self, form) -> HttpResponse:
         response = super().form_valid(form)

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -20,6 +22,9 @@ from diagnosis.demo.processes import Child, ProcessError, stop_all
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120
 STOP_SECONDS = 10
+# a worker that dies more often is broken, not unlucky
+RESTARTS = 3
+RESTART_SECONDS = 60
 
 Say = Callable[[str], object]
 
@@ -106,18 +111,23 @@ def run_to_end(command: list[str]) -> None:
 def run(*, host: str, port: int, var: Path, say: Say) -> None:
     """Start the web server and the worker and watch them until a signal or a failure.
 
-    Returns after a signal, when everything has stopped; raises ProcessError when a part died.
+    Returns after a signal, when everything has stopped; raises ProcessError when the web server
+    died, or the worker again and again.
     """
     address = browser_address(host, port)
     children: list[Child] = []
     parent = os.getppid()
+    # what the processes of the last time counted
+    shutil.rmtree(var / "metrics", ignore_errors=True)
     try:
+        for log in (var / "log").glob("*.log"):
+            log.unlink()
         web = start_web(host, port, var)
         children.append(web)
         children.append(start_worker(var))
         web.wait_until(lambda: answers(f"{address}/healthz/live/"), seconds=START_SECONDS)
         say(welcome(address, var))
-        watch(children, parent)
+        watch(children, parent, lambda: start_worker(var), say)
     finally:
         ignore_interruptions()
         stop_all(children, grace=STOP_SECONDS)
@@ -141,7 +151,6 @@ def start_worker(var: Path) -> Child:
 def _start(name: str, command: list[str], var: Path, env: dict[str, str]) -> Child:
     log = var / "log" / f"{name.split()[0]}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_bytes(b"")
     return Child(name, command, log=log, cwd=ROOT, env={**os.environ, **env})
 
 
@@ -151,14 +160,26 @@ def allowed_hosts(host: str) -> dict[str, str]:
     return {} if host in local or "ALLOWED_HOSTS" in os.environ else {"ALLOWED_HOSTS": "*"}
 
 
-def watch(children: list[Child], parent: int) -> None:
-    """Sleep until a child ends, which is an error."""
+def watch(children: list[Child], parent: int, start_again: Callable[[], Child], say: Say) -> None:
+    """Sleep until the web server, the first child, ends, or the worker, the last, ends too often.
+
+    A worker that ends otherwise is replaced in ``children``: what it was reading is read again.
+    """
     under_make = "MAKELEVEL" in os.environ
+    ends: deque[float] = deque(maxlen=RESTARTS + 1)
     while True:
         time.sleep(0.2)
-        for child in children:
-            if not child.running:
-                raise ProcessError(child.describe_end())
+        web, worker = children
+        if not web.running:
+            raise ProcessError(web.describe_end())
+        if not worker.running:
+            ends.append(time.monotonic())
+            if len(ends) > RESTARTS and ends[-1] - ends[0] < RESTART_SECONDS:
+                raise ProcessError(worker.describe_end())
+            # its timer may live on
+            worker.kill()
+            say(f"The worker stopped by itself and is started again; see {worker.log}.")
+            children[-1] = start_again()
         if under_make and (os.getppid() != parent or is_held_by_interrupt(parent)):
             raise Interrupted
 

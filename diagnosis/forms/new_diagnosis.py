@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -15,7 +16,7 @@ from clinic.models import Lesion, Patient, User
 from clinic.vocabulary import DermoscopicType, ImageType, Sex
 
 PATIENT_FIELDS = ("medical_record_number", "given_name", "family_name", "birth_date", "sex")
-LESION_FIELDS = ("anatom_site", "laterality", "label")
+LESION_FIELDS = ("anatom_site", "laterality", "label", "body_view", "body_x", "body_y")
 IMAGE_FIELDS = ("image_type", "dermoscopic_type")
 ACCEPT = ".jpg,.jpeg,.png,.webp,.tif,.tiff,.bmp,image/jpeg,image/png,image/webp,image/tiff"
 
@@ -59,6 +60,11 @@ class NewDiagnosisForm(HospitalChoice, PlaceFields):
             self.fields[name].widget.attrs["autocomplete"] = "off"
         limit = settings.NEVUS_MAX_UPLOAD_BYTES
         self.fields["file"].widget.attrs |= {"accept": ACCEPT, "data-max-bytes": limit}
+
+    def clean_file(self) -> UploadedFile:
+        if len(self.files.getlist("file")) > 1:
+            raise forms.ValidationError(_("Choose one picture; every picture is read by itself."))
+        return self.cleaned_data["file"]
 
     def find_patient(self) -> Patient | None:
         """The patient whose number was typed. Raises FieldError where another one is meant."""

@@ -48,6 +48,11 @@ class ReviewForm(ServiceForm):
             }
         return cls(initial=initial)
 
+    def has_seen(self, signed: Review | None) -> None:
+        """Name the signed review that stands on the page with this form, which had been refused."""
+        self.data = self.data.copy()
+        self.data["amends"] = "" if signed is None else str(signed.pk)
+
 
 def signed_review(request: DiagnosisRequest) -> Review | None:
     """The signed review that counts."""

@@ -50,6 +50,10 @@ class DiagnosisRequestQuerySet(models.QuerySet["DiagnosisRequest"]):
             "image__lesion__patient", "hospital", "model_version", "prediction", "requested_by"
         ).prefetch_related("reviews__signed_by", "reviews__author")
 
+    def with_names(self) -> "DiagnosisRequestQuerySet":
+        """With what names a row, for long exports: without the large texts of model versions."""
+        return self.with_records().defer("model_version__card", "model_version__manifest")
+
 
 def iff(condition: Q, other: Q) -> Q:
     """Both or neither."""

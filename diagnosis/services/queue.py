@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 CLAIMED = {"interactive": Priority.INTERACTIVE, "bulk": Priority.BULK}
 
 MAXIMUM_ATTEMPTS = 3
+OWN_BELL_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,11 @@ def ring_bell() -> bool:
     """
     own = settings.NEVUS_CLAIM == "bulk"
     try:
-        current_app.send_task("diagnosis.read_queued", queue="bulk" if own else "inference")
+        if own:
+            # it rings again with its next heartbeat: bells do not pile up while it reads
+            current_app.send_task("diagnosis.read_queued", queue="bulk", expires=OWN_BELL_SECONDS)
+        else:
+            current_app.send_task("diagnosis.read_queued", queue="inference")
     except (OperationalError, OSError) as error:
         logger.warning("the bell could not be rung: %s", type(error).__name__)
         return False

@@ -15,6 +15,9 @@ from diagnosis.models import DiagnosisRequest, Review, Status
 from diagnosis.models.requests import DiagnosisRequestQuerySet
 from ml.taxonomy import BY_LABEL
 
+# nothing was ordered beyond; there a midnight of another time zone may leave the calendar
+FIRST_DAY, LAST_DAY = datetime.date(1900, 1, 1), datetime.date(2999, 12, 31)
+
 
 @dataclass(frozen=True)
 class Period:
@@ -30,9 +33,9 @@ class Period:
     def as_filter(self, field: str) -> Q:
         found = Q()
         if self.start:
-            found &= Q(**{f"{field}__gte": _midnight(self.start)})
+            found &= Q(**{f"{field}__gte": _midnight(_known(self.start))})
         if self.end:
-            found &= Q(**{f"{field}__lt": _midnight(self.end + datetime.timedelta(days=1))})
+            found &= Q(**{f"{field}__lt": _midnight(_known(self.end) + datetime.timedelta(days=1))})
         return found
 
 
@@ -127,7 +130,7 @@ CSV_COLUMNS = (
 def csv_rows(rows: DiagnosisRequestQuerySet) -> Iterator[list[str]]:
     """The header and a line a request, in words a person reads; streams in chunks."""
     yield list(CSV_COLUMNS)
-    for request in rows.with_records().iterator(chunk_size=500):
+    for request in rows.with_names().iterator(chunk_size=500):
         yield [safe_cell(cell) for cell in csv_row(request)]
 
 
@@ -161,6 +164,10 @@ def safe_cell(text: str) -> str:
     """
     risky = text.startswith(("\t", "\r", "\n")) or text.lstrip().startswith(("=", "+", "-", "@"))
     return f"'{text}" if risky else text
+
+
+def _known(day: datetime.date) -> datetime.date:
+    return min(max(day, FIRST_DAY), LAST_DAY)
 
 
 def _midnight(day: datetime.date) -> datetime.datetime:

@@ -56,6 +56,10 @@ def review(request: HttpRequest, pk) -> HttpResponse:
         if saved is not None:
             messages.success(request, _("The review is signed.") if sign else _("Draft saved."))
             return redirect("diagnosis", row.pk)
+        if form.status == 409:
+            # what was signed meanwhile is on the page that comes back: the next signature amends it
+            row = get_visible(DiagnosisRequest.objects.with_records(), request.user, pk=pk)
+            form.has_seen(signed_review(row))
     return render(
         request, "diagnoses/diagnosis.html", page_of(request, row, form), status=form.status
     )

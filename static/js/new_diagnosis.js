@@ -84,7 +84,15 @@
   });
   document.addEventListener("htmx:sendError", (event) => isForm(event) && complain(form().dataset.lost));
   document.addEventListener("htmx:responseError", (event) => {
-    if (isForm(event)) complain(form().dataset.refused);
+    const signedOut = event.detail.xhr.status === 401;
+    if (signedOut || isForm(event)) complain(signedOut ? form().dataset.signedOut : form().dataset.refused);
+  });
+  // signing in elsewhere changes the token that this page was drawn with
+  document.addEventListener("htmx:configRequest", (event) => {
+    const token = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/);
+    if (token && event.detail.parameters.csrfmiddlewaretoken) {
+      event.detail.parameters.csrfmiddlewaretoken = token[1];
+    }
   });
   document.addEventListener("htmx:afterSettle", () => {
     if (document.getElementById("id_file").files.length && !form().querySelector(".upload.filled")) showFile();

@@ -20,7 +20,13 @@
     management.focus();
   });
   form.addEventListener("input", () => (changed = true));
-  form.addEventListener("submit", () => (changed = false));
+  let sent = false;
+  form.addEventListener("submit", (event) => {
+    // a second click must not sign a second time
+    if (sent) event.preventDefault();
+    sent = true;
+    changed = false;
+  });
   window.addEventListener("beforeunload", (event) => {
     if (changed) event.preventDefault();
   });

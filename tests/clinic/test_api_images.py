@@ -142,6 +142,16 @@ def test_a_form_without_a_file_is_refused(api, lesion, path: str) -> None:
     assert_problem(response, 400, "invalid", "file")
 
 
+@pytest.mark.parametrize("path", ["images", "diagnoses"])
+def test_two_files_at_once_are_refused_and_nothing_kept(api, lesion, media, path: str) -> None:
+    before = stored(media)
+    files = [SimpleUploadedFile(f"{seed}.jpg", jpeg_bytes(seed=seed)) for seed in (1, 2)]
+    fields = {"lesion": str(lesion.pk), "file": files}
+    response = api.post(f"{API}/{path}/", fields, format="multipart")
+    assert_problem(response, 400, "several_files", "file")
+    assert stored(media) == before
+
+
 def test_a_file_that_is_a_text_field_is_refused(api, lesion) -> None:
     fields = {"lesion": str(lesion.pk), "file": "photo.jpg"}
     assert_problem(api.post(IMAGES, fields, format="multipart"), 400, "invalid", "file")

@@ -33,6 +33,27 @@ def refused(**fields) -> DomainError:
     return caught.value
 
 
+@pytest.mark.parametrize("number", ["A\n17", "A\u202e17", "A\u200b17", "A\u00a017", "A\x7f17"])
+def test_a_number_that_only_looks_like_another_is_refused(number: str) -> None:
+    error = refused(medical_record_number=number)
+    assert (error.code, list(error.errors)) == ("invisible_characters", ["medical_record_number"])
+
+
+def test_a_name_is_one_line() -> None:
+    assert refused(given_name="Ada\nAdmin").code == "control_characters"
+
+
+@pytest.mark.parametrize(
+    "name", ["O'Brien-Łukasz", "محمد\u200f", "نیم\u200cفاصله", "李小龍", "Jo\u00a0Ann"]
+)
+def test_names_are_written_in_every_script(name: str) -> None:
+    hospital = HospitalFactory()
+    create_patient(
+        actor=doctor(hospital), hospital=hospital, medical_record_number="1", family_name=name
+    )
+    assert Patient.objects.get().family_name == name
+
+
 def test_a_patient_is_recorded_with_an_event() -> None:
     hospital = HospitalFactory()
     actor = doctor(hospital)

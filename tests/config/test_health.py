@@ -96,7 +96,7 @@ def test_without_the_tables_of_this_code_it_says_which(client: Client) -> None:
     for address in ("/healthz/ready/", "/healthz/web/"):
         answer = client.get(address)
         assert (answer.status_code, answer.json()["missing"]) == (503, ["migrations"])
-        assert f"clinic.{last.name};" in answer.json()["reasons"]["migrations"]
+        assert f"first of them clinic.{last.name}:" in answer.json()["reasons"]["migrations"]
 
 
 def test_applied_tables_are_not_read_again(client: Client, django_assert_num_queries) -> None:

@@ -170,7 +170,7 @@ def test_the_trial_needs_no_variable_and_makes_its_own_secret(tmp_path: Path) ->
     first, second = (shown(tmp_path, environment, *names) for _ in range(2))
     assert first == second
     assert len(first.pop("SECRET_KEY")) >= 50
-    assert first.pop("CELERY_BROKER_URL") == "filesystem://localhost"
+    assert first.pop("CELERY_BROKER_URL") == "folder://localhost"
     assert first == {"IS_SQLITE": True, "DEBUG": False}
     empty = environment | dict.fromkeys(NAMES[:3], "")
     assert shown(tmp_path, empty, *names) == second

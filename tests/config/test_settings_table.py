@@ -1,6 +1,7 @@
 """docs/settings.md lists exactly what the settings read."""
 
 import ast
+import os
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from config.environment import Environment
+from config.places import share_metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 READERS = ("text", "secret", "words", "choice", "flag", "integer", "seconds")
@@ -69,7 +71,9 @@ def test_numbers_have_the_default_that_the_table_says() -> None:
 def test_nothing_else_reads_the_environment() -> None:
     """Variables that are read elsewhere would be missing from the table."""
     pattern = re.compile(r"""(?:environ\.get|getenv)\(|environ\[["'](?P<name>\w+)""")
+    # the last is a command of the first start; docs/operations.md has its variable
     allowed = {"config/environment.py", "config/places.py"}
+    allowed.add("clinic/management/commands/create_administrator.py")
     found = {
         f"{path.relative_to(ROOT)}"
         for path in SOURCES
@@ -129,3 +133,17 @@ def test_an_empty_value_is_the_default() -> None:
     assert empty.words("NAME", ["a"]) == ["a"]
     assert Environment({"NAME": "a, b,"}).words("NAME") == ["a", "b"]
     assert Environment({"NAME": "Off"}).flag("NAME", True) is False
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_figures_are_counted_alone_where_no_folder_can_be_shared(
+    tmp_path: Path, monkeypatch, there: bool
+) -> None:
+    """On a read-only root without a folder in memory the process still starts."""
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "set by somebody")
+    folder = tmp_path / "metrics"
+    if not there:
+        tmp_path.joinpath("file").write_text("in the way")
+        folder = tmp_path / "file" / "metrics"
+    assert share_metrics(folder) is there
+    assert os.environ.get("PROMETHEUS_MULTIPROC_DIR") == (str(folder) if there else None)

@@ -1,3 +1,4 @@
+import os
 import socket
 import sys
 import time
@@ -71,6 +72,16 @@ def test_child_that_never_gets_ready_is_told(tmp_path: Path) -> None:
     with pytest.raises(ProcessError, match="not ready after 0 seconds"):
         child.wait_until(lambda: False, seconds=0)
     child.kill()
+
+
+def test_a_worker_that_keeps_dying_ends_the_trial(tmp_path: Path) -> None:
+    web = start_python("import time; time.sleep(60)", tmp_path)
+    workers = [start_python(f"raise SystemExit('end {number}')", tmp_path) for number in range(4)]
+    children, said = [web, workers.pop(0)], []
+    with pytest.raises(ProcessError, match=r"(?s)program stopped by itself.*end 3"):
+        trial.watch(children, os.getppid(), lambda: workers.pop(0), said.append)
+    assert (len(said), workers, web.running) == (trial.RESTARTS, [], True)
+    web.kill()
 
 
 @pytest.mark.parametrize("text", ["", "abc", "0", "-1", "65536", "80.5", "٣"])

@@ -13,8 +13,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from clinic.models import AuditEvent, Image, Lesion, Patient
+from diagnosis import interpretation
 from diagnosis.models import DiagnosisRequest, ModelPolicy, Review, Status, Worker
 from tests.factories import (
+    PASSWORD,
     DiagnosisRequestFactory,
     HospitalFactory,
     ImageFactory,
@@ -175,6 +177,7 @@ def test_another_patients_lesion_is_refused(page, hospital):
         ({"file": picture(b"hello")}, 400, "The file is not a picture."),
         ({"file": picture(png_bytes(), "photo.jpg")}, 400, "but its name ends in"),
         ({"file": picture(jpeg_bytes()[:3000])}, 400, "damaged"),
+        ({"file": [picture(), picture()]}, 400, "Choose one picture"),
         ({"image_type": "clinical: close-up"}, 400, "Only a dermoscopic image"),
     ],
 )
@@ -240,6 +243,25 @@ def test_an_unknown_number_keeps_what_was_typed(page):
     assert "No patient has the number M-7" in text(response)
     assert 'value="Quill"' in text(response)
     assert 'value="1961-04-30"' in text(response)
+
+
+def test_without_scripts_a_tap_on_the_figure_keeps_the_new_diagnosis(page):
+    typed = form(**{"anatom_site": "", "laterality": "", "back.x": "48", "back.y": "80"})
+
+    response = page.post(reverse("diagnosis-create"), typed)
+
+    assert stored() == (0, 0, 0, 0)
+    again = response.context["form"]
+    assert (again["anatom_site"].value(), again["body_view"].value()) == ("posterior torso", "back")
+    assert again["medical_record_number"].value() == "M-1"
+    values = {name: again[name].value() or "" for name in again.fields if name != "file"}
+    page.post(reverse("diagnosis-create"), values | {"file": picture()})
+    lesion = Lesion.objects.get()
+    assert (lesion.body_view, lesion.anatom_site, lesion.laterality) == (
+        "back",
+        "posterior torso",
+        "left",
+    )
 
 
 def test_a_lesion_or_patient_is_chosen_by_the_address(page, hospital):
@@ -433,6 +455,48 @@ def test_of_two_signatures_the_second_is_told(page, read):
     assert "Ada Signer has signed a review" in text(response)
     assert "Kept words." in text(response)
     assert Review.objects.count() == 1
+
+
+def test_the_second_who_has_seen_the_first_may_amend_it(page, read):
+    review(page, read, sign="1")
+    first = Review.objects.get()
+
+    told = text(review(page, read, sign="1", conclusion="melanoma"))
+
+    assert f'name="amends" value="{first.pk}"' in told
+    assert review(page, read, sign="1", conclusion="melanoma", amends=first.pk).status_code == 302
+    assert Review.objects.get(amends=first).conclusion == "melanoma"
+
+
+def test_a_review_sent_after_the_session_ended_becomes_a_draft(read, user):
+    browser = Client()
+    sent = review(browser, read, sign="1", notes="\nKept words.")
+    assert (sent.status_code, Review.objects.count()) == (302, 0)
+
+    answer = {"username": user.username, "password": PASSWORD}
+    offered = browser.post(sent["Location"], answer, follow=True)
+
+    assert text(offered).count("<textarea") == 3
+    assert 'name="sign"' not in text(offered)
+    assert f'action="{reverse("diagnosis-review", args=[read.pk])}"' in text(offered)
+    assert ">\n\nKept words.</textarea>" in text(offered)
+    # offered once
+    assert browser.get(reverse("unsent"))["Location"] == reverse("worklist")
+
+
+def test_what_was_sent_long_ago_or_by_nobody_is_not_offered(read, user):
+    browser = Client()
+    review(browser, read, notes="x" * 60_000)
+    assert "unsent" not in browser.session
+    review(browser, read)
+    session = browser.session
+    session["unsent"]["at"] -= 3700
+    session.save()
+
+    answer = {"username": user.username, "password": PASSWORD}
+    page = browser.post(reverse("sign-in"), answer, follow=True)
+
+    assert page.redirect_chain[-1][0] == reverse("worklist")
 
 
 @pytest.mark.parametrize(
@@ -685,3 +749,47 @@ def test_records_take_a_constant_number_of_queries(page, hospital):
         DiagnosisRequestFactory(image__lesion=other, succeeded=True)
 
     assert [queries(page, address) for address in addresses] == few
+
+
+# The patient's page -------------------------------------------------------------------------------
+
+
+def test_the_body_map_shows_each_placed_lesion_by_its_risk(page, hospital):
+    row = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, succeeded=True)
+    lesion = row.image.lesion
+    Lesion.objects.filter(pk=lesion.pk).update(body_view="back", body_x=0.25, body_y=0.5)
+    LesionFactory(patient=lesion.patient)  # nowhere on the figure
+
+    found = text(page.get(reverse("patient", args=[lesion.patient_id])))
+
+    assert found.count('class="dot ') == 1
+    assert "translate(40.0 200.0)" in found
+    risk = interpretation.interpret(
+        row.prediction.probabilities,
+        row.prediction.malignancy_probability,
+        row.model_version.thresholds,
+    ).risk
+    assert f'class="dot {risk}"' in found
+
+
+def test_the_timeline_tells_pictures_and_signed_conclusions_newest_first(page, hospital):
+    row = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, succeeded=True)
+    ReviewFactory(request=row, signed=True)
+    ReviewFactory(request__image__lesion__patient=row.image.lesion.patient)  # a draft
+
+    response = page.get(reverse("patient", args=[row.image.lesion.patient_id]))
+
+    moments = response.context["moments"]
+    assert [m.review is not None for m in moments].count(True) == 1
+    assert [m.time for m in moments] == sorted((m.time for m in moments), reverse=True)
+
+
+def test_the_patients_page_takes_as_many_queries_for_one_lesion_as_for_many(page, hospital):
+    def patient_with(lesions: int) -> str:
+        patient = PatientFactory(hospital=hospital)
+        for _ in range(lesions):
+            row = DiagnosisRequestFactory(image__lesion__patient=patient, succeeded=True)
+            ReviewFactory(request=row, signed=True)
+        return reverse("patient", args=[patient.pk])
+
+    assert queries(page, patient_with(1)) == queries(page, patient_with(5))

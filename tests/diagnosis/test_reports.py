@@ -7,6 +7,8 @@ import random
 import zoneinfo
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from clinic.errors import DomainError
@@ -132,6 +134,14 @@ def test_a_period_runs_forwards() -> None:
     assert (caught.value.code, list(caught.value.errors)) == ("period_reversed", ["to"])
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "America/Anchorage"])
+def test_a_period_may_be_as_long_as_the_calendar(settings, world: World, zone: str) -> None:
+    settings.TIME_ZONE = zone
+    row = world.ask()
+    period = Period(datetime.date.min, datetime.date.max)
+    assert list(hospital_report(actor=world.doctor, period=period)) == [row]
+
+
 def brute_force(rows: list[DiagnosisRequest]) -> dict:
     """The same figures, counted one by one."""
     states: dict[str, int] = {}
@@ -215,6 +225,15 @@ def test_the_number_of_queries_does_not_grow(world: World, django_assert_num_que
             for row in rows.with_records():
                 str(row.review.signed_by)
                 str(row.image.lesion.patient)
+
+
+def test_an_export_leaves_the_large_texts_of_models_alone(world: World) -> None:
+    world.ask()
+    with CaptureQueriesContext(connection) as captured:
+        list(csv_rows(hospital_report(actor=world.doctor)))
+    asked = " ".join(query["sql"] for query in captured)
+    assert "manifest" not in asked
+    assert '"card"' not in asked
 
 
 def test_csv_is_in_words(world: World) -> None:

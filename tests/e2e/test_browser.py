@@ -44,13 +44,25 @@ def sign_in(page: Page, url: str) -> None:
 
 def order_reading(page: Page, number: str, file: Path | dict) -> None:
     page.get_by_role("link", name="New diagnosis").first.click()
+    fill_in(page, number, file)
+
+
+def fill_in(page: Page, number: str, file: Path | dict) -> None:
     page.get_by_label("Medical record number").fill(number)
     page.get_by_label("Birth date").fill("1968-03-21")
     page.get_by_role("radio", name="Female").check()
-    page.get_by_role("radio", name="Posterior torso").check()
-    page.get_by_role("radio", name="Left").check()
+    tap_the_back(page)
+    expect(page.get_by_role("radio", name="Posterior torso")).to_be_checked()
+    expect(page.get_by_role("radio", name="Left")).to_be_checked()
     page.locator("input[name=file]").set_input_files(file)
     page.get_by_role("button", name="Read", exact=True).click()
+
+
+def tap_the_back(page: Page) -> None:
+    figure = page.locator("svg.figure[data-view=back]")
+    box = figure.bounding_box()
+    assert box is not None
+    figure.click(position={"x": box["width"] * 0.42, "y": box["height"] * 0.25})
 
 
 def test_doctor_records_reads_signs_and_finds_the_row_in_the_report(
@@ -79,6 +91,21 @@ def test_doctor_records_reads_signs_and_finds_the_row_in_the_report(
     expect(row).to_contain_text(conclusion)
     expect(row.locator("img")).to_have_js_property("complete", True)
     assert row.locator("img").evaluate("picture => picture.naturalWidth") > 0
+
+
+def test_a_session_that_ended_loses_nothing(page: Page, clinic: str, photograph: Path) -> None:
+    sign_in(page, clinic)
+    page.get_by_role("link", name="New diagnosis").first.click()
+    page.wait_for_url("**/diagnoses/new/")
+    page.context.clear_cookies(name="sessionid")
+    fill_in(page, "E2E-3", photograph)
+    expect(page.get_by_role("alert")).to_contain_text("You have been signed out")
+
+    other = page.context.new_page()
+    sign_in(other, clinic)
+    page.get_by_role("button", name="Read", exact=True).click()
+    page.wait_for_url("**/diagnoses/*-*/")
+    expect(page.get_by_role("heading", name="E2E-3")).to_be_visible()
 
 
 def test_a_bad_file_is_explained_and_nothing_typed_is_lost(page: Page, clinic: str) -> None:

@@ -112,14 +112,33 @@ def test_port_in_use_is_told_before_anything_starts(tmp_path: Path) -> None:
     assert not (tmp_path / "nevus.sqlite3").exists()
 
 
-def test_dead_worker_stops_the_rest_and_says_why(var: Path) -> None:
+def worker_of(demo: Child) -> int | None:
+    found = [pid for pid, name in children_of(demo.pid).items() if "celery" in name]
+    return found[0] if found else None
+
+
+def test_dead_worker_is_started_again(var: Path) -> None:
+    port = free_port()
+    with running_demo(port, var) as demo:
+        before = worker_of(demo)
+        os.kill(before, signal.SIGKILL)
+        demo.wait_until(lambda: worker_of(demo) not in (None, before), seconds=20)
+        assert answers(f"http://127.0.0.1:{port}/healthz/live/")
+        assert "The worker stopped by itself and is started again" in demo.log.read_text()
+        children = children_of(demo.pid)
+        demo.send(signal.SIGINT)
+        assert wait_for_exit(demo) == 0
+        wait_for_ends(children)
+
+
+def test_dead_web_server_stops_the_rest_and_says_why(var: Path) -> None:
     with running_demo(free_port(), var) as demo:
         children = children_of(demo.pid)
-        os.kill(next(pid for pid, name in children.items() if "celery" in name), signal.SIGKILL)
+        os.kill(next(pid for pid, name in children.items() if "gunicorn" in name), signal.SIGKILL)
         assert wait_for_exit(demo) == 1
         wait_for_ends(children)
-        assert "The worker stopped by itself (signal SIGKILL)" in demo.log.read_text()
-        assert str(var / "log" / "worker.log") in demo.log.read_text()
+        assert "The web server stopped by itself (signal SIGKILL)" in demo.log.read_text()
+        assert str(var / "log" / "web.log") in demo.log.read_text()
 
 
 def test_killed_demo_leaves_nothing_running(var: Path) -> None:

@@ -14,15 +14,16 @@ from diagnosis.demo import samples
 class Command(BaseCommand):
     help = "Make sample hospitals, staff, patients and drawn lesions, and let the starter read."
 
+    @transaction.atomic
     def handle(self, **_options) -> None:
+        # looked at within the transaction: one that lost its terminal may still be at work
         if Hospital.objects.exists():
             self.stdout.write("There are hospitals already; nothing was changed.")
             return
-        with transaction.atomic():
-            hospitals = samples.make_hospitals(Path(settings.VAR_DIR) / "demo-logins.json")
-            starter = settings.BASE_DIR / "ml" / "checkpoints" / "starter"
-            call_command("register_model", starter, activate=True, stdout=self.stdout)
-            images = self.make_patients(hospitals)
+        hospitals = samples.make_hospitals(Path(settings.VAR_DIR) / "demo-logins.json")
+        starter = settings.BASE_DIR / "ml" / "checkpoints" / "starter"
+        call_command("register_model", starter, activate=True, stdout=self.stdout)
+        images = self.make_patients(hospitals)
         self.stdout.write(f"{len(hospitals)} hospitals and {images} drawn lesions are recorded.")
 
     def make_patients(self, hospitals: dict[str, Hospital]) -> int:
