@@ -78,7 +78,7 @@ def publish() -> None:
     """Put the static files where the proxy reads them. Their names are hashes of what they hold,
     so those of the version before stay: its pages are still open in browsers."""
     if STATIC.is_dir() and os.access(PUBLISHED, os.W_OK):
-        shutil.copytree(STATIC, PUBLISHED, dirs_exist_ok=True)
+        shutil.copytree(STATIC, PUBLISHED, copy_function=shutil.copyfile, dirs_exist_ok=True)
 
 
 def web(rest: list[str]) -> None:

@@ -12,6 +12,7 @@ RUN apt-get update \
     && chown 10001:10001 /srv/tls /srv/published /srv/media
 
 COPY docker/nginx /app/nginx
+RUN chmod -R a+rX /app
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app/nginx
 USER 10001:10001

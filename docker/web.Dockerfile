@@ -22,10 +22,12 @@ COPY static static
 COPY templates templates
 COPY docker/entrypoint.py docker/healthcheck.py docker/gunicorn.conf.py docker/
 
-# hashed names and compressed copies; the trial's settings, because nothing secret is needed for it
+# hashed names and compressed copies; the trial's settings, because nothing secret is needed for it.
+# Files may be readable by their owner only, here and where the images are built: the user is another
 RUN DJANGO_SETTINGS_MODULE=config.settings.development NEVUS_VAR=/tmp/build STATIC_ROOT=/srv/static \
     /opt/venv/bin/python manage.py collectstatic --noinput --verbosity 0 --ignore redoc \
-    && /opt/venv/bin/python -m compileall -q /app
+    && /opt/venv/bin/python -m compileall -q /app \
+    && chmod -R a+rX /app /srv/static
 # what nobody reads at run time: collected files a second time, sources of translations, tests
 RUN cd /opt/venv/lib/python3.11/site-packages \
     && rm -rf drf_spectacular_sidecar/static \

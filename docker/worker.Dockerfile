@@ -27,7 +27,8 @@ COPY ml ml
 COPY static static
 COPY templates templates
 COPY docker/entrypoint.py docker/healthcheck.py docker/gunicorn.conf.py docker/
-RUN /opt/venv/bin/python -m compileall -q /app
+RUN /opt/venv/bin/python -m compileall -q /app \
+    && chmod -R a+rX /app
 
 
 FROM python:3.11-slim-bookworm

@@ -7,7 +7,9 @@ import urllib.request
 
 
 def main() -> str | None:
-    url = f"http://127.0.0.1:{os.environ.get('NGINX_HTTP_PORT') or '8080'}/healthz/nginx/"
+    # also where an address stands before it
+    port = (os.environ.get("NGINX_HTTP_PORT") or "8080").rpartition(":")[2]
+    url = f"http://127.0.0.1:{port}/healthz/nginx/"
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(url, timeout=4) as response:

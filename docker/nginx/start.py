@@ -53,8 +53,25 @@ def main(arguments: list[str]) -> None:
     if arguments == ["check"]:
         return
     rendered = Path(values["TMP"]) / "nginx.conf"
+    make_writable(values["ACCESS_LOG"])
     rendered.write_text(fill_in((HERE / "nginx.conf").read_text(), values))
     os.execvp("nginx", ["nginx", "-c", str(rendered)])  # noqa: S606, S607
+
+
+def make_writable(log: str) -> None:
+    """nginx opens its log by name. Where the engine's end of stdout belongs to root, our user may
+    not: then it gets a pipe of its own, and cat carries on what comes out of it."""
+    try:
+        with open(log, "a"):
+            return
+    except PermissionError:
+        if log != "/dev/stdout":
+            sys.exit(f"The access log {log} cannot be written by user {os.getuid()}.")
+    reading, writing = os.pipe()
+    subprocess.Popen(["cat"], stdin=reading)  # noqa: S607
+    os.dup2(writing, 1)
+    os.close(reading)
+    os.close(writing)
 
 
 def body_bytes(text: str) -> int:

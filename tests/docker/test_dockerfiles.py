@@ -51,6 +51,9 @@ def complaints(text: str) -> list[str]:
         # a shell would be the one that gets the signal
         if word in ("ENTRYPOINT", "CMD") and not rest.startswith("["):
             said.append(f"starts {word} through a shell")
+    copied = any(word == "COPY" and "--from" not in rest for word, rest in found)
+    if copied and not any(word == "RUN" and "chmod -R a+rX /app" in rest for word, rest in found):
+        said.append("copies files that its user may not be able to read")
     return said
 
 
