@@ -126,6 +126,10 @@ def prepare_reader() -> dict[str, str]:
     from diagnosis.inference import describe_device, get_reader, warm_up
 
     active = ModelVersion.objects.filter(policies__isnull=False).distinct()
+    if not active:
+        logger.warning(
+            "No model is active at any hospital: manage.py register_model FOLDER --activate."
+        )
     facts = {"device": describe_device(), "problem": warm_up(get_reader(), list(active))}
     queue.ring_bell()
     return facts

@@ -20,7 +20,7 @@ COPY diagnosis diagnosis
 COPY ml/__init__.py ml/taxonomy.py ml/
 COPY static static
 COPY templates templates
-COPY docker/entrypoint.py docker/healthcheck.py docker/gunicorn.conf.py docker/
+COPY docker/entrypoint.py docker/healthcheck.py docker/show_metrics.py docker/gunicorn.conf.py docker/
 
 # hashed names and compressed copies; the trial's settings, because nothing secret is needed for it.
 # Files may be readable by their owner only, here and where the images are built: the user is another
