@@ -7,7 +7,8 @@ PYTHON ?= python3
 PORT ?= 8000
 HOST ?= 127.0.0.1
 # variables of another installation must not reach the trial or the tests
-CLEAN := env -u DJANGO_SETTINGS_MODULE -u DATABASE_URL -u REDIS_URL -u MEDIA_ROOT
+CLEAN := env -u DJANGO_SETTINGS_MODULE -u DATABASE_URL -u REDIS_URL -u MEDIA_ROOT \
+	-u PROMETHEUS_MULTIPROC_DIR
 
 # $(call stage,name,command): run it, say its name and how long it took, keep its exit status
 define stage
@@ -25,9 +26,9 @@ demo: ## run Nevus with sample data on this machine (PORT=8000 HOST=127.0.0.1)
 	@exec $(CLEAN) .venv/bin/python manage.py demo --host "$(HOST)" --port "$(PORT)"
 
 test: ## lint, types, architecture, migrations and all tests (ARGS= for pytest)
-	@echo "Checks and tests on a private PostgreSQL and Redis and a headless Chromium:"
+	@echo "Checks and tests on a private PostgreSQL, Redis and nginx and a headless Chromium:"
 	@echo "about 10 minutes on two cores, 3 more the first time to install what is missing."
-	@.ci/need $(if $(wildcard .venv/.requirements),,venv) postgresql redis chromium
+	@.ci/need $(if $(wildcard .venv/.requirements),,venv) postgresql redis chromium nginx
 	@$(MAKE) --silent --keep-going stages
 
 stages: lint types architecture migrations tests
@@ -44,7 +45,7 @@ architecture: .venv/.requirements-dev ## who may import whom (DESIGN.md section 
 migrations: .venv/.requirements-dev
 	$(call stage,migrations,$(CLEAN) .venv/bin/python manage.py makemigrations --check --dry-run)
 
-tests: .venv/.requirements-dev
+tests: .venv/.requirements-dev .venv/.checkov
 	$(call stage,tests,$(CLEAN) .venv/bin/python -m pytest $(ARGS))
 
 bench-pages: .venv/.requirements-dev ## pages and lists from 1,000 to 1,000,000 images, first byte and queries (SIZES=)
@@ -60,6 +61,13 @@ bench-pages: .venv/.requirements-dev ## pages and lists from 1,000 to 1,000,000 
 
 .venv/.requirements-dev: requirements-dev.txt .venv/.requirements
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# in an environment of its own: it pins a hundred packages that are no business of the main one
+.venv/.checkov: .ci/checkov.txt .venv/.requirements
+	@echo "Installing checkov, which judges the Kubernetes manifests: about a minute and a half."
+	@$(PYTHON) -m venv .venv/checkov
+	@.venv/checkov/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps -r .ci/checkov.txt
 	@touch $@
 
 clean: ## remove .venv/, the caches and the trial's data in var/

@@ -1,5 +1,19 @@
-"""Where the current request comes from, for the audit log."""
+"""Where the current work comes from: the address for the audit log, the request id for the logs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 address: ContextVar[str | None] = ContextVar("address", default=None)
+# of the call that this work belongs to, in the web process and later in the worker
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+
+@contextmanager
+def following(identifier: str) -> Iterator[None]:
+    """Log lines written inside belong to that call."""
+    token = request_id.set(identifier)
+    try:
+        yield
+    finally:
+        request_id.reset(token)

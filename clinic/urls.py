@@ -2,9 +2,21 @@
 
 from django.urls import path, re_path
 
-from clinic.views import account, audit, body_map, images, lesions, patients, staff, unsent
+from clinic.views import (
+    account,
+    audit,
+    body_map,
+    errors,
+    images,
+    lesions,
+    patients,
+    staff,
+    unsent,
+)
 
 urlpatterns = [
+    path("problems/too-large/", errors.too_large, name="too-large"),
+    path("api/problems/too-large/", errors.too_large, name="api-too-large"),
     path("sign-in/", account.SignIn.as_view(), name="sign-in"),
     path("sign-out/", account.SignOut.as_view(), name="sign-out"),
     path("sign-in/unsent/", unsent.unsent, name="unsent"),

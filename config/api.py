@@ -27,6 +27,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
 
+from clinic import origin
 from clinic.errors import DomainError, RetryError
 from config.api_pagination import CursorPagination
 
@@ -66,6 +67,8 @@ def problem(
         "detail": detail,
         "code": code,
         "errors": errors or {},
+        # by which the operator finds the log lines of this call
+        "request_id": origin.request_id.get(),
     }
     headers = dict(headers or {})
     if status == 401:

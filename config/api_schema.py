@@ -11,7 +11,8 @@ from config.api import MEDIA_TYPE, TITLES
 
 
 class ProblemSerializer(serializers.Serializer):
-    """RFC 9457. ``code`` is for programs, ``detail`` one sentence for people."""
+    """RFC 9457. ``code`` is for programs, ``detail`` one sentence for people, ``request_id`` that
+    of the X-Request-ID header, by which the operator finds the log lines."""
 
     type = serializers.CharField()
     title = serializers.CharField()
@@ -19,6 +20,7 @@ class ProblemSerializer(serializers.Serializer):
     detail = serializers.CharField()
     code = serializers.CharField()
     errors = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
+    request_id = serializers.CharField()
 
 
 class ApiSchema(AutoSchema):

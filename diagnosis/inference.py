@@ -21,11 +21,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from django.conf import settings
-from django.core.files.storage import default_storage
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from PIL import Image as PillowImage
 
-from diagnosis.models import ModelVersion
+from clinic import origin, pictures
+from diagnosis import pulse
+from diagnosis.metrics import timing
+from diagnosis.models import DiagnosisRequest, ModelVersion
 from diagnosis.services import queue
 from diagnosis.services.queue import Answer, Claim, Run
 from ml.errors import CheckpointError
@@ -66,26 +69,42 @@ class Reader:
         self.decoders = ThreadPoolExecutor(settings.NEVUS_DECODE_THREADS, "decode")
         self.leases: set[uuid.UUID] = set()
         self.unloadable: set[uuid.UUID] = set()
+        self.stopping = threading.Event()
+        self.idle = threading.Event()
+        self.idle.set()
+
+    def stop(self, *, seconds: float) -> bool:
+        """Claim nothing more; whether the batch under way was finished in time.
+
+        Where it was not, its rows are given back, and what is still read of them is not written.
+        """
+        self.stopping.set()
+        if self.idle.wait(seconds):
+            return True
+        count = queue.release(set(self.leases))
+        logger.warning("the batch took too long to wait for: %d requests were given back", count)
+        return False
 
     def drain(self, *, seconds: float) -> bool:
         """Answer queued requests for about that long; whether something may still wait.
 
         The rows of a model that cannot be loaded go back to the queue until the next bell; those
         of other models are read meanwhile. What fails in the last batch waits for the next bell
-        too: a storage that is away for a moment gets time to come back.
+        too: a storage that is away for a moment gets time to come back. After ``stop`` the batch
+        under way is finished and the next one given back.
         """
         deadline = time.monotonic() + seconds
         self.unloadable.clear()
-        with self._renewing_leases():
-            current = self._prepare_next()
+        with self._busy(), self._renewing_leases():
+            current = None if self.stopping.is_set() else self._prepare_next()
             while current is not None:
-                late = time.monotonic() > deadline
+                late = time.monotonic() > deadline or self.stopping.is_set()
                 following = None if late else self._prepare_next()
                 self._answer(current)
                 if late:
                     return True
-                current = following
-        return False
+                current = self._keep_unless_stopping(following)
+        return self.stopping.is_set()
 
     def predictor(self, model: ModelVersion) -> Predictor:
         """The loaded model; loads it at first use and forgets the one used longest ago."""
@@ -112,11 +131,16 @@ class Reader:
                 self._give_up(claim, "model_unavailable")
         return None
 
+    def _keep_unless_stopping(self, prepared: Prepared | None) -> Prepared | None:
+        if prepared is not None and self.stopping.is_set():
+            queue.release([prepared.claim.lease])
+            self.leases.discard(prepared.claim.lease)
+            return None
+        return prepared
+
     def _prepare(self, claim: Claim, predictor: Predictor) -> Prepared:
         tensors = {
-            request.pk: self.decoders.submit(
-                prepare, predictor, str(request.image.file), request.image.sha256
-            )
+            request.pk: self.decoders.submit(prepare_for, request, predictor)
             for request in claim.requests
         }
         return Prepared(claim, predictor, tensors)
@@ -129,7 +153,8 @@ class Reader:
     def _answer(self, prepared: Prepared) -> None:
         tensors, answers = collect(prepared.tensors)
         started = time.monotonic()
-        answers += predict(prepared.predictor, tensors)
+        with pulse.working(), timing("forward"):
+            answers += predict(prepared.predictor, tensors)
         run = Run(
             device=str(prepared.predictor.device),
             batch_size=len(prepared.tensors),
@@ -137,6 +162,14 @@ class Reader:
         )
         queue.write_answers(claim=prepared.claim, answers=answers, run=run)
         self.leases.discard(prepared.claim.lease)
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        self.idle.clear()
+        try:
+            yield
+        finally:
+            self.idle.set()
 
     @contextmanager
     def _renewing_leases(self) -> Iterator[None]:
@@ -184,12 +217,17 @@ def read_checkpoint(folder: Path) -> tuple[dict, str]:
     return read_manifest(folder).raw, card.read_text() if card.exists() else ""
 
 
+def prepare_for(request: DiagnosisRequest, predictor: Predictor) -> torch.Tensor:
+    """The picture of one request: (3, H, W). Its log lines belong to the call that ordered it."""
+    with origin.following(request.trace_id), timing("decode"):
+        return prepare(predictor, str(request.image.file), request.image.sha256)
+
+
 def prepare(predictor: Predictor, name: str, sha256: str) -> torch.Tensor:
     """Open, verify and decode one stored picture: (3, H, W). Runs in a thread, asks no database."""
     try:
-        with default_storage.open(name) as file:
-            content = file.read()
-    except OSError as error:
+        content = pictures.fetch(name)
+    except (FileNotFoundError, pictures.StorageError) as error:
         raise UnreadableImageError("image_missing", final=False) from error
     if hashlib.sha256(content).hexdigest() != sha256:
         raise UnreadableImageError("image_altered", final=True)
@@ -245,6 +283,16 @@ def release_memory() -> None:
     """After an out-of-memory the cached blocks would stay held until the restart."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def require_device() -> None:
+    """Raises ImproperlyConfigured where NEVUS_DEVICE names a GPU and this machine has none."""
+    name = settings.NEVUS_DEVICE
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise ImproperlyConfigured(
+            f"NEVUS_DEVICE is {name}, but no GPU can be used here: give the worker one (a driver, "
+            "--gpus all, nvidia.com/gpu) and the CUDA image, or set NEVUS_DEVICE=cpu."
+        )
 
 
 def describe_device() -> str:

@@ -2,12 +2,16 @@
 module to find the tasks, must never load torch."""
 
 import logging
+import os
 import threading
 
 from celery import shared_task
-from celery.signals import worker_ready, worker_shutdown
+from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections, connection
 
+from diagnosis import pulse, status_server
 from diagnosis.models import ModelVersion
 from diagnosis.services import queue, workers
 
@@ -16,6 +20,8 @@ logger = logging.getLogger(__name__)
 # a bell is answered for at most this long, so that the worker's other tasks get their turn
 DRAIN_SECONDS = 60.0
 stopping = threading.Event()
+# set in a worker that reads
+reading = threading.Event()
 
 
 @shared_task(name="diagnosis.read_queued")
@@ -33,12 +39,62 @@ def sweep() -> None:
     queue.sweep()
 
 
+@worker_init.connect
+def check_device(sender, **_kwargs) -> None:
+    """A worker without the device that it was promised stops here and says so."""
+    if reads_images(sender.app):
+        from diagnosis.inference import require_device
+
+        try:
+            require_device()
+        except ImproperlyConfigured as error:
+            # Celery logs whatever else a signal raises, and goes on
+            raise SystemExit(str(error)) from error
+
+
+@worker_init.connect
+def answer_probes(**_kwargs) -> None:
+    port = settings.NEVUS_METRICS_PORT
+    if not port:
+        return
+    try:
+        status_server.serve(port)
+    except OSError as error:
+        raise SystemExit(f"NEVUS_METRICS_PORT is {port}: {error.strerror}.") from error
+
+
+def reads_images(app) -> bool:
+    return bool({"inference", "bulk"} & set(app.amqp.queues.consume_from))
+
+
 @worker_ready.connect
 def start_beating(sender, **_kwargs) -> None:
     """The worker says that it is there; one that reads loads its model before the first bell."""
-    reads = "inference" in sender.app.amqp.queues.consume_from
+    reads = reads_images(sender.app)
     stopping.clear()
+    if reads:
+        reading.set()
     threading.Thread(target=beat, args=(sender.hostname, reads), daemon=True).start()
+
+
+@worker_shutting_down.connect
+def begin_stop(sender, how, **_kwargs) -> None:
+    """SIGTERM: finish the batch or give it back. In a thread, because this is a signal handler."""
+    if how == "Warm" and reading.is_set():
+        threading.Thread(target=finish_or_leave, args=(sender,), daemon=True).start()
+
+
+def finish_or_leave(name: str) -> None:
+    """Let Celery end the worker where the batch is finished in time; end it here where it is not:
+    nothing can interrupt a model that computes, and its rows are another worker's by then."""
+    from diagnosis.inference import get_reader
+
+    if get_reader().stop(seconds=settings.NEVUS_DRAIN_SECONDS):
+        return
+    workers.leave(name=name)
+    queue.ring_bell()
+    logging.shutdown()
+    os._exit(0)
 
 
 @worker_shutdown.connect
@@ -52,7 +108,10 @@ def beat(name: str, reads: bool) -> None:
     while True:
         try:
             facts = prepare_reader() if facts is None else facts
+            pulse.prepared(facts.get("problem", ""))
             workers.beat(name=name, reads=reads, **facts)
+            pulse.heard()
+            queue.ring_own_bell()
         # the database may be away for a moment; the worker is silent meanwhile, which is true
         except Exception:
             logger.exception("the worker could not say that it runs")
@@ -67,6 +126,10 @@ def prepare_reader() -> dict[str, str]:
     from diagnosis.inference import describe_device, get_reader, warm_up
 
     active = ModelVersion.objects.filter(policies__isnull=False).distinct()
+    if not active:
+        logger.warning(
+            "No model is active at any hospital: manage.py register_model FOLDER --activate."
+        )
     facts = {"device": describe_device(), "problem": warm_up(get_reader(), list(active))}
     queue.ring_bell()
     return facts

@@ -33,7 +33,8 @@ def assert_problem(response: Any, status: int, code: str, *fields: str) -> dict[
     assert response.status_code == status, response.content
     assert response["Content-Type"] == "application/problem+json"
     body = response.json()
-    assert set(body) == {"type", "title", "status", "detail", "code", "errors"}
+    assert set(body) == {"type", "title", "status", "detail", "code", "errors", "request_id"}
+    assert body["request_id"] == response["X-Request-ID"]
     assert (body["status"], body["code"]) == (status, code)
     assert set(fields) == set(body["errors"])
     assert body["detail"].endswith(".")

@@ -14,6 +14,7 @@ def own_folders(settings, tmp_path: Path) -> Path:
         "OPTIONS": {"location": str(tmp_path / "media"), "base_url": None},
     }
     settings.STORAGES = storages
+    settings.BUCKET = None
     settings.CHECKPOINT_ROOT = tmp_path / "checkpoints"
     return tmp_path
 

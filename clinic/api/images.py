@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from django.http import HttpResponse, HttpResponseNotModified
+from django.http import HttpResponse, HttpResponseNotModified, HttpResponseRedirect
 from django.utils.http import parse_etags
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
@@ -24,13 +24,23 @@ from clinic.api.fields import IdField, RecordSerializer, UtcDateTimeField, WordF
 from clinic.api.idempotency import idempotent
 from clinic.api.parsers import UploadParser
 from clinic.models import Hospital, Image, Lesion, Patient
-from clinic.services.images import add_image, read_stored, read_thumbnail
+from clinic.sending import picture_response
+from clinic.services.images import (
+    add_image,
+    picture_address,
+    read_stored,
+    read_thumbnail,
+    thumbnail_address,
+)
 from clinic.vocabulary import DermoscopicType, ImageType
 
 PICTURES = {
     (200, media_type): OpenApiResponse(OpenApiTypes.BINARY, "The picture.")
     for media_type in ("image/jpeg", "image/png")
-} | {304: OpenApiResponse(description="It is the one that you have (If-None-Match).")}
+} | {
+    302: OpenApiResponse(description="The bucket has it, at an address signed for a minute."),
+    304: OpenApiResponse(description="It is the one that you have (If-None-Match)."),
+}
 
 
 class QualitySerializer(serializers.Serializer):
@@ -168,21 +178,30 @@ class ImageViewSet(RecordViewSet):
     @action(detail=True, url_name="file", content_negotiation_class=AnyType)
     def file(self, request: Request, pk: str) -> HttpResponse:
         image = self.get_object()
-        return self.picture(image, read_stored, image.media_type, image.sha256)
+        return self.picture(image, picture_address, read_stored, image.media_type, image.sha256)
 
     @extend_schema(summary="A small picture, at most 480 pixels wide or high", responses=PICTURES)
     @action(detail=True, url_name="thumbnail", content_negotiation_class=AnyType)
     def thumbnail(self, request: Request, pk: str) -> HttpResponse:
         image = self.get_object()
-        return self.picture(image, read_thumbnail, "image/jpeg", f"{image.sha256}-thumbnail")
+        tag = f"{image.sha256}-thumbnail"
+        return self.picture(image, thumbnail_address, read_thumbnail, "image/jpeg", tag)
 
-    def picture(self, image: Image, read: Any, media_type: str, tag: str) -> HttpResponse:
+    def picture(
+        self, image: Image, address: Any, read: Any, media_type: str, tag: str
+    ) -> HttpResponse:
         """The bytes, or 304. The client may keep them but asks each time whether it still may."""
         etag = f'"{tag}"'
         if etag in parse_etags(self.request.headers.get("If-None-Match", "")):
             response: HttpResponse = HttpResponseNotModified()
+        elif found := address(image):
+            self.note_view("view_image", image, part=self.action)
+            response = HttpResponseRedirect(found)
+            response["Cache-Control"] = "no-store"
+            return response
         else:
-            response = HttpResponse(read(image), content_type=media_type)
+            key = str(image.file if self.action == "file" else image.thumbnail)
+            response = picture_response(read(image), key=key, media_type=media_type)
             self.note_view("view_image", image, part=self.action)
         response["ETag"] = etag
         response["Cache-Control"] = "private, no-cache"

@@ -2,19 +2,19 @@
 
 import datetime
 import hashlib
+import logging
 import uuid
 from typing import Any, BinaryIO
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from clinic import imaging
+from clinic import imaging, pictures
 from clinic.errors import DomainError, FieldError, from_validation_error
+from clinic.metrics import UPLOADS, counting_refusals
 from clinic.models import Image, Lesion, User
 from clinic.permissions import require_record
 from clinic.services.audit import record_event
@@ -23,7 +23,10 @@ from clinic.vocabulary import ImageType
 # a camera's clock may be a little ahead of the server's
 CLOCK_TOLERANCE = datetime.timedelta(days=1)
 
+logger = logging.getLogger(__name__)
 
+
+@counting_refusals()
 def read_upload(file: BinaryIO, *, name: str) -> imaging.Picture:
     """Check and decode an upload without storing anything.
 
@@ -38,6 +41,7 @@ def read_upload(file: BinaryIO, *, name: str) -> imaging.Picture:
     return imaging.take_in(content, name=name, pixel_limit=settings.NEVUS_MAX_UPLOAD_PIXELS)
 
 
+@counting_refusals()
 def store_image(
     *,
     actor: User,
@@ -49,7 +53,8 @@ def store_image(
 ) -> Image:
     """Keep a picture as an image of the lesion, file and row together or neither.
 
-    Raises DomainError, ``duplicate_image`` (409) where the lesion has the same picture already.
+    Raises DomainError, ``duplicate_image`` (409) where the lesion has the same picture already,
+    ``storage_unavailable`` (503) where the storage does not take it.
     """
     require_record(actor, lesion.patient.hospital_id)
     image = Image(
@@ -69,6 +74,7 @@ def store_image(
             record_event(
                 actor=actor, action="create_image", hospital=lesion.patient.hospital_id, obj=image
             )
+            transaction.on_commit(lambda: _note_accepted(image))
     except IntegrityError as error:
         _remove(stored)
         raise _duplicate(image) from error
@@ -93,12 +99,9 @@ def remove_files(image: Image) -> None:
 def read_stored(image: Image) -> bytes:
     """The bytes of the stored picture. Raises DomainError where they are gone or altered."""
     try:
-        with default_storage.open(str(image.file)) as file:
-            content = file.read()
+        content = pictures.fetch(str(image.file))
     except FileNotFoundError as error:
-        raise DomainError(
-            "image_missing", _("The picture is missing from the storage."), status=503
-        ) from error
+        raise _missing() from error
     if hashlib.sha256(content).hexdigest() != image.sha256:
         message = _("The stored picture was altered and is not shown.")
         raise DomainError("image_altered", message, status=409)
@@ -108,11 +111,35 @@ def read_stored(image: Image) -> bytes:
 def read_thumbnail(image: Image) -> bytes:
     """The bytes of the small JPEG. Raises DomainError where it is gone."""
     try:
-        with default_storage.open(str(image.thumbnail)) as file:
-            return file.read()
+        return pictures.fetch(str(image.thumbnail))
     except FileNotFoundError as error:
-        message = _("The small picture is missing from the storage.")
-        raise DomainError("image_missing", message, status=503) from error
+        raise _missing() from error
+
+
+def picture_address(image: Image) -> str | None:
+    """Where a bucket shows the picture for a short while; None where we have to read it.
+
+    Raises DomainError where it is gone or the storage does not answer.
+    """
+    try:
+        return pictures.signed_address(str(image.file), sha256=image.sha256)
+    except FileNotFoundError as error:
+        raise _missing() from error
+
+
+def thumbnail_address(image: Image) -> str | None:
+    """The same for the small JPEG."""
+    return pictures.signed_address(str(image.thumbnail))
+
+
+def _missing() -> DomainError:
+    message = _("The picture is missing from the storage.")
+    return DomainError("image_missing", message, status=503)
+
+
+def _note_accepted(image: Image) -> None:
+    UPLOADS.labels("accepted").inc()
+    logger.info("image %s stored", image.pk)
 
 
 def _facts(picture: imaging.Picture) -> dict[str, Any]:
@@ -145,19 +172,15 @@ def _put_files(image: Image, picture: imaging.Picture, stored: list[str]) -> Non
     """Random keys, spread over folders: a million files in one folder are slow to list."""
     key = uuid.uuid4().hex
     extension = imaging.EXTENSIONS[picture.media_type]
-    image.file.name = default_storage.save(
-        f"images/{key[:2]}/{key}{extension}", ContentFile(picture.content)
-    )
+    image.file.name = pictures.put(f"images/{key[:2]}/{key}{extension}", picture.content)
     stored.append(image.file.name)
-    image.thumbnail.name = default_storage.save(
-        f"thumbnails/{key[:2]}/{key}.jpg", ContentFile(picture.thumbnail)
-    )
+    image.thumbnail.name = pictures.put(f"thumbnails/{key[:2]}/{key}.jpg", picture.thumbnail)
     stored.append(image.thumbnail.name)
 
 
 def _remove(names: list[str]) -> None:
     for name in names:
-        default_storage.delete(name)
+        pictures.remove(name)
 
 
 def _duplicate(image: Image) -> DomainError:

@@ -42,6 +42,16 @@ def create_user(
 
 
 @transaction.atomic
+def create_operator(*, actor: User | None, username: str, password: str) -> User:
+    """An account that operates the platform: a superuser, who sees no clinical record."""
+    user = create_user(actor=actor, username=username, password=password)
+    user.is_staff = user.is_superuser = True
+    user.save(update_fields=["is_staff", "is_superuser"])
+    record_event(actor=actor, action="create_operator", hospital=None, obj=user)
+    return user
+
+
+@transaction.atomic
 def add_membership(*, actor: User | None, user: User, hospital: Hospital, role: str) -> Membership:
     """Give the user a role at the hospital. Raises FieldError where it is held already."""
     if Membership.objects.filter(user=user, hospital=hospital, role=role).exists():

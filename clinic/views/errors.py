@@ -1,6 +1,7 @@
 """The pages for what went wrong outside a view."""
 
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
@@ -9,6 +10,27 @@ from clinic.errors import DomainError
 
 def problem(request: HttpRequest, error: DomainError) -> HttpResponse:
     return render(request, "errors/problem.html", {"error": error}, status=error.status)
+
+
+def too_large(request: HttpRequest) -> HttpResponse:
+    """What nginx answers with in our place, where it refuses a body before we see it: the page, or
+    below /api/ the problem document."""
+    limit = settings.NEVUS_MAX_UPLOAD_BYTES // 1024**2
+    message = _("The file is larger than %(limit)d MB.") % {"limit": limit}
+    if request.path.startswith("/api/"):
+        return JsonResponse(
+            {
+                "type": "about:blank",
+                "title": "Too large",
+                "status": 413,
+                "detail": message,
+                "code": "file_too_large",
+                "errors": {"file": [message]},
+            },
+            status=413,
+            content_type="application/problem+json",
+        )
+    return problem(request, DomainError("file_too_large", message, status=413))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -13,10 +13,13 @@ import environ
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-env = environ.Env()
+from config import storages
+from config.environment import env
+from config.logs import logging_of
+from config.places import share_metrics, with_password
 
 BASE_DIR = Path(__file__).resolve().parents[2]
-VAR_DIR = Path(env.str("NEVUS_VAR", default=str(BASE_DIR / "var")))
+VAR_DIR = Path(env.text("NEVUS_VAR", str(BASE_DIR / "var")))
 
 
 def trial_secret_key() -> str:
@@ -33,9 +36,9 @@ def trial_secret_key() -> str:
 
 
 DEBUG = False
-SECRET_KEY = env.str("SECRET_KEY", default="") or trial_secret_key()
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+SECRET_KEY = env.secret("SECRET_KEY") or trial_secret_key()
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -55,6 +58,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.middleware.RequestIdMiddleware",
+    "config.middleware.ProbesMiddleware",
+    "config.middleware.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -91,9 +97,11 @@ TEMPLATES = [
 
 # Database ---------------------------------------------------------------------------------------
 
-# empty is the same as absent: compose files pass on what is not set as an empty text
-database_url = env.str("DATABASE_URL", default="") or f"sqlite:///{VAR_DIR / 'nevus.sqlite3'}"
-DATABASES = {"default": env.db_url_config(database_url)}
+database_url = env.secret("DATABASE_URL") or f"sqlite:///{VAR_DIR / 'nevus.sqlite3'}"
+DATABASES = {"default": environ.Env.db_url_config(database_url)}
+# apart from the address, so that it can be the very file that PostgreSQL itself was given
+if database_password := env.secret("DATABASE_PASSWORD"):
+    DATABASES["default"]["PASSWORD"] = database_password
 IS_SQLITE = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
 if IS_SQLITE:
     Path(DATABASES["default"]["NAME"]).parent.mkdir(parents=True, exist_ok=True)
@@ -104,7 +112,7 @@ if IS_SQLITE:
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
 else:
-    DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
+    DATABASES["default"]["CONN_MAX_AGE"] = env.integer("DATABASE_CONN_MAX_AGE", 60, least=0)
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 # on SQLite an index has no columns beside its key; it works without
@@ -114,7 +122,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Broker -----------------------------------------------------------------------------------------
 
 # empty: the embedded broker, a folder that only processes of this machine share
-REDIS_URL = env.str("REDIS_URL", default="")
+REDIS_URL = with_password(env.secret("REDIS_URL"), env.secret("REDIS_PASSWORD"))
 if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL
     CELERY_BROKER_TRANSPORT_OPTIONS = {
@@ -147,7 +155,7 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
-NEVUS_SWEEP_SECONDS = env.float("NEVUS_SWEEP_SECONDS", default=10.0)
+NEVUS_SWEEP_SECONDS = env.seconds("NEVUS_SWEEP_SECONDS", 10.0)
 CELERY_BEAT_SCHEDULE = {
     "sweep": {
         "task": "diagnosis.sweep",
@@ -159,33 +167,40 @@ CELERY_BEAT_SCHEDULE = {
 # The reading ------------------------------------------------------------------------------------
 
 # how long a worker owns the rows it has claimed; it renews the lease while it works
-NEVUS_LEASE_SECONDS = env.float("NEVUS_LEASE_SECONDS", default=30.0)
-NEVUS_BATCH_SIZE = env.int("NEVUS_BATCH_SIZE", default=16)
-NEVUS_DECODE_THREADS = env.int("NEVUS_DECODE_THREADS", default=4)
+NEVUS_LEASE_SECONDS = env.seconds("NEVUS_LEASE_SECONDS", 30.0)
+NEVUS_BATCH_SIZE = env.integer("NEVUS_BATCH_SIZE", 16)
+NEVUS_DECODE_THREADS = env.integer("NEVUS_DECODE_THREADS", 4)
+# how long a worker that stops may go on with its batch before it gives the rows back; less than
+# the ten seconds that Docker waits before it kills
+NEVUS_DRAIN_SECONDS = env.seconds("NEVUS_DRAIN_SECONDS", 8.0)
 # "cpu", "cuda" or "cuda:1"; empty: the first GPU where there is one, else the CPU
-NEVUS_DEVICE = env.str("NEVUS_DEVICE", default="")
+NEVUS_DEVICE = env.text("NEVUS_DEVICE")
+# what a worker claims: everything, interactive before bulk, or only one of the two
+NEVUS_CLAIM = env.choice("NEVUS_CLAIM", "all", among=("all", "interactive", "bulk"))
+
+# how long a process that starts waits for database, tables and broker before it gives up
+NEVUS_WAIT_SECONDS = env.seconds("NEVUS_WAIT_SECONDS", 60.0)
 
 # Pictures ---------------------------------------------------------------------------------------
 
+BUCKET = storages.read_bucket(env)
 STORAGES = {
-    "default": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {
-            "location": env.str("MEDIA_ROOT", default=str(VAR_DIR / "media")),
-            "base_url": None,
-        },
-    },
+    "default": storages.bucket(BUCKET)
+    if BUCKET
+    else storages.folder(env.text("MEDIA_ROOT", str(VAR_DIR / "media"))),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-CHECKPOINT_ROOT = Path(env.str("CHECKPOINT_ROOT", default=str(VAR_DIR / "checkpoints")))
-NEVUS_MAX_UPLOAD_BYTES = env.int("NEVUS_MAX_UPLOAD_BYTES", default=25 * 1024 * 1024)
-NEVUS_MAX_UPLOAD_PIXELS = env.int("NEVUS_MAX_UPLOAD_PIXELS", default=64_000_000)
+CHECKPOINT_ROOT = Path(env.text("CHECKPOINT_ROOT", str(VAR_DIR / "checkpoints")))
+NEVUS_MAX_UPLOAD_BYTES = env.integer("NEVUS_MAX_UPLOAD_BYTES", 25 * 1024 * 1024)
+NEVUS_MAX_UPLOAD_PIXELS = env.integer("NEVUS_MAX_UPLOAD_PIXELS", 64_000_000)
+# behind nginx: its internal address of the pictures, from which it sends what a view allowed
+NEVUS_ACCEL_PREFIX = env.text("NEVUS_ACCEL_PREFIX")
 # a form holds one picture and a few fields; anything larger is refused while it streams in
 FILE_UPLOAD_PERMISSIONS = 0o640
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
 STATIC_URL = "/static/"
-STATIC_ROOT = env.str("STATIC_ROOT", default=str(VAR_DIR / "static"))
+STATIC_ROOT = env.text("STATIC_ROOT", str(VAR_DIR / "static"))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 
 # Who --------------------------------------------------------------------------------------------
@@ -212,7 +227,7 @@ LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "worklist"
 LOGOUT_REDIRECT_URL = "sign-in"
 # a shared computer in a consulting room: the session ends with the browser, or after a day of work
-SESSION_COOKIE_AGE = env.int("NEVUS_SESSION_SECONDS", default=8 * 3600)
+SESSION_COOKIE_AGE = env.integer("NEVUS_SESSION_SECONDS", 8 * 3600)
 SESSION_SAVE_EVERY_REQUEST = False
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_HTTPONLY = True
@@ -221,7 +236,7 @@ CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "clinic.views.errors.csrf_failure"
 
 # ten wrong passwords for one account from one address close that pair for a quarter of an hour
-AXES_FAILURE_LIMIT = env.int("NEVUS_SIGN_IN_FAILURES", default=10)
+AXES_FAILURE_LIMIT = env.integer("NEVUS_SIGN_IN_FAILURES", 10)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_HTTP_RESPONSE_CODE = 429
@@ -231,7 +246,7 @@ AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 # the proxies in front of the application whose X-Forwarded-For is believed
-TRUSTED_PROXIES = env.int("NEVUS_TRUSTED_PROXIES", default=0)
+TRUSTED_PROXIES = env.integer("NEVUS_TRUSTED_PROXIES", 0, least=0)
 
 # The browser ------------------------------------------------------------------------------------
 
@@ -242,7 +257,8 @@ CONTENT_SECURITY_POLICY = {
         "default-src": [NONE],
         "script-src": [SELF],
         "style-src": [SELF],
-        "img-src": [SELF, "blob:", "data:"],
+        # a picture of the bucket comes from there, by an address that is signed for a minute
+        "img-src": [SELF, "blob:", "data:", *([BUCKET.origin] if BUCKET and BUCKET.signs else [])],
         "font-src": [SELF],
         "connect-src": [SELF],
         "form-action": [SELF],
@@ -287,32 +303,30 @@ SPECTACULAR_SETTINGS = {
 # Mail -------------------------------------------------------------------------------------------
 
 # "smtp://user:password@host:587"; without it invitations are handed out as links only
-email_url = env.str("EMAIL_URL", default="")
+email_url = env.secret("EMAIL_URL")
 NEVUS_SENDS_MAIL = bool(email_url)
 if NEVUS_SENDS_MAIL:
-    globals().update(env.email_url_config(email_url))
+    globals().update(environ.Env.email_url_config(email_url))
     EMAIL_TIMEOUT = 10
-    DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="nevus@localhost")
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "nevus@localhost")
 
-# Language, time, logs ---------------------------------------------------------------------------
+# Language and time -------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
-TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+TIME_ZONE = env.text("TIME_ZONE", "UTC")
 USE_TZ = True
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
-    },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
-    # paths and form values of a failed request may hold names: only the status line is logged
-    "loggers": {
-        "django.server": {"level": "WARNING"},
-        "axes": {"level": "ERROR"},
-    },
-}
+# Seeing -----------------------------------------------------------------------------------------
+
+LOG_FORMAT = env.choice("NEVUS_LOG_FORMAT", "line", among=("line", "json"))
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", among=("DEBUG", "INFO", "WARNING", "ERROR"))
+LOGGING = logging_of(LOG_FORMAT, LOG_LEVEL)
+# who may read /metrics: the holder of the token; without one, whoever asks from the own network
+NEVUS_METRICS_TOKEN = env.secret("NEVUS_METRICS_TOKEN")
+# where a worker answers /metrics and /healthz/; 0: nowhere
+NEVUS_METRICS_PORT = env.integer("NEVUS_METRICS_PORT", 0, least=0)
+# the processes of one place that is scraped count together in files; the library reads the variable
+METRICS_DIR = Path(env.text("PROMETHEUS_MULTIPROC_DIR", str(VAR_DIR / "metrics")))
+METRICS_SHARED = share_metrics(METRICS_DIR)

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -116,6 +117,8 @@ def run(*, host: str, port: int, var: Path, say: Say) -> None:
     address = browser_address(host, port)
     children: list[Child] = []
     parent = os.getppid()
+    # what the processes of the last time counted
+    shutil.rmtree(var / "metrics", ignore_errors=True)
     try:
         for log in (var / "log").glob("*.log"):
             log.unlink()

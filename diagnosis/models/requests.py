@@ -105,6 +105,8 @@ class DiagnosisRequest(Record):
         Prediction, models.PROTECT, null=True, editable=False, related_name="request"
     )
     failure_code = models.CharField(max_length=50, blank=True, editable=False)
+    # the X-Request-ID of the call that ordered it: the worker's log lines carry it too
+    trace_id = models.CharField(max_length=64, blank=True, editable=False)
 
     # The next columns repeat what stands in prediction and review, so that the worklist and the
     # reports are read from an index (docs/decisions/0010-lists-are-read-from-an-index.md).

@@ -18,13 +18,19 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from diagnosis.interpretation import risk_of
-from diagnosis.models import DiagnosisRequest, ModelVersion, Prediction, Status
+from diagnosis.metrics import ANSWER, BATCH, READINGS, SWEEPS, timing
+from diagnosis.models import DiagnosisRequest, ModelVersion, Prediction, Priority, Status
+from diagnosis.models.requests import DiagnosisRequestQuerySet
 from diagnosis.services.settings import settings_in_force
 from ml.taxonomy import BY_LABEL
 
 logger = logging.getLogger(__name__)
 
+# the rows that a worker of this setting (NEVUS_CLAIM) claims
+CLAIMED = {"interactive": Priority.INTERACTIVE, "bulk": Priority.BULK}
+
 MAXIMUM_ATTEMPTS = 3
+OWN_BELL_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -60,9 +66,18 @@ class Run:
 
 
 def ring_bell() -> bool:
-    """Tell the workers that something waits; False where the broker is down (the sweep rings)."""
+    """Tell the workers that something waits; False where the broker is down (the sweep rings).
+
+    A worker that reads only bulk rings for itself: it must not take the bell of an interactive
+    order from those who would answer it.
+    """
+    own = settings.NEVUS_CLAIM == "bulk"
     try:
-        current_app.send_task("diagnosis.read_queued", queue="inference")
+        if own:
+            # it rings again with its next heartbeat: bells do not pile up while it reads
+            current_app.send_task("diagnosis.read_queued", queue="bulk", expires=OWN_BELL_SECONDS)
+        else:
+            current_app.send_task("diagnosis.read_queued", queue="inference")
     except (OperationalError, OSError) as error:
         logger.warning("the bell could not be rung: %s", type(error).__name__)
         return False
@@ -73,6 +88,19 @@ def lease_end() -> datetime.datetime:
     return timezone.now() + datetime.timedelta(seconds=settings.NEVUS_LEASE_SECONDS)
 
 
+def waiting() -> DiagnosisRequestQuerySet:
+    """What this worker may claim, in the order in which it is read."""
+    rows = DiagnosisRequest.objects.waiting()
+    priority = CLAIMED.get(settings.NEVUS_CLAIM)
+    return rows if priority is None else rows.filter(priority=priority)
+
+
+def ring_own_bell() -> bool:
+    """A worker that reads only bulk asks by itself whether something waits; True where it does."""
+    return settings.NEVUS_CLAIM == "bulk" and waiting().exists() and ring_bell()
+
+
+@timing("claim")
 @transaction.atomic
 def claim_batch(*, limit: int, without: Collection[uuid.UUID] = ()) -> Claim | None:
     """Own the next rows of the queue, up to ``limit``; None where nothing waits.
@@ -80,14 +108,13 @@ def claim_batch(*, limit: int, without: Collection[uuid.UUID] = ()) -> Claim | N
     A row that was tried before is read alone: if it is what kills workers, it takes no neighbour
     with it. Rows of the model versions ``without`` are left for others.
     """
-    waiting = DiagnosisRequest.objects.waiting().select_for_update(skip_locked=True)
-    waiting = waiting.exclude(model_version__in=without)
-    first = waiting.first()
+    free = waiting().select_for_update(skip_locked=True).exclude(model_version__in=without)
+    first = free.first()
     if first is None:
         return None
     keys = [first.pk]
     if first.attempts == 0:
-        same = waiting.filter(model_version=first.model_version_id, attempts=0)
+        same = free.filter(model_version=first.model_version_id, attempts=0)
         keys = list(same.values_list("pk", flat=True)[:limit])
     lease = uuid.uuid4()
     DiagnosisRequest.objects.filter(pk__in=keys, status=Status.QUEUED).update(
@@ -99,6 +126,7 @@ def claim_batch(*, limit: int, without: Collection[uuid.UUID] = ()) -> Claim | N
     )
     claimed = DiagnosisRequest.objects.filter(lease=lease).select_related("image", "model_version")
     requests = list(claimed.order_by("priority", "created_at", "id"))
+    BATCH.labels(str(requests[0].model_version)).observe(len(requests))
     return Claim(lease, requests[0].model_version, requests)
 
 
@@ -108,6 +136,22 @@ def renew_lease(leases: Iterable[uuid.UUID]) -> int:
     return owned.update(lease_expires_at=lease_end())
 
 
+def release(leases: Iterable[uuid.UUID]) -> int:
+    """Give back unread what these leases own, for others to claim at once; the number of rows.
+
+    The attempt is not counted: a worker that stops is no fault of the row.
+    """
+    owned = DiagnosisRequest.objects.filter(lease__in=list(leases), status=Status.RUNNING)
+    return owned.update(
+        status=Status.QUEUED,
+        lease=None,
+        lease_expires_at=None,
+        started_at=None,
+        attempts=F("attempts") - 1,
+    )
+
+
+@timing("write")
 @transaction.atomic
 def write_answers(*, claim: Claim, answers: list[Answer], run: Run) -> int:
     """Write what was read, in one transaction; the number of rows that were written.
@@ -144,6 +188,7 @@ def write_answers(*, claim: Claim, answers: list[Answer], run: Run) -> int:
             "settings",
         ],
     )
+    transaction.on_commit(lambda: _note(written, claim.model_version))
     return len(written)
 
 
@@ -157,9 +202,27 @@ def sweep() -> int:
     for row in lost:
         _fail(row, "worker_lost", final=False)
         row.save()
+        _count(row, "worker_lost", row.model_version)
+    SWEEPS.labels("lost" if lost else "nothing").inc()
     if DiagnosisRequest.objects.waiting().exists():
         transaction.on_commit(ring_bell)
     return len(lost)
+
+
+def _note(written: list[tuple[DiagnosisRequest, Answer]], model: ModelVersion) -> None:
+    """One line and one count of each row that was written."""
+    for row, answer in written:
+        _count(row, answer.failure, model)
+        if row.status == Status.SUCCEEDED:
+            logger.info("request %s was read", row.pk, extra={"request_id": row.trace_id})
+
+
+def _count(row: DiagnosisRequest, reason: str, model: ModelVersion) -> None:
+    outcome = "retried" if row.status == Status.QUEUED else str(row.status)
+    READINGS.labels(outcome, reason, str(model)).inc()
+    if row.finished_at is not None:
+        seconds = (row.finished_at - row.created_at).total_seconds()
+        ANSWER.labels(Priority(row.priority).name.lower()).observe(seconds)
 
 
 def _attach(row: DiagnosisRequest, answer: Answer, run: Run) -> Prediction:
@@ -188,18 +251,19 @@ def _fail(row: DiagnosisRequest, code: str, *, final: bool) -> None:
     row.lease = row.lease_expires_at = None
     if final or row.attempts >= MAXIMUM_ATTEMPTS:
         row.status, row.failure_code, row.finished_at = Status.FAILED, code, timezone.now()
-        logger.error("request %s failed: %s", row.pk, code)
+        logger.error("request %s failed: %s", row.pk, code, extra={"request_id": row.trace_id})
     else:
         row.status, row.started_at = Status.QUEUED, None
-        logger.warning("request %s is read again: %s", row.pk, code)
+        again = {"request_id": row.trace_id}
+        logger.warning("request %s is read again: %s", row.pk, code, extra=again)
 
 
 def position(request: DiagnosisRequest) -> int:
     """How many requests are read before this one; 0 where it is next or no longer waits."""
     if request.status != Status.QUEUED:
         return 0
-    waiting = DiagnosisRequest.objects.filter(status=Status.QUEUED)
-    sooner = waiting.filter(priority__lt=request.priority) | waiting.filter(
+    queued = DiagnosisRequest.objects.filter(status=Status.QUEUED)
+    sooner = queued.filter(priority__lt=request.priority) | queued.filter(
         priority=request.priority, created_at__lt=request.created_at
     )
     return sooner.count()

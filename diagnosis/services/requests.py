@@ -1,11 +1,13 @@
 """Orders for a reading: one transaction writes the row, the bell rings when it is committed."""
 
+import logging
 from typing import Any, BinaryIO
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from clinic import origin
 from clinic.errors import DomainError
 from clinic.models import Hospital, Image, Lesion, Patient, User
 from clinic.permissions import require_record
@@ -17,6 +19,8 @@ from diagnosis.models import DiagnosisRequest, ModelVersion, Priority, Status
 from diagnosis.models.requests import OPEN
 from diagnosis.services.model_versions import active_model
 from diagnosis.services.queue import ring_bell
+
+logger = logging.getLogger(__name__)
 
 
 @transaction.atomic
@@ -43,6 +47,7 @@ def request_diagnosis(
         model_version=model,
         requested_by=actor,
         priority=priority,
+        trace_id=origin.request_id.get(),
     )
     try:
         with transaction.atomic():
@@ -57,6 +62,7 @@ def request_diagnosis(
         obj=request,
         details=details,
     )
+    logger.info("request %s for image %s is queued", request.pk, image.pk)
     transaction.on_commit(ring_bell)
     return request
 

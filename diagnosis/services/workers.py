@@ -2,6 +2,7 @@
 
 import datetime
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from diagnosis.models import Worker
@@ -26,6 +27,11 @@ def leave(*, name: str) -> None:
     Worker.objects.filter(name=name).delete()
 
 
+def alive() -> QuerySet[Worker]:
+    """The workers that were heard of lately."""
+    return Worker.objects.filter(seen_at__gte=timezone.now() - SILENT)
+
+
 def readers_alive() -> bool:
     """Whether a worker that reads images was heard of lately."""
-    return Worker.objects.filter(reads=True, seen_at__gte=timezone.now() - SILENT).exists()
+    return alive().filter(reads=True).exists()

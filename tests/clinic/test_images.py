@@ -12,6 +12,7 @@ from django.utils import timezone
 from clinic import imaging
 from clinic.errors import DomainError
 from clinic.models import AuditEvent, Image
+from clinic.pictures import StorageError
 from clinic.services import images
 from clinic.services.images import add_image, read_stored, read_upload, remove_files, store_image
 from tests.factories import (
@@ -192,8 +193,9 @@ def test_nothing_is_left_where_the_storage_fails(media: Path) -> None:
     media.mkdir()
     (media / "thumbnails").write_text("in the way of the folder")
     lesion = LesionFactory()
-    with pytest.raises(OSError, match="thumbnails"):
+    with pytest.raises(StorageError) as caught:
         store_image(actor=doctor(lesion.patient.hospital), lesion=lesion, picture=picture())
+    assert (caught.value.status, caught.value.reason) == (503, "MEDIA_ROOT is not a folder")
     assert files(media) == ["thumbnails"]
     assert not Image.objects.exists()
 

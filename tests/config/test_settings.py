@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,59 @@ def test_production_refuses_a_weak_key(key: str, tmp_path: Path) -> None:
     last = refusal(tmp_path, SOUND | {"SECRET_KEY": key})
     assert "SECRET_KEY is weak" in last
     assert key not in last
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"DATABASE_PASSWORD": "changeme"}, "DATABASE_PASSWORD"),
+        ({"DATABASE_URL": "postgres://nevus:password@127.0.0.1/nevus"}, "DATABASE_URL"),
+        ({"REDIS_PASSWORD": "changeme"}, "REDIS_PASSWORD"),
+        ({"NEVUS_METRICS_TOKEN": "short"}, "NEVUS_METRICS_TOKEN is weak"),
+        ({"NEVUS_S3_BUCKET": "b", "NEVUS_S3_ACCESS_KEY": "a"}, "Set NEVUS_S3_SECRET_KEY"),
+        ({"NEVUS_S3_BUCKET": "b", "NEVUS_S3_SECRET_KEY": "a"}, "Set NEVUS_S3_ACCESS_KEY"),
+        ({"NEVUS_S3_BUCKET": "b", "NEVUS_S3_ENDPOINT": "s3:9000"}, "NEVUS_S3_ENDPOINT"),
+        ({"SECRET_KEY_FILE": "/nowhere", "SECRET_KEY": ""}, "SECRET_KEY_FILE is /nowhere"),
+        ({"DATABASE_PASSWORD_FILE": "/nowhere"}, "DATABASE_PASSWORD_FILE is /nowhere"),
+        ({"NEVUS_BATCH_SIZE": "many"}, "NEVUS_BATCH_SIZE is 'many'"),
+    ],
+)
+def test_production_names_what_is_wrong(changes: dict, named: str, tmp_path: Path) -> None:
+    last = refusal(tmp_path, SOUND | changes)
+    assert named in last
+    # what was given is not repeated
+    assert not {"changeme", "password,", "short"} & set(last.split())
+
+
+def test_secrets_by_file(tmp_path: Path) -> None:
+    contents = {
+        "SECRET_KEY": SOUND["SECRET_KEY"],
+        "DATABASE_PASSWORD": "p@ss:w/rd#1?",
+        "REDIS_PASSWORD": "r@dis:/#1?",
+    }
+    environment = without("SECRET_KEY") | {
+        "DATABASE_URL": "postgres://nevus@127.0.0.1:1/nevus",
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_text(f"{content}\n")
+        environment[f"{name}_FILE"] = str(tmp_path / name)
+    found = shown(tmp_path, environment, "SECRET_KEY", "DATABASES", "REDIS_URL")
+    assert found["SECRET_KEY"] == contents["SECRET_KEY"]
+    assert found["DATABASES"]["default"]["PASSWORD"] == contents["DATABASE_PASSWORD"]
+    assert found["REDIS_URL"] == "redis://:r%40dis%3A%2F%231%3F@127.0.0.1:1/0"
+
+
+def test_static_files_are_collected_without_a_secret(tmp_path: Path) -> None:
+    """As an image is built: hashed names, and nothing of the trial beside them."""
+    static = tmp_path / "static"
+    done = manage(tmp_path / "build", "collectstatic", "--noinput", STATIC_ROOT=str(static))
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((static / "staticfiles.json").read_text())
+    hashed = manifest["paths"]["css/base.css"]
+    assert re.fullmatch(r"css/base\.[0-9a-f]{12}\.css", hashed)
+    assert (static / hashed).exists()
+    assert not [path for path in static.rglob("*") if "secret" in path.name]
 
 
 def test_the_deployment_check_has_nothing_to_say(tmp_path: Path) -> None:

@@ -164,3 +164,11 @@ def test_only_a_worker_of_the_inference_queue_reads(queues: set[str], reads: boo
     tasks.stop_beating(SimpleNamespace(hostname="w"))
     assert tasks.stopping.is_set()
     assert not Worker.objects.exists()
+
+
+def test_a_reader_without_any_model_says_what_to_do(caplog) -> None:
+    ModelVersionFactory()
+    with mock.patch.object(queue, "ring_bell"):
+        tasks.prepare_reader()
+    assert "No model is active at any hospital" in caplog.text
+    assert "register_model FOLDER --activate" in caplog.text

@@ -77,7 +77,7 @@ def _use_own_folder(endings: contextlib.ExitStack) -> None:
     folder = tempfile.mkdtemp(prefix="nevus-var-")
     endings.callback(shutil.rmtree, folder, ignore_errors=True)
     os.environ["NEVUS_VAR"] = folder
-    for name in ("MEDIA_ROOT", "STATIC_ROOT", "CHECKPOINT_ROOT"):
+    for name in ("MEDIA_ROOT", "STATIC_ROOT", "CHECKPOINT_ROOT", "PROMETHEUS_MULTIPROC_DIR"):
         os.environ.pop(name, None)
 
 

@@ -67,6 +67,7 @@ class Stack:
             "DATABASE_URL": self.postgres.url(self.database),
             "REDIS_URL": self.redis.url(),
             "NEVUS_VAR": str(self.folder),
+            "PROMETHEUS_MULTIPROC_DIR": str(self.folder / "metrics"),
         }
         return {**os.environ, **own, **overrides}
 
@@ -107,14 +108,14 @@ class Stack:
     def start_web(self, **overrides: str) -> WebServer:
         """Start a web server and wait until it answers. Keywords are environment variables."""
         port = free_port()
-        options = f"--bind 127.0.0.1:{port} --workers 2 --threads 4 --worker-class gthread"
-        command = [sys.executable, "-m", "gunicorn", *options.split(), "--preload"]
+        options = ("--config", "docker/gunicorn.conf.py", "config.wsgi:application")
+        bound = {"NEVUS_BIND": f"127.0.0.1:{port}", "NEVUS_THREADS": "4"}
         server = WebServer(
             f"web-{len(self._children)}",
-            [*command, "--no-control-socket", "config.wsgi:application"],
+            [sys.executable, "-m", "gunicorn", *options],
             log=self.folder / f"web-{len(self._children)}.log",
             cwd=ROOT,
-            env=self.environment(**overrides),
+            env=self.environment(**bound | overrides),
         )
         self._children.append(server)
         server.url = f"http://127.0.0.1:{port}"

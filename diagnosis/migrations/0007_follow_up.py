@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("clinic", "0005_patient_search"),
-        ("diagnosis", "0005_lists_are_kept_true"),
+        ("diagnosis", "0006_lists_are_kept_true"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -41,5 +41,5 @@ def risk_of(row) -> str:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("diagnosis", "0003_lists_from_an_index")]
+    dependencies = [("diagnosis", "0004_lists_from_an_index")]
     operations = [migrations.RunPython(fill, migrations.RunPython.noop)]

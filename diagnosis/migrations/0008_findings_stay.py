@@ -6,7 +6,7 @@ from clinic.triggers import refuse
 
 
 class Migration(migrations.Migration):
-    dependencies = [("diagnosis", "0006_follow_up")]
+    dependencies = [("diagnosis", "0007_follow_up")]
 
     operations = [
         refuse("histopathology_is_never_updated", "diagnosis_histopathology", "UPDATE"),

@@ -23,7 +23,7 @@ NOTE_REVIEW = (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("diagnosis", "0004_fill_lists")]
+    dependencies = [("diagnosis", "0005_fill_lists")]
 
     operations = [
         migrations.RemoveIndex(

@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("clinic", "0003_idempotency"),
-        ("diagnosis", "0002_triggers"),
+        ("diagnosis", "0003_request_trace_id"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

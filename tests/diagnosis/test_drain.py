@@ -1,0 +1,103 @@
+"""A worker that is asked to stop finishes its batch, or gives it back unread and uncounted."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pytest
+import torch
+
+from diagnosis.inference import Reader
+from diagnosis.models import DiagnosisRequest, Prediction, Status
+from diagnosis.services import queue
+from ml.predictor import Predictor
+from tests.checkpoints import registered
+from tests.factories import LABELS, DiagnosisRequestFactory, ImageFactory, LesionFactory, spread
+
+pytestmark = pytest.mark.django_db
+READ, WAITS = (Status.SUCCEEDED, 1), (Status.QUEUED, 0)
+
+
+@pytest.fixture
+def reader() -> Iterator[Reader]:
+    made = Reader()
+    yield made
+    made.decoders.shutdown()
+
+
+@pytest.fixture
+def requests(tmp_path: Path, settings) -> list[DiagnosisRequest]:
+    """Six that wait, to be read in batches of two."""
+    settings.NEVUS_BATCH_SIZE = 2
+    model, lesion = registered(tmp_path / "checkpoint"), LesionFactory()
+    images = [ImageFactory(lesion=lesion) for _ in range(6)]
+    return [DiagnosisRequestFactory(image=image, model_version=model) for image in images]
+
+
+def states() -> list[tuple[str, int]]:
+    rows = DiagnosisRequest.objects.order_by("created_at", "id")
+    return list(rows.values_list("status", "attempts"))
+
+
+def while_it_computes(act: Callable[[], object]) -> mock._patch:
+    """Do something in the middle of every batch."""
+    compute = Predictor.predict
+
+    def predict(self: Predictor, batch: torch.Tensor) -> np.ndarray:
+        act()
+        return compute(self, batch)
+
+    return mock.patch.object(Predictor, "predict", predict)
+
+
+def test_the_batch_is_finished_and_the_next_one_given_back(
+    reader: Reader, requests: list[DiagnosisRequest]
+) -> None:
+    with while_it_computes(reader.stopping.set):
+        assert reader.drain(seconds=60) is True
+    assert states() == [READ] * 2 + [WAITS] * 4
+    assert reader.leases == set()
+    assert reader.stop(seconds=0) is True
+
+
+def test_what_takes_too_long_is_given_back_and_never_written(
+    reader: Reader, requests: list[DiagnosisRequest]
+) -> None:
+    ends = []
+    with while_it_computes(lambda: ends.append(reader.stop(seconds=0))):
+        assert reader.drain(seconds=60) is True
+    assert ends == [False]
+    assert states() == [WAITS] * 6
+    assert not Prediction.objects.exists()
+
+
+def test_a_worker_that_stops_claims_nothing(
+    reader: Reader, requests: list[DiagnosisRequest]
+) -> None:
+    assert reader.stop(seconds=0) is True
+    # something may still wait: the caller rings for the others
+    assert reader.drain(seconds=60) is True
+    assert states() == [WAITS] * 6
+
+
+def test_another_worker_reads_at_once_what_was_given_back(
+    reader: Reader, requests: list[DiagnosisRequest]
+) -> None:
+    claim = queue.claim_batch(limit=6)
+    assert claim is not None
+    assert queue.release([claim.lease]) == 6
+    assert reader.drain(seconds=60) is False
+    assert states() == [READ] * 6
+    # in one batch each: nothing of it looks like a row that kills workers
+    assert {prediction.batch_size for prediction in Prediction.objects.all()} == {2}
+
+
+def test_only_what_is_still_owned_is_given_back(requests: list[DiagnosisRequest]) -> None:
+    claim = queue.claim_batch(limit=2)
+    assert claim is not None
+    answer = queue.Answer(claim.requests[0].pk, spread(LABELS[0], 0.8), malignancy=0.1)
+    queue.write_answers(claim=claim, answers=[answer], run=queue.Run("cpu", 1, 0.1))
+    assert queue.release([claim.lease]) == 1
+    assert sorted(states()) == sorted([READ] + [WAITS] * 5)
+    assert queue.release([claim.lease]) == 0

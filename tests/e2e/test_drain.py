@@ -1,0 +1,164 @@
+"""A worker that gets SIGTERM under load loses nothing, repeats nothing, and keeps nobody waiting.
+
+The lease and the sweep are longer than the test: whatever comes back was given back.
+"""
+
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from diagnosis.demo.processes import Child
+from diagnosis.models import DiagnosisRequest, ModelVersion, Prediction
+from tests.e2e.clinic import make_clinic, wait_until
+from tests.factories import DiagnosisRequestFactory, ImageFactory, LesionFactory, jpeg_bytes
+from tests.support.stack import ROOT, Stack, Worker
+
+pytestmark = pytest.mark.timeout(240)
+LONG = {"NEVUS_LEASE_SECONDS": "600", "NEVUS_SWEEP_SECONDS": "600"}
+
+
+@pytest.fixture(scope="module")
+def model(stack: Stack) -> ModelVersion:
+    make_clinic(stack)
+    with stack.orm():
+        return ModelVersion.objects.get()
+
+
+def order(stack: Stack, model: ModelVersion, count: int) -> None:
+    """So many readings that wait, of small pictures."""
+    with stack.orm():
+        lesion = LesionFactory()
+        for number in range(count):
+            image = ImageFactory(lesion=lesion, content=jpeg_bytes(seed=number))
+            DiagnosisRequestFactory(image=image, model_version=model)
+
+
+def count(stack: Stack, **lookup: object) -> int:
+    with stack.orm():
+        return DiagnosisRequest.objects.filter(**lookup).count()
+
+
+def terminate_in_the_middle(stack: Stack, worker: Worker) -> float:
+    """SIGTERM while rows are claimed; the seconds until it has ended."""
+    wait_until(lambda: count(stack, status="running") > 0, seconds=90)
+    started = time.monotonic()
+    worker.send(signal.SIGTERM)
+    wait_until(lambda: not worker.running, seconds=30)
+    assert worker.returncode == 0
+    return time.monotonic() - started
+
+
+def assert_all_read_once(stack: Stack) -> None:
+    with stack.orm():
+        rows = DiagnosisRequest.objects.all()
+        assert rows.exclude(status="succeeded").count() == 0
+        assert Prediction.objects.count() == rows.count()
+        # nothing was claimed a second time because somebody had been lost
+        assert rows.filter(attempts__gt=1).count() == 0
+
+
+def test_it_finishes_its_batch_and_others_take_the_rest(stack: Stack, model: ModelVersion) -> None:
+    order(stack, model, 24)
+    first = stack.start_worker(queues="inference", NEVUS_BATCH_SIZE="2", **LONG)
+    seconds = terminate_in_the_middle(stack, first)
+    assert seconds < 20
+    assert count(stack, status="running") == 0
+    assert 0 < count(stack, status="succeeded") < 24
+    second = stack.start_worker(queues="inference", **LONG)
+    wait_until(lambda: count(stack, status="succeeded") == 24, seconds=90)
+    second.stop()
+    assert_all_read_once(stack)
+
+
+def test_what_takes_longer_than_the_bound_is_read_by_another_at_once(
+    stack: Stack, model: ModelVersion
+) -> None:
+    done = count(stack)
+    order(stack, model, 40)
+    options = {"NEVUS_BATCH_SIZE": "40", "NEVUS_DRAIN_SECONDS": "0.05"}
+    first = stack.start_worker(queues="inference", **options, **LONG)
+    assert terminate_in_the_middle(stack, first) < 15
+    assert "requests were given back" in first.log.read_text()
+    assert count(stack, status="running") == 0
+    assert count(stack, status="succeeded") == done
+    second = stack.start_worker(queues="inference", NEVUS_BATCH_SIZE="40", **LONG)
+    wait_until(lambda: count(stack, status="queued") == 0, seconds=90)
+    wait_until(lambda: count(stack, status="running") == 0, seconds=90)
+    second.stop()
+    assert_all_read_once(stack)
+
+
+def test_two_beats_by_mistake_are_harmless(stack: Stack, model: ModelVersion) -> None:
+    quick = {"NEVUS_SWEEP_SECONDS": "0.5", "NEVUS_LEASE_SECONDS": "600"}
+    with ExitStack() as endings:
+        for name in ("beat-1", "beat-2"):
+            beat = start_beat(stack, name, **quick)
+            endings.callback(beat.stop)
+        worker = stack.start_worker(NEVUS_BATCH_SIZE="4", **quick)
+        endings.callback(worker.stop)
+        # their bells are the only ones: nothing else tells the worker
+        order(stack, model, 8)
+        total = count(stack)
+        wait_until(lambda: count(stack, status="succeeded") == total, seconds=90)
+        assert beat.running
+        assert "Traceback" not in worker.log.read_text()
+    assert_all_read_once(stack)
+
+
+def start_beat(stack: Stack, name: str, **overrides: str) -> Child:
+    folder = stack.folder / name
+    folder.mkdir()
+    beat = Child(
+        name,
+        [sys.executable, "-m", "celery", "-A", "config", "beat", "--pidfile="],
+        log=folder / "log",
+        cwd=ROOT,
+        # as in a container of its own; pictures are nothing to beat
+        env=stack.environment(**overrides | {"NEVUS_VAR": str(folder)}),
+    )
+    # the file that the health check of the container looks at
+    beat.wait_until((folder / "beat.alive").exists, seconds=60)
+    return beat
+
+
+def test_a_full_volume_is_told_and_nothing_stays_half_stored(tmp_path: Path) -> None:
+    """On a file system of 64 kilobytes."""
+    done = subprocess.run(
+        [*OWN_MOUNTS, sys.executable, "-c", ON_A_TINY_VOLUME, str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    if "Operation not permitted" in done.stderr:
+        pytest.skip("this machine lets nobody mount in a namespace")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "storage_unavailable: the volume of MEDIA_ROOT is full",
+        "left: []",
+    ]
+
+
+OWN_MOUNTS = ["unshare", "--user", "--map-root-user", "--mount"]
+ON_A_TINY_VOLUME = """
+import os, subprocess, sys
+from pathlib import Path
+
+folder = Path(sys.argv[1])
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], check=True)
+os.environ["MEDIA_ROOT"] = str(folder / "media")
+import django
+django.setup()
+from clinic import pictures
+try:
+    pictures.put("images/ab/abc.jpg", b"x" * 200_000)
+except pictures.StorageError as error:
+    print(f"{error.code}: {error.reason}")
+print("left:", [path.name for path in folder.rglob("*") if path.is_file()])
+"""
