@@ -35,6 +35,8 @@ TABLE = {
     "POST patient-edit": ("in", 302, 404, 403, 302),
     "GET lesion-create": ("in", 200, 404, 403, 200),
     "POST lesion-create": ("in", 302, 404, 403, 302),
+    # the figure holds no record
+    "GET body-map": (200, 200, 200, 200, 200),
     "GET lesion": ("in", 200, 404, 200, 200),
     "GET lesion-edit": ("in", 200, 404, 403, 200),
     "POST lesion-edit": ("in", 302, 404, 403, 302),
@@ -102,6 +104,7 @@ def key_of(name: str, records):
         "patient": row.image.lesion.patient_id,
         "patient-edit": row.image.lesion.patient_id,
         "lesion-create": row.image.lesion.patient_id,
+        "body-map": "front",
         "lesion": row.image.lesion_id,
         "lesion-edit": row.image.lesion_id,
         "image-file": row.image_id,

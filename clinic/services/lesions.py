@@ -8,11 +8,13 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from clinic.body_map import find_place
 from clinic.errors import FieldError, from_validation_error
 from clinic.models import Lesion, Patient, User
 from clinic.permissions import require_record
 from clinic.services.audit import record_event
 from clinic.services.fields import assign
+from clinic.vocabulary import BodyView
 
 EDITABLE = (
     "label",
@@ -43,11 +45,22 @@ def update_lesion(*, actor: User, lesion: Lesion, **fields: Any) -> Lesion:
 def _write(actor: User, lesion: Lesion, fields: dict[str, Any], *, action: str) -> Lesion:
     assign(lesion, EDITABLE, fields)
     _check(lesion)
+    _locate(lesion)
     lesion.save()
     details = {"fields": sorted(set(fields) & set(EDITABLE))}
     hospital = lesion.patient.hospital_id
     record_event(actor=actor, action=action, hospital=hospital, obj=lesion, details=details)
     return lesion
+
+
+def _locate(lesion: Lesion) -> None:
+    """A place on the body map says the site and the side that nobody gave."""
+    view, x, y = lesion.body_view, lesion.body_x, lesion.body_y
+    if view is None or x is None or y is None or lesion.anatom_site is not None:
+        return
+    if place := find_place(BodyView(view), x, y):
+        lesion.anatom_site, side = place
+        lesion.laterality = lesion.laterality or side
 
 
 def _check(lesion: Lesion) -> None:

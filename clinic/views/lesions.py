@@ -1,12 +1,14 @@
 """Lesions: recorded and described. The page of one lesion is in diagnosis/views/records.py."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from clinic.forms.lesions import LesionForm
+from clinic.forms.lesions import LesionForm, asked_place
 from clinic.models import Lesion, Patient
 from clinic.permissions import get_visible, require_record
 from clinic.services.lesions import create_lesion, update_lesion
@@ -19,8 +21,8 @@ def lesion_create(request: HttpRequest, pk) -> HttpResponse:
     """``pk`` is the patient's."""
     patient = get_visible(Patient.objects, request.user, pk=pk)
     require_record(request.user, patient.hospital_id)
-    form = LesionForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    form = lesion_form(request, asked_place(request.GET))
+    if form.is_bound and form.is_valid():
         lesion = form.submit(create_lesion, actor=request.user, patient=patient, **form.values)
         if lesion is not None:
             messages.success(request, _("The lesion is recorded."))
@@ -35,11 +37,19 @@ def lesion_edit(request: HttpRequest, pk) -> HttpResponse:
     lesion = get_visible(Lesion.objects.select_related("patient"), request.user, pk=pk)
     require_record(request.user, lesion.patient.hospital_id)
     title = lesion.title
-    form = LesionForm.of(lesion, request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    form = lesion_form(request, LesionForm.values_of(lesion))
+    if form.is_bound and form.is_valid():
         saved = form.submit(update_lesion, actor=request.user, lesion=lesion, **form.values)
         if saved is not None:
             messages.success(request, _("The lesion is described anew."))
             return redirect("lesion", lesion.pk)
     context = {"form": form, "patient": lesion.patient, "lesion": lesion, "title": title}
     return render(request, "lesions/form.html", context, status=form.status)
+
+
+def lesion_form(request: HttpRequest, initial: dict[str, Any]) -> LesionForm:
+    """The form as it was sent; a tap on the figure gives it back with the place marked."""
+    if request.method != "POST":
+        return LesionForm(initial=initial)
+    tapped = LesionForm.tapped(request.POST)
+    return LesionForm(initial=tapped) if tapped else LesionForm(request.POST)

@@ -30,6 +30,18 @@ STAFF = (
 )
 
 
+# where a sample stands on the body map: view, distance from the middle line, height
+PLACES = {
+    "head/neck": ("front", 0.06, 0.085),
+    "anterior torso": ("front", 0.09, 0.27),
+    "posterior torso": ("back", 0.1, 0.25),
+    "lateral torso": ("front", 0.158, 0.31),
+    "upper extremity": ("front", 0.25, 0.3),
+    "lower extremity": ("front", 0.11, 0.58),
+    "palms/soles": ("front", 0.36, 0.51),
+}
+
+
 @dataclass(frozen=True)
 class SamplePatient:
     """A patient and one lesion a drawn class, each at its site."""
@@ -39,7 +51,7 @@ class SamplePatient:
     birth_year: int
     sex: str
     skin_type: str
-    lesions: tuple[tuple[str, str, str | None], ...]  # class code, anatomical site, laterality
+    lesions: tuple[tuple[str, str, str], ...]  # class code, anatomical site, laterality
 
 
 NORTH = (
@@ -120,7 +132,7 @@ def make_patients(*, actor: User, hospital: Hospital, patients: tuple[SamplePati
                 hospital=hospital,
                 patient=found,
                 patient_fields=patient_fields(patient),
-                lesion_fields={"anatom_site": site, "laterality": laterality},
+                lesion_fields=lesion_fields(site, laterality),
                 image_fields={
                     "dermoscopic_type": "contact polarized",
                     "captured_at": timezone.now() - datetime.timedelta(minutes=90 - images),
@@ -141,6 +153,20 @@ def patient_fields(patient: SamplePatient) -> dict[str, Any]:
         "birth_date": datetime.date(patient.birth_year, 5, 17),
         "sex": patient.sex,
         "skin_type": patient.skin_type,
+    }
+
+
+def lesion_fields(site: str, laterality: str) -> dict[str, Any]:
+    view, distance, height = PLACES[site]
+    # the patient's right is on the left of the front view
+    on_the_left = (laterality == "right") == (view == "front")
+    offset = 0 if laterality == "midline" else -distance if on_the_left else distance
+    return {
+        "anatom_site": site,
+        "laterality": laterality,
+        "body_view": view,
+        "body_x": 0.5 + offset,
+        "body_y": height,
     }
 
 

@@ -15,7 +15,7 @@ from clinic.models import Lesion, Patient, User
 from clinic.vocabulary import DermoscopicType, ImageType, Sex
 
 PATIENT_FIELDS = ("medical_record_number", "given_name", "family_name", "birth_date", "sex")
-LESION_FIELDS = ("anatom_site", "laterality", "label")
+LESION_FIELDS = ("anatom_site", "laterality", "label", "body_view", "body_x", "body_y")
 IMAGE_FIELDS = ("image_type", "dermoscopic_type")
 ACCEPT = ".jpg,.jpeg,.png,.webp,.tif,.tiff,.bmp,image/jpeg,image/png,image/webp,image/tiff"
 

@@ -32,6 +32,9 @@ def diagnosis_create(request: HttpRequest) -> HttpResponse:
 
 
 def order(request: HttpRequest) -> HttpResponse:
+    if (tapped := NewDiagnosisForm.tapped(request.POST)) is not None:
+        form = NewDiagnosisForm(user=request.user, initial=tapped)
+        return show(request, form, typed_patient(form))
     form = NewDiagnosisForm(request.POST, request.FILES, user=request.user)
     if form.is_valid():
         arguments = form.submit(form.order)

@@ -1,5 +1,6 @@
 """The page of one patient and of one lesion: records of the clinic with their readings."""
 
+import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -11,7 +12,9 @@ from clinic.models import Image, Lesion, Patient
 from clinic.permissions import get_visible, may_record
 from clinic.services.audit import record_event
 from clinic.views.access import signed_in
-from diagnosis.models import DiagnosisRequest, Status
+from diagnosis.models import DiagnosisRequest, Review, Status
+
+NEWEST_MOMENTS = 40
 
 
 @dataclass
@@ -34,6 +37,7 @@ class Card:
 
     lesion: Lesion
     pictures: list[Picture] = field(default_factory=list)
+    number: int = 0  # on the patient's page: the same beside the dot and on the card
 
     @property
     def newest(self) -> Picture | None:
@@ -53,15 +57,29 @@ class Card:
         return request.prediction.malignancy_probability if answered else -1.0
 
 
+@dataclass(frozen=True)
+class Moment:
+    """Something that happened to a patient's lesions: a picture taken, or a conclusion signed."""
+
+    time: datetime.datetime
+    card: Card
+    picture: Picture
+    review: Review | None = None
+
+
 @signed_in
 @require_safe
 def patient(request: HttpRequest, pk) -> HttpResponse:
     found = get_visible(Patient.objects.select_related("hospital"), request.user, pk=pk)
     record_event(actor=request.user, action="view_patient", hospital=found.hospital_id, obj=found)
     cards = cards_of(request, Lesion.objects.visible_to(request.user).filter(patient=found))
+    cards.sort(key=lambda card: -card.malignancy)
+    for number, card in enumerate(cards, 1):
+        card.number = number
     context = {
         "patient": found,
-        "cards": sorted(cards, key=lambda card: -card.malignancy),
+        "cards": cards,
+        "moments": moments_of(cards),
         "may_record": may_record(request.user, found.hospital_id),
     }
     return render(request, "patients/patient.html", context)
@@ -81,6 +99,17 @@ def lesion(request: HttpRequest, pk) -> HttpResponse:
         "may_record": may_record(request.user, hospital),
     }
     return render(request, "lesions/lesion.html", context)
+
+
+def moments_of(cards: Iterable[Card]) -> list[Moment]:
+    """The newest moments of the lesions, newest first; the pages of the lesions have them all."""
+    moments = []
+    for card in cards:
+        for picture in card.pictures:
+            moments.append(Moment(picture.image.created_at, card, picture))
+            reviews = (review for row in picture.requests for review in row.reviews.all())
+            moments += [Moment(r.signed_at, card, picture, r) for r in reviews if r.signed_at]
+    return sorted(moments, key=lambda moment: moment.time, reverse=True)[:NEWEST_MOMENTS]
 
 
 def cards_of(request: HttpRequest, lesions: Iterable[Lesion]) -> list[Card]:

@@ -129,3 +129,18 @@ def test_the_title_is_the_label_or_the_place() -> None:
     assert LesionFactory(label="arm").title == "arm"
     assert LesionFactory(anatom_site="head/neck").title == "Head or neck"
     assert LesionFactory(anatom_site=None).title == "Lesion"
+
+
+def test_a_place_on_the_body_map_says_the_site_that_nobody_gave() -> None:
+    patient = PatientFactory()
+    place = {"body_view": "back", "body_x": 0.4, "body_y": 0.3}
+    lesion = create_lesion(actor=doctor(patient.hospital), patient=patient, **place)
+    lesion.refresh_from_db()
+    assert (lesion.anatom_site, lesion.laterality) == ("posterior torso", "left")
+
+
+def test_a_site_that_was_given_stays_whatever_the_map_says() -> None:
+    patient = PatientFactory()
+    place = {"body_view": "back", "body_x": 0.4, "body_y": 0.3, "anatom_site": "lateral torso"}
+    lesion = create_lesion(actor=doctor(patient.hospital), patient=patient, **place)
+    assert (lesion.anatom_site, lesion.laterality) == ("lateral torso", None)

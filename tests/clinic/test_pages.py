@@ -270,6 +270,60 @@ def test_a_wrong_lesion_is_explained(page, hospital, fields, sentence):
     assert not Lesion.objects.exists()
 
 
+def test_the_form_of_a_new_lesion_opens_at_the_place_that_was_tapped(page, hospital):
+    patient = PatientFactory(hospital=hospital)
+    address = reverse("lesion-create", args=[patient.pk])
+
+    form = page.get(address, {"view": "back", "x": "0.4", "y": "0.3"}).context["form"]
+
+    assert form.initial["anatom_site"] == "posterior torso"
+    for wrong in (
+        {"view": "top"},
+        {"view": "back", "x": "2", "y": "0"},
+        {"view": "back", "x": "a"},
+    ):
+        assert page.get(address, wrong).context["form"].initial == {}
+
+
+def test_without_scripts_a_tap_on_the_figure_marks_the_place_and_keeps_what_was_typed(
+    page, hospital
+):
+    patient = PatientFactory(hospital=hospital)
+    address = reverse("lesion-create", args=[patient.pk])
+
+    response = page.post(address, {"label": "kept words", "front.x": "27", "front.y": "90"})
+
+    assert not Lesion.objects.exists()
+    assert "kept words" in text(response)
+    form = response.context["form"]
+    assert (form.initial["anatom_site"], form.initial["laterality"]) == ("upper extremity", "right")
+    assert "/body-map/front.svg?x=36.0&amp;y=120.0" in text(response)
+    page.post(address, {name: form[name].value() or "" for name in form.fields})
+    lesion = Lesion.objects.get()
+    assert (lesion.body_view, lesion.body_x, lesion.body_y) == ("front", 0.225, 0.3)
+    assert (lesion.anatom_site, lesion.label) == ("upper extremity", "kept words")
+
+
+def test_a_key_on_the_figure_sends_the_form(page, hospital):
+    """A browser sends 0, 0 where the button was pressed by a key."""
+    patient = PatientFactory(hospital=hospital)
+
+    page.post(
+        reverse("lesion-create", args=[patient.pk]), {"label": "a", "front.x": "0", "front.y": "0"}
+    )
+
+    assert Lesion.objects.get().body_view is None
+
+
+def test_the_figure_is_a_picture_without_a_record(client):
+    response = client.get(reverse("body-map", args=["back"]), {"x": "80", "y": "100"})
+
+    assert response["Content-Type"] == "image/svg+xml"
+    assert "translate(80.0 100.0)" in text(response)
+    assert "translate" not in text(client.get(reverse("body-map", args=["back"]), {"x": "<"}))
+    assert client.get("/body-map/top.svg").status_code == 404
+
+
 # Pictures -----------------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from clinic.models import AuditEvent, Image, Lesion, Patient
+from diagnosis import interpretation
 from diagnosis.models import DiagnosisRequest, ModelPolicy, Review, Status, Worker
 from tests.factories import (
     DiagnosisRequestFactory,
@@ -240,6 +241,25 @@ def test_an_unknown_number_keeps_what_was_typed(page):
     assert "No patient has the number M-7" in text(response)
     assert 'value="Quill"' in text(response)
     assert 'value="1961-04-30"' in text(response)
+
+
+def test_without_scripts_a_tap_on_the_figure_keeps_the_new_diagnosis(page):
+    typed = form(**{"anatom_site": "", "laterality": "", "back.x": "48", "back.y": "80"})
+
+    response = page.post(reverse("diagnosis-create"), typed)
+
+    assert stored() == (0, 0, 0, 0)
+    again = response.context["form"]
+    assert (again["anatom_site"].value(), again["body_view"].value()) == ("posterior torso", "back")
+    assert again["medical_record_number"].value() == "M-1"
+    values = {name: again[name].value() or "" for name in again.fields if name != "file"}
+    page.post(reverse("diagnosis-create"), values | {"file": picture()})
+    lesion = Lesion.objects.get()
+    assert (lesion.body_view, lesion.anatom_site, lesion.laterality) == (
+        "back",
+        "posterior torso",
+        "left",
+    )
 
 
 def test_a_lesion_or_patient_is_chosen_by_the_address(page, hospital):
@@ -685,3 +705,47 @@ def test_records_take_a_constant_number_of_queries(page, hospital):
         DiagnosisRequestFactory(image__lesion=other, succeeded=True)
 
     assert [queries(page, address) for address in addresses] == few
+
+
+# The patient's page -------------------------------------------------------------------------------
+
+
+def test_the_body_map_shows_each_placed_lesion_by_its_risk(page, hospital):
+    row = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, succeeded=True)
+    lesion = row.image.lesion
+    Lesion.objects.filter(pk=lesion.pk).update(body_view="back", body_x=0.25, body_y=0.5)
+    LesionFactory(patient=lesion.patient)  # nowhere on the figure
+
+    found = text(page.get(reverse("patient", args=[lesion.patient_id])))
+
+    assert found.count('class="dot ') == 1
+    assert "translate(40.0 200.0)" in found
+    risk = interpretation.interpret(
+        row.prediction.probabilities,
+        row.prediction.malignancy_probability,
+        row.model_version.thresholds,
+    ).risk
+    assert f'class="dot {risk}"' in found
+
+
+def test_the_timeline_tells_pictures_and_signed_conclusions_newest_first(page, hospital):
+    row = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, succeeded=True)
+    ReviewFactory(request=row, signed=True)
+    ReviewFactory(request__image__lesion__patient=row.image.lesion.patient)  # a draft
+
+    response = page.get(reverse("patient", args=[row.image.lesion.patient_id]))
+
+    moments = response.context["moments"]
+    assert [m.review is not None for m in moments].count(True) == 1
+    assert [m.time for m in moments] == sorted((m.time for m in moments), reverse=True)
+
+
+def test_the_patients_page_takes_as_many_queries_for_one_lesion_as_for_many(page, hospital):
+    def patient_with(lesions: int) -> str:
+        patient = PatientFactory(hospital=hospital)
+        for _ in range(lesions):
+            row = DiagnosisRequestFactory(image__lesion__patient=patient, succeeded=True)
+            ReviewFactory(request=row, signed=True)
+        return reverse("patient", args=[patient.pk])
+
+    assert queries(page, patient_with(1)) == queries(page, patient_with(5))

@@ -47,10 +47,18 @@ def order_reading(page: Page, number: str, file: Path | dict) -> None:
     page.get_by_label("Medical record number").fill(number)
     page.get_by_label("Birth date").fill("1968-03-21")
     page.get_by_role("radio", name="Female").check()
-    page.get_by_role("radio", name="Posterior torso").check()
-    page.get_by_role("radio", name="Left").check()
+    tap_the_back(page)
+    expect(page.get_by_role("radio", name="Posterior torso")).to_be_checked()
+    expect(page.get_by_role("radio", name="Left")).to_be_checked()
     page.locator("input[name=file]").set_input_files(file)
     page.get_by_role("button", name="Read", exact=True).click()
+
+
+def tap_the_back(page: Page) -> None:
+    figure = page.locator("svg.figure[data-view=back]")
+    box = figure.bounding_box()
+    assert box is not None
+    figure.click(position={"x": box["width"] * 0.42, "y": box["height"] * 0.25})
 
 
 def test_doctor_records_reads_signs_and_finds_the_row_in_the_report(
