@@ -23,16 +23,33 @@ class Head:
 
 
 @dataclass(frozen=True)
+class Context:
+    """Features of an image and of its patient's others to features for the head.
+
+    ``name`` is a key of ml.contexts.CONTEXTS.
+    """
+
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Architecture:
     backbone: Backbone
     head: Head
+    context: Context | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> Architecture:
-        return cls(backbone=Backbone(**raw["backbone"]), head=Head(**raw["head"]))
+        context = raw.get("context")
+        return cls(
+            backbone=Backbone(**raw["backbone"]),
+            head=Head(**raw["head"]),
+            context=Context(**context) if context else None,
+        )
 
 
 @dataclass(frozen=True)
