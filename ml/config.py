@@ -92,6 +92,22 @@ class Augmentation:
 
 
 @dataclass(frozen=True)
+class Schedule:
+    """How the learning rate moves after the warm-up; ``name`` is a key of ml.schedules.SCHEDULES.
+
+    step multiplies by ``factor`` every ``epochs``, exponential each epoch, and plateau when the
+    validation score has not risen for ``epochs``; restarts are cosines of ``epochs``, each
+    ``growth`` times as long as the one before. ``floor`` is the least share of the peak.
+    """
+
+    name: str = "cosine"
+    epochs: int = 10
+    factor: float = 0.1
+    growth: float = 1.0
+    floor: float = 0.0
+
+
+@dataclass(frozen=True)
 class Training:
     """``balance`` moves the sampling from the data's own class shares (0) to equal ones (1).
 
@@ -104,6 +120,7 @@ class Training:
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     warmup_epochs: int = 3
+    schedule: Schedule = Schedule()
     label_smoothing: float = 0.05
     balance: float = 1.0
     ema_decay: float = 0.998
