@@ -26,8 +26,11 @@ class Autoencoder(nn.Module):
     def forward_map(self, images: Tensor) -> Tensor:  # (B, 3, H, W)
         return self.encoder(images)  # (B, C, h, w)
 
+    def pool(self, maps: Tensor) -> Tensor:
+        return F.adaptive_avg_pool2d(maps, self.grid).flatten(1)  # (B, D)
+
     def forward(self, images: Tensor) -> Tensor:
-        return F.adaptive_avg_pool2d(self.forward_map(images), self.grid).flatten(1)  # (B, D)
+        return self.pool(self.forward_map(images))  # (B, D)
 
     def draw(self, images: Tensor) -> Tensor:
         """The pictures (B, 3, H, W) drawn again; their sides are multiples of 2^len(widths)."""
