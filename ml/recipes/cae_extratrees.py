@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ml import taxonomy
-from ml.config import Architecture, Backbone, Head, Preprocessing, Recipe, Training
+from ml.config import Architecture, Backbone, Head, Loss, Preprocessing, Recipe, Training
 from ml.recipes.registry import recipe
 
 
@@ -27,6 +27,12 @@ def cae_extratrees() -> Recipe:
             Head("extra_trees", {"trees": 200, "leaves": 512}),
         ),
         preprocessing=Preprocessing(size=128),
-        training=Training(epochs=30, batch_size=64, learning_rate=1e-3, warmup_epochs=1),
+        training=Training(
+            epochs=30,
+            batch_size=64,
+            learning_rate=1e-3,
+            warmup_epochs=1,
+            loss=Loss("reconstruction"),
+        ),
         tta="none",
     )

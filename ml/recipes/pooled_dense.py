@@ -57,7 +57,13 @@ def _recipe(name: str, network: str, preprocessing: Preprocessing, pretrained: s
         ),
         preprocessing=preprocessing,
         training=Training(
-            epochs=30, batch_size=32, learning_rate=1e-4, warmup_epochs=2, pretrained=pretrained
+            epochs=30,
+            batch_size=32,
+            learning_rate=1e-3,
+            warmup_epochs=2,
+            freeze_epochs=5,
+            backbone_rate=0.1,
+            pretrained=pretrained,
         ),
         tta="flips",
     )

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from ml import taxonomy
-from ml.config import Architecture, Augmentation, Backbone, Head, Preprocessing, Recipe, Training
+from ml.config import (
+    Architecture,
+    Augmentation,
+    Backbone,
+    Head,
+    Preprocessing,
+    Recipe,
+    Sampling,
+    Training,
+)
 from ml.recipes.registry import recipe
 
 
@@ -31,7 +40,7 @@ def starter() -> Recipe:
             epochs=60,
             batch_size=64,
             learning_rate=2e-3,
-            balance=0.5,
+            sampling=Sampling(balance=0.5),
             augmentation=Augmentation(mixup=0.3),
         ),
         tta="dihedral",

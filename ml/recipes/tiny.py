@@ -35,6 +35,7 @@ def shrink(recipe: Recipe) -> Recipe:
         batch_size=8,
         learning_rate=1e-3,
         warmup_epochs=0,
+        freeze_epochs=0,
         pretrained=None,
         ema_decay=0.5,  # the usual one would still be at the start after so few steps
     )
