@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` and `make test`. All state lies in .venv/ and var/.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test stages lint types architecture migrations tests clean
+.PHONY: help demo test compare stages lint types architecture migrations tests clean
 SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?= 8000
@@ -31,6 +31,9 @@ test: ## lint, types, architecture, migrations and all tests (ARGS= for pytest)
 	@$(MAKE) --silent --keep-going stages
 
 stages: lint types architecture migrations tests
+
+compare: .venv/.requirements-dev ## train every recipe in a tiny form on the CPU (ARGS= recipes, --full)
+	@.venv/bin/python -m ml.compare $(ARGS)
 
 lint: .venv/.requirements-dev ## ruff: rules and formatting
 	$(call stage,lint,.venv/bin/python -m ruff check . && .venv/bin/python -m ruff format --check .)

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-
-if TYPE_CHECKING:
-    from ml.classifier import Classifier
+from torch import Tensor, nn
 
 
-def is_fitted(model: Classifier) -> bool:
+def is_fitted(model: nn.Module) -> bool:
     """Whether the head waits for ``fit_head`` after the training of the backbone."""
     return hasattr(model.head, "fit")
 
 
 @torch.inference_mode()
-def fit_head(model: Classifier, batches: Iterable[tuple[Tensor, Tensor]], seed: int = 0) -> None:
-    """Fit the head to the features of normalised images (B, 3, H, W) and their labels (B,).
+def fit_head(model: Any, batches: Iterable[tuple[Tensor, Tensor]], seed: int = 0) -> None:
+    """Fit a Classifier's head to normalised images (B, 3, H, W) and their labels (B,).
 
     The images are read as they will be later: unaugmented, in evaluation mode.
     """
@@ -30,4 +27,4 @@ def fit_head(model: Classifier, batches: Iterable[tuple[Tensor, Tensor]], seed: 
     for images, truth in batches:
         features.append(model.forward_features(images.to(device)).float().cpu().numpy())
         labels.append(truth.numpy())
-    model.head.fit(np.concatenate(features), np.concatenate(labels), seed)  # type: ignore[operator]
+    model.head.fit(np.concatenate(features), np.concatenate(labels), seed)
