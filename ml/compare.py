@@ -102,15 +102,18 @@ def full_rows(names: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _seconds(model: object, image: object) -> float:
-    """Median seconds of five passes, after one to warm up."""
+    """Median seconds of five passes, after one to warm up.
+
+    They are the processor's and not the clock's, so that other work on the machine counts little.
+    """
     import torch
 
     seconds = []
     with torch.inference_mode():
         for _ in range(6):
-            started = time.perf_counter()
+            started = time.process_time()
             model(image)  # type: ignore[operator]
-            seconds.append(time.perf_counter() - started)
+            seconds.append(time.process_time() - started)
     return sorted(seconds[1:])[2]
 
 

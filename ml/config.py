@@ -184,7 +184,7 @@ class Training:
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)  # train, validation, test
     augmentation: Augmentation = Augmentation()
     context_refresh: int = 1
-    pretrained: str | None = None  # folder or hub id of a transformers checkpoint
+    pretrained: str | None = None  # what the backbone takes: a folder, a file, a hub id
     seed: int = 0
 
 

@@ -41,7 +41,7 @@ def statistics(network):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_keras_networks_have_the_published_number_of_parameters(name):
     with torch.device("meta"):
-        backbone = build_backbone(Backbone("keras", {"name": name, "image_size": 96}))
+        backbone = build_backbone(Backbone("keras", {"name": name, "image_size": 256}))
     assert count_parameters(backbone) == SIZES[name]
 
 
