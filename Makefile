@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` and `make test`. All state lies in .venv/ and var/.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test stages lint types architecture migrations tests bench-pages clean
+.PHONY: help demo test compare stages lint types architecture migrations tests bench-pages clean
 SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?= 8000
@@ -33,6 +33,9 @@ test: ## lint, types, architecture, migrations and all tests (ARGS= for pytest)
 
 stages: lint types architecture migrations tests
 
+compare: .venv/.requirements-dev ## train every recipe in a tiny form on the CPU (ARGS= recipes, --full)
+	@.venv/bin/python -m ml.compare $(ARGS)
+
 lint: .venv/.requirements-dev ## ruff: rules and formatting
 	$(call stage,lint,.venv/bin/python -m ruff check . && .venv/bin/python -m ruff format --check .)
 
@@ -59,7 +62,7 @@ bench-pages: .venv/.requirements-dev ## pages and lists from 1,000 to 1,000,000 
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-.venv/.requirements-dev: requirements-dev.txt .venv/.requirements
+.venv/.requirements-dev: requirements-dev.txt requirements-training.txt .venv/.requirements
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 

@@ -12,7 +12,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ml.taxonomy import BY_LABEL, DiagnosisClass
+from ml.taxonomy import BY_ANSWER, DiagnosisClass
 
 LABEL_NAMES = {
     "melanoma": gettext_lazy("Melanoma"),
@@ -24,6 +24,13 @@ LABEL_NAMES = {
     "pigmented_benign_keratosis": gettext_lazy("Pigmented benign keratosis"),
     "dermatofibroma": gettext_lazy("Dermatofibroma"),
     "vascular_lesion": gettext_lazy("Vascular lesion"),
+}
+
+# what only a model answers (ml.taxonomy.GROUPS)
+GROUP_NAMES = {
+    "malignant_lesion": gettext_lazy("Malignant lesion"),
+    "benign_lesion": gettext_lazy("Benign lesion"),
+    "not_melanoma": gettext_lazy("Not a melanoma"),
 }
 
 WARNING_MESSAGES = {
@@ -99,7 +106,7 @@ class Interpretation:
 
 def label_name(label: str) -> str:
     """The class in the user's language."""
-    return str(LABEL_NAMES[label])
+    return str((LABEL_NAMES | GROUP_NAMES)[label])
 
 
 def interpret(
@@ -125,6 +132,7 @@ def interpret(
         recommendation=recommendation(
             risk,
             uncertain=not sure,
+            likeliest=ranked[0].label,
             benign=malignancy < thresholds.get("malignancy_monitor", 0),
             words=thresholds.get("words", {}),
         ),
@@ -138,7 +146,7 @@ def rank(probabilities: Mapping[str, float]) -> list[RankedClass]:
     def place(item: tuple[DiagnosisClass, float]) -> tuple[float, int]:
         return -item[1], -item[0].severity
 
-    known = [(BY_LABEL[label], probability) for label, probability in probabilities.items()]
+    known = [(BY_ANSWER[label], probability) for label, probability in probabilities.items()]
     return [
         RankedClass(entry.label, label_name(entry.label), probability, entry.malignant)
         for entry, probability in sorted(known, key=place)
@@ -155,13 +163,21 @@ def risk_of(malignancy: float, malignant: bool, thresholds: Mapping[str, Any]) -
 
 
 def recommendation(
-    risk: Risk, *, uncertain: bool, benign: bool = False, words: Mapping[Action, str] = {}
+    risk: Risk,
+    *,
+    uncertain: bool,
+    likeliest: str = "",
+    benign: bool = False,
+    words: Mapping[Action, str] = {},
 ) -> str:
     """The action's sentence, in the hospital's own ``words`` where it has set some."""
     if risk is Risk.LOW and uncertain:
         own = words.get(Action.DERMATOLOGIST)
         return _("Uncertain.") + " " + (own or _("A dermatologist should look at this lesion."))
     action = action_of(risk, benign=benign)
+    if action in (Action.NONE, Action.MONITOR) and likeliest == "not_melanoma":
+        # a model of melanoma alone says nothing of other cancers, whatever the hospital's words
+        return _("Melanoma is unlikely. The model does not look for other cancers.")
     return words.get(action) or str(ACTION_WORDS[action])
 
 

@@ -12,14 +12,14 @@ from clinic.api.fields import RecordSerializer, WordField
 from clinic.api.idempotency import idempotent
 from clinic.models import Lesion
 from clinic.services.audit import record_event
-from diagnosis.api.shapes import LABELS
+from diagnosis.api.shapes import CONCLUSIONS
 from diagnosis.models import Histopathology
 from diagnosis.services.histopathology import record_histopathology
 
 
 class HistopathologySerializer(RecordSerializer):
     lesion = serializers.UUIDField(source="lesion_id", read_only=True)
-    diagnosis = WordField(choices=LABELS)
+    diagnosis = WordField(choices=CONCLUSIONS)
     recorded_by = serializers.UUIDField(source="recorded_by_id", read_only=True)
 
     class Meta:

@@ -10,7 +10,7 @@ from clinic.forms.base import DateInput, ServiceForm, optional
 from clinic.models import Hospital, Role, User
 from clinic.periods import Period
 from clinic.permissions import hospital_ids, roles_by_hospital
-from diagnosis.interpretation import LABEL_NAMES, RISK_NAMES
+from diagnosis.interpretation import GROUP_NAMES, LABEL_NAMES, RISK_NAMES
 
 STATES = [
     ("open", _("Being read")),
@@ -24,6 +24,9 @@ RISKS = optional([(risk.value, name) for risk, name in RISK_NAMES.items()], _("A
 ORDERERS = [Role.DOCTOR.value, Role.INTEGRATION.value]
 REVIEWED = [("yes", _("Signed")), ("no", _("Not signed"))]
 
+# the classes of every kind of model
+ANSWERS = list((LABEL_NAMES | GROUP_NAMES).items())
+
 
 class Filter(ServiceForm):
     """Empty means everything. ``hospital`` is asked only where the user sees several."""
@@ -35,7 +38,9 @@ class Filter(ServiceForm):
         empty_label=_("All"),
     )
     label = forms.ChoiceField(
-        label=_("Class"), required=False, choices=optional(list(LABEL_NAMES.items()), _("All"))
+        label=_("Class"),
+        required=False,
+        choices=optional(ANSWERS, _("All")),
     )
 
     def __init__(self, data: Any, *, user: User) -> None:

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from ml.taxonomy import BY_LABEL
+from ml.taxonomy import BY_ANSWER
 
 FIELDS = ["label", "malignancy", "severity", "risk", "signed_review", "conclusion", "reviewed_at"]
 
@@ -23,7 +23,7 @@ def fill(apps, editor) -> None:
 def repeat(row) -> None:
     if row.prediction is not None:
         row.label, row.malignancy = row.prediction.label, row.prediction.malignancy_probability
-        row.severity = BY_LABEL[row.label].severity
+        row.severity = BY_ANSWER[row.label].severity
         row.risk = risk_of(row)
     signed = [review for review in row.reviews.all() if review.signed_at is not None]
     if signed:
@@ -36,7 +36,7 @@ def risk_of(row) -> str:
     thresholds = row.model_version.manifest["thresholds"]
     if row.malignancy >= thresholds["malignancy_high"]:
         return "high"
-    medium = row.malignancy >= thresholds["malignancy_medium"] or BY_LABEL[row.label].malignant
+    medium = row.malignancy >= thresholds["malignancy_medium"] or BY_ANSWER[row.label].malignant
     return "medium" if medium else "low"
 
 

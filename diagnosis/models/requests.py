@@ -17,7 +17,7 @@ from diagnosis.interpretation import RISK_NAMES, Risk
 from diagnosis.models.model_versions import ModelVersion
 from diagnosis.models.predictions import Prediction
 from diagnosis.models.settings import HospitalSettings
-from ml.taxonomy import BY_LABEL
+from ml.taxonomy import BY_ANSWER
 
 
 class Status(models.TextChoices):
@@ -78,7 +78,7 @@ def iff(condition: Q, other: Q) -> Q:
 def severity_fits_class() -> Q:
     """Each class with its severity (ml/taxonomy.py), and none without a class."""
     fits = Q(label="", severity=UNREAD)
-    for label, entry in BY_LABEL.items():
+    for label, entry in BY_ANSWER.items():
         fits |= Q(label=label, severity=entry.severity)
     return fits
 
@@ -233,7 +233,7 @@ class DiagnosisRequest(Record):
         """Point to what the model answered, with the columns that lists are sorted by; unsaved."""
         self.prediction = prediction
         self.label, self.malignancy = prediction.label, prediction.malignancy_probability
-        self.severity = BY_LABEL[prediction.label].severity
+        self.severity = BY_ANSWER[prediction.label].severity
         self.risk = risk.value
 
     @property

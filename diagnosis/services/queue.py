@@ -22,7 +22,7 @@ from diagnosis.metrics import ANSWER, BATCH, READINGS, SWEEPS, timing
 from diagnosis.models import DiagnosisRequest, ModelVersion, Prediction, Priority, Status
 from diagnosis.models.requests import DiagnosisRequestQuerySet
 from diagnosis.services.settings import settings_in_force
-from ml.taxonomy import BY_LABEL
+from ml.taxonomy import BY_ANSWER
 
 logger = logging.getLogger(__name__)
 
@@ -238,7 +238,7 @@ def _attach(row: DiagnosisRequest, answer: Answer, run: Run) -> Prediction:
         batch_size=run.batch_size,
         seconds=run.seconds,
     )
-    malignant = BY_LABEL[label].malignant
+    malignant = BY_ANSWER[label].malignant
     row.note_reading(prediction, risk_of(answer.malignancy, malignant, row.thresholds))
     row.status = Status.SUCCEEDED
     row.lease = row.lease_expires_at = None

@@ -16,7 +16,7 @@ from clinic.spreadsheets import safe_cell
 from diagnosis.interpretation import RISK_NAMES, label_name
 from diagnosis.models import DiagnosisRequest, Management, Status
 from diagnosis.models.requests import DiagnosisRequestQuerySet
-from ml.taxonomy import BY_LABEL
+from ml.taxonomy import BY_ANSWER
 
 ORDERING = ("-created_at", "id")
 ALWAYS = Period()
@@ -49,7 +49,7 @@ def hospital_report(
     if hospital is not None:
         rows = rows.filter(hospital=hospital)
     if label:
-        if label not in BY_LABEL:
+        if label not in BY_ANSWER:
             raise FieldError("unknown_label", _("There is no such class."), field="label")
         rows = rows.filter(label=label)
     if risk:
@@ -132,7 +132,7 @@ def csv_rows(rows: DiagnosisRequestQuerySet) -> Iterator[list[str]]:
 
 def csv_words() -> dict[str, dict[str, str]]:
     """What codes are called in the language of now, looked up once a file."""
-    labels = {label: label_name(label) for label in BY_LABEL}
+    labels = {label: label_name(label) for label in BY_ANSWER}
     return {
         "status": {status.value: str(status.label) for status in Status},
         "diagnosis": labels,

@@ -13,7 +13,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from diagnosis.models import DiagnosisRequest, ModelVersion, Status
-from ml.taxonomy import BY_LABEL
+from ml.taxonomy import BY_ANSWER
 
 DAYS = 365
 # the normal distribution's quantile of a 95% interval
@@ -72,9 +72,9 @@ class Scorecard:
 
     def _share(self, *, malignant: bool) -> Share:
         rows = [
-            (BY_LABEL[label].malignant, n)
+            (BY_ANSWER[label].malignant, n)
             for (label, said), n in self.pairs.items()
-            if BY_LABEL[said].malignant is malignant
+            if BY_ANSWER[said].malignant is malignant
         ]
         return Share(sum(n for found, n in rows if found is malignant), sum(n for _f, n in rows))
 

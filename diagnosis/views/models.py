@@ -18,7 +18,7 @@ from diagnosis.interpretation import label_name
 from diagnosis.models import ModelPolicy, ModelVersion
 from diagnosis.services.model_versions import activate_model, retire_model
 from diagnosis.services.scorecard import scorecard
-from ml.taxonomy import BY_LABEL
+from ml.taxonomy import BY_ANSWER
 
 
 @signed_in
@@ -81,7 +81,7 @@ def live_of(request: HttpRequest, found: ModelVersion) -> dict[str, Any]:
     """What doctors of the user's hospitals concluded on the model's readings."""
     live = scorecard(found, hospital_ids(request.user))
     note_list(request, "view_model", model_version=str(found.pk), signed=live.signed)
-    labels = [label for label in BY_LABEL if any(label in pair for pair in live.pairs)]
+    labels = [label for label in BY_ANSWER if any(label in pair for pair in live.pairs)]
     return {
         "card": live,
         "shares": [

@@ -22,7 +22,7 @@ from diagnosis.models import Status
 from diagnosis.models.requests import OPEN, UNANSWERED, DiagnosisRequestQuerySet
 from diagnosis.services.dashboard import BANDS, Dashboard, dashboard
 from diagnosis.services.reports import ORDERING, Totals, csv_rows, hospital_report
-from ml.taxonomy import BY_LABEL
+from ml.taxonomy import BY_ANSWER
 
 # what the page shows before anybody asks for a period
 DEFAULT_DAYS = 30
@@ -156,7 +156,7 @@ def classes_of(figures: Totals) -> list[dict[str, Any]]:
             "name": label_name(label),
             "count": count,
             "share": count / read,
-            "malignant": BY_LABEL[label].malignant,
+            "malignant": BY_ANSWER[label].malignant,
         }
         for label, count in counts
     ]

@@ -1,22 +1,60 @@
-"""Data sets: readers, splits and the in-memory cache."""
+"""Data sets: readers, splits, and pixels in memory or on demand."""
 
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
 from pathlib import Path
 
-from ml.data import ham10000
-from ml.data.folder import read_folder
+from ml.data import ham10000, isic
+from ml.data.dermamnist import read_dermamnist
+from ml.data.folder import has_class_folders, read_class_folders, read_folder
 from ml.data.samples import Dataset
 from ml.errors import DataError
 
+# the columns by which a table is recognised, in the order of the asking
+TABLES: tuple[tuple[set[str], Callable[[Path, Path], Dataset]], ...] = (
+    ({"melanoma", "seborrheic_keratosis"}, isic.read_isic2017),
+    ({"image", "MEL", "NV", "SCC"}, isic.read_isic2019),
+    ({"image_name", "patient_id", "diagnosis", "target"}, isic.read_isic2020),
+    ({"isic_id"}, isic.read_archive),
+)
 
-def read_dataset(folder: Path) -> Dataset:
-    """Read HAM10000, or a folder with labels.csv and images/. Raises DataError for anything else.
 
-    Which it is, is told from the files in it.
+def read_dataset(path: Path) -> Dataset:
+    """Read a data set of any known kind; which it is, is told from the files in ``path``.
+
+    Raises DataError, with what was looked for, where it is none or has no images.
     """
-    if (folder / ham10000.METADATA).exists():
-        return ham10000.read_ham10000(folder)
-    if (folder / "labels.csv").exists() and (folder / "images").is_dir():
-        return read_folder(folder / "images", folder / "labels.csv")
+    dataset = _read(path)
+    if not dataset.samples:
+        raise DataError(f"{path} has no labelled images.")
+    return dataset
+
+
+def _read(path: Path) -> Dataset:
+    if path.suffix == ".npz" and path.is_file():
+        return read_dermamnist(path)
+    if not path.is_dir():
+        raise DataError(f"{path} is no folder.")
+    if (path / ham10000.METADATA).exists():
+        return ham10000.read_ham10000(path)
+    for table in sorted(path.glob("*.csv")):
+        columns = _columns(table)
+        for needed, read in TABLES:
+            if needed <= columns:
+                return read(path, table)
+    if (path / "labels.csv").exists():
+        images = path / "images" if (path / "images").is_dir() else path
+        return read_folder(images, path / "labels.csv")
+    if has_class_folders(path):
+        return read_class_folders(path)
     raise DataError(
-        f"{folder} is no data set: it needs {ham10000.METADATA}, or labels.csv and images/."
+        f"{path} is no data set. It needs {ham10000.METADATA}; or a CSV of ISIC 2017, 2019 or 2020 "
+        "or of the ISIC archive (isic_id); or labels.csv (image, label); or one folder a class."
     )
+
+
+def _columns(table: Path) -> set[str]:
+    with table.open(newline="", encoding="utf-8-sig") as stream:
+        return set(next(csv.reader(stream), []))

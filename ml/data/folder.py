@@ -1,45 +1,61 @@
-"""A plain folder of images and a CSV that labels them."""
+"""Plain folders: images and a CSV that labels them, or one folder a class."""
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
+from ml import taxonomy
+from ml.data.groups import group_samples
 from ml.data.samples import Dataset, Sample, class_code
+from ml.data.tables import attributes_of, image_files, read_rows
 from ml.errors import DataError
 
 IMAGE_COLUMNS = ("image", "image_id", "isic_id", "filename", "file")
 LABEL_COLUMNS = ("label", "dx", "diagnosis", "class")
-GROUP_COLUMNS = ("patient_id", "lesion_id", "group")
-ATTRIBUTE_COLUMNS = {
-    "sex": "sex",
-    "age": "age",
-    "age_approx": "age",
-    "site": "site",
-    "localization": "site",
-}
 
 
 def read_folder(images: Path, labels: Path) -> Dataset:
     """Read ``labels``, a CSV with the columns image and label, for the files below ``images``.
 
-    The image is a file name or its stem; the label is a class code or label word. A column
-    patient_id, lesion_id or group says what must not be split; else every image stands alone.
+    The image is a file name or its stem; the label is a class code or label word. Columns
+    patient_id, lesion_id or group say what must not be split; else every image stands alone.
     Columns sex, age and site are kept for the figures of subgroups.
     """
-    with labels.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        rows, columns = list(reader), list(reader.fieldnames or [])
-    image = _pick(columns, IMAGE_COLUMNS, labels)
-    label = _pick(columns, LABEL_COLUMNS, labels)
-    group = next((name for name in GROUP_COLUMNS if name in columns), image)
-    paths = {path.stem: path for path in images.rglob("*") if path.is_file()}
-    samples = []
-    for row in rows:
-        path = paths.get(Path(row[image]).stem, images / row[image])
-        attributes = {ATTRIBUTE_COLUMNS[c]: row[c] for c in columns if c in ATTRIBUTE_COLUMNS}
-        samples.append(Sample(path, class_code(row[label]), row[group] or row[image], attributes))
-    return Dataset(images.resolve().name, samples, "not stated", "not stated")
+    rows = read_rows(labels)
+    image = _pick(list(rows[0]), IMAGE_COLUMNS, labels)
+    label = _pick(list(rows[0]), LABEL_COLUMNS, labels)
+    paths = image_files(images)
+    samples = [
+        Sample(
+            path=paths.get(Path(row[image]).stem, images / row[image]),
+            label=class_code(row[label]),
+            group=row[image],
+            attributes=attributes_of(row),
+            patient=row.get("patient_id") or row.get("group") or "",
+            lesion=row.get("lesion_id") or "",
+        )
+        for row in rows
+    ]
+    return Dataset(images.resolve().name, group_samples(samples), "not stated", "not stated")
+
+
+def read_class_folders(folder: Path) -> Dataset:
+    """Read a folder whose folders are named by class codes or label words, each with its images.
+
+    Every image stands alone, for nothing says what belongs together.
+    """
+    samples = [
+        Sample(path, class_code(part.name), path.stem)
+        for part in sorted(folder.iterdir())
+        if part.is_dir()
+        for path in image_files(part).values()
+    ]
+    return Dataset(folder.resolve().name, samples, "not stated", "not stated")
+
+
+def has_class_folders(folder: Path) -> bool:
+    names = [path.name.lower() for path in folder.iterdir() if path.is_dir()]
+    return any(name in taxonomy.BY_CODE or name in taxonomy.BY_LABEL for name in names)
 
 
 def _pick(columns: list[str], wanted: tuple[str, ...], file: Path) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-from dataclasses import replace
 from pathlib import Path
 
+from ml.data.groups import group_samples
 from ml.data.samples import Dataset, Sample, class_code
-from ml.data.splits import merge_groups
-from ml.errors import DataError
+from ml.data.tables import attributes_of, image_files, read_rows
 
 METADATA = "HAM10000_metadata.csv"
 LICENCE = "CC BY-NC 4.0"
@@ -23,32 +21,25 @@ def read_ham10000(folder: Path) -> Dataset:
 
     The group is the lesion; lesions that near_duplicates.csv links become one group.
     """
-    with (folder / METADATA).open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    paths = {path.stem: path for path in (folder / "images").iterdir()}
-    if not rows:
-        raise DataError(f"{folder / METADATA} has no rows.")
-    samples = [_sample(row, paths, folder) for row in rows]
-    samples = _link_near_duplicates(samples, folder / "near_duplicates.csv")
+    rows = read_rows(folder / METADATA, "image_id", "lesion_id", "dx")
+    paths = image_files(folder / "images")
+    samples = [
+        Sample(
+            path=paths.get(row["image_id"], folder / "images" / f"{row['image_id']}.jpg"),
+            label=class_code(row["dx"]),
+            group=row["lesion_id"],
+            attributes=attributes_of(row),
+            lesion=row["lesion_id"],
+        )
+        for row in rows
+    ]
+    samples = group_samples(samples, read_pairs(folder / "near_duplicates.csv"))
     return Dataset("HAM10000", samples, LICENCE, ATTRIBUTION)
 
 
-def _sample(row: dict[str, str], paths: dict[str, Path], folder: Path) -> Sample:
-    missing = folder / "images" / f"{row['image_id']}.jpg"
-    return Sample(
-        path=paths.get(row["image_id"], missing),
-        label=class_code(row["dx"]),
-        group=row["lesion_id"],
-        attributes={"sex": row["sex"], "age": row["age"], "site": row["localization"]},
-    )
-
-
-def _link_near_duplicates(samples: list[Sample], pairs_file: Path) -> list[Sample]:
-    if not pairs_file.exists():
-        return samples
-    group_of = {sample.path.stem: sample.group for sample in samples}
-    with pairs_file.open(newline="") as file:
-        stems = [(Path(r["from_img"]).stem, Path(r["to_img"]).stem) for r in csv.DictReader(file)]
-    pairs = [(group_of[a], group_of[b]) for a, b in stems if a in group_of and b in group_of]
-    merged = merge_groups(pairs)
-    return [replace(sample, group=merged.get(sample.group, sample.group)) for sample in samples]
+def read_pairs(file: Path) -> list[tuple[str, str]]:
+    """Pairs of image names (stems) from from_img and to_img; none where there is no such file."""
+    if not file.exists():
+        return []
+    rows = read_rows(file, "from_img", "to_img")
+    return [(Path(row["from_img"]).stem, Path(row["to_img"]).stem) for row in rows]

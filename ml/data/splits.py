@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+from ml.data.groups import merge_groups
 from ml.data.samples import Sample
+from ml.data.tables import read_rows
 from ml.errors import DataError
+
+__all__ = ["Splits", "check_no_leak", "fold", "merge_groups", "read_split", "split", "split_all"]
 
 
 class Splits(NamedTuple):
@@ -17,42 +22,98 @@ class Splits(NamedTuple):
     test: list[Sample]
 
 
-def merge_groups(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Union-find: linked groups to one common name (the smallest of them)."""
-    parent: dict[str, str] = {}
-
-    def root(group: str) -> str:
-        while parent.setdefault(group, group) != group:
-            group = parent[group]
-        return group
-
-    for a, b in pairs:
-        first, second = sorted((root(a), root(b)))
-        parent[second] = first
-    return {group: root(group) for group in parent}
-
-
 def split(samples: Sequence[Sample], fractions: Sequence[float], seed: int) -> Splits:
     """Split into train, validation and test by ``fractions``, the same for the same ``seed``.
 
     Class by class, the shuffled groups each go to the part that lacks most. A group with several
     classes counts as its first.
     """
+    parts = Splits(*_deal_all(samples, fractions, seed))
+    check_no_leak(parts)
+    return parts
+
+
+def fold(samples: Sequence[Sample], index: int, folds: int, seed: int) -> Splits:
+    """Cross-validation: the fold ``index`` (from 1) of ``folds`` is the test part.
+
+    The fold after it is for validation, and the others are for training.
+    """
+    if folds < 3 or not 1 <= index <= folds:
+        raise DataError(
+            f"There is no fold {index} of {folds}; there are 1 to N, and N is 3 or more."
+        )
+    pieces = _deal_all(samples, [1 / folds] * folds, seed)
+    test, validation = index - 1, index % folds
+    train = [s for k, piece in enumerate(pieces) if k not in (test, validation) for s in piece]
+    parts = Splits(train, pieces[validation], pieces[test])
+    check_no_leak(parts)
+    return parts
+
+
+def split_all(
+    datasets: Sequence[Sequence[Sample]], fractions: Sequence[float], seed: int
+) -> Splits:
+    """Split each data set as if it were alone, so that adding one moves no image of another.
+
+    An image that an earlier data set has (the same name) is left out of the later one, and images
+    of an earlier one's group follow it.
+    """
+    parts = Splits([], [], [])
+    place: dict[str, int] = {}
+    names: set[str] = set()
+    for samples in datasets:
+        new = [sample for sample in samples if sample.path.stem not in names]
+        fresh = split([s for s in new if s.group not in place], fractions, seed)
+        for index, (part, more) in enumerate(zip(parts, fresh, strict=True)):
+            part.extend(more)
+            part.extend(s for s in new if place.get(s.group) == index)
+        place |= {s.group: index for index, part in enumerate(parts) for s in part}
+        names |= {sample.path.stem for sample in new}
+    check_no_leak(parts)
+    return parts
+
+
+def read_split(samples: Sequence[Sample], file: Path) -> Splits:
+    """The split that a CSV gives: image (name or stem), split (train, validation or test).
+
+    Images that it does not name are left out. Raises DataError for another word, or a leak.
+    """
+    words = {"train": 0, "training": 0, "validation": 1, "val": 1, "test": 2}
+    rows = read_rows(file, "image", "split")
+    parts = Splits([], [], [])
+    by_name = {sample.path.stem: sample for sample in samples}
+    for row in rows:
+        part = words.get(row["split"].strip().lower())
+        if part is None:
+            raise DataError(f"{file}: '{row['split']}' is none of train, validation and test.")
+        sample = by_name.get(Path(row["image"]).stem)
+        if sample is None:
+            raise DataError(f"{file} names {row['image']}, which the data set does not have.")
+        parts[part].append(sample)
+    check_no_leak(parts)
+    return parts
+
+
+def _deal_all(
+    samples: Sequence[Sample], fractions: Sequence[float], seed: int
+) -> list[list[Sample]]:
     groups: dict[str, list[Sample]] = defaultdict(list)
     for sample in sorted(samples, key=lambda s: s.path.name):
         groups[sample.group].append(sample)
     by_class: dict[str, list[list[Sample]]] = defaultdict(list)
     for name in sorted(groups):
         by_class[groups[name][0].label].append(groups[name])
-    parts = Splits([], [], [])
+    parts: list[list[Sample]] = [[] for _ in fractions]
     for label in sorted(by_class):
         _deal(by_class[label], parts, fractions, random.Random(f"{seed}-{label}"))
-    check_no_leak(parts)
     return parts
 
 
 def _deal(
-    groups: list[list[Sample]], parts: Splits, fractions: Sequence[float], rng: random.Random
+    groups: list[list[Sample]],
+    parts: list[list[Sample]],
+    fractions: Sequence[float],
+    rng: random.Random,
 ) -> None:
     rng.shuffle(groups)
     total = sum(len(group) for group in groups)
@@ -67,6 +128,9 @@ def check_no_leak(parts: Splits) -> None:
     """Raise DataError if a group or a file stands in two parts."""
     seen: dict[str, str] = {}
     for name, part in zip(parts._fields, parts, strict=True):
-        for key in {f"group {s.group}" for s in part} | {f"file {s.path}" for s in part}:
+        keys = {f"group {s.group}" for s in part} | {f"file {s.path}" for s in part}
+        keys |= {f"patient {s.patient}" for s in part if s.patient}
+        keys |= {f"lesion {s.lesion}" for s in part if s.lesion}
+        for key in keys:
             if seen.setdefault(key, name) != name:
                 raise DataError(f"The split leaks: {key} is in {seen[key]} and in {name}.")

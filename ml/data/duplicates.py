@@ -1,0 +1,61 @@
+"""Pictures that are the same, by their bytes or by their look."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ml.data.decoding import decode_all
+from ml.errors import DataError
+from ml.progress import progress
+
+SIDE = 16  # of the hash: 256 bits
+ALIKE = 12  # bits that may differ between pictures that look the same
+
+
+def find_duplicates(paths: Sequence[Path], how: str) -> list[tuple[str, str]]:
+    """Pairs of stems, by "bytes" (equal files) or "looks" (these, and equal to the eye)."""
+    if how == "bytes":
+        return _same_bytes(paths)
+    if how == "looks":
+        return _same_bytes(paths) + _same_look(paths)
+    raise DataError(f"Duplicates are found by 'bytes' or by 'looks', not by '{how}'.")
+
+
+def _same_bytes(paths: Sequence[Path]) -> list[tuple[str, str]]:
+    first: dict[str, str] = {}
+    pairs = []
+    for path in progress([path for path in paths if path.exists()], "hash"):
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        if digest in first:
+            pairs.append((first[digest], path.stem))
+        first.setdefault(digest, path.stem)
+    return pairs
+
+
+def difference_hash(image: Image.Image) -> np.ndarray:
+    """Whether each of 16 x 16 cells is brighter than its right neighbour: 4 words of 64 bits.
+
+    The difference hash of N. Krawetz (2013): it does not change with size, contrast or compression.
+    """
+    grey = image.convert("L").resize((SIDE + 1, SIDE), Image.Resampling.BOX)
+    pixels = np.asarray(grey, dtype=np.int16)
+    bits = pixels[:, 1:] > pixels[:, :-1]
+    return np.packbits(bits).view(np.uint64)
+
+
+def _same_look(paths: Sequence[Path]) -> list[tuple[str, str]]:
+    skipped: list[str] = []
+    found = list(progress(decode_all(paths, difference_hash, skipped), "compare", len(paths)))
+    stems = [paths[index].stem for index, _ in found]
+    hashes = np.array([value for _, value in found]).reshape(-1, SIDE * SIDE // 64)
+    pairs = []
+    for index in range(len(hashes) - 1):
+        distance = np.bitwise_count(hashes[index] ^ hashes[index + 1 :]).sum(1)
+        pairs += [(stems[index], stems[index + 1 + k]) for k in np.flatnonzero(distance <= ALIKE)]
+    return pairs
