@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import copy
+from typing import Generic, TypeVar
 
 import torch
 from torch import nn
 
+Model = TypeVar("Model", bound=nn.Module)
 
-class Ema:
+
+class Ema(Generic[Model]):
     """Exponential moving average of a model's weights and buffers, in ``model``.
 
     The decay starts low, so that the first steps are soon forgotten.
     """
 
-    def __init__(self, source: nn.Module, decay: float):
-        self.model = copy.deepcopy(source).eval().requires_grad_(False)
+    def __init__(self, source: Model, decay: float):
+        self.model: Model = copy.deepcopy(source)
+        self.model.eval().requires_grad_(False)
         self.decay = decay
         self.steps = 0
 

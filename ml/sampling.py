@@ -84,8 +84,8 @@ def contextual(
 
         return [batch() for _ in range(steps)]
 
-    sample = torch.cat(draw(200, 64, Generator().manual_seed(0)))
-    drawn = torch.bincount(labels[sample], minlength=len(classes)).double() + 1
+    drawn_once = torch.cat(draw(200, 64, Generator().manual_seed(0)))
+    drawn = torch.bincount(labels[drawn_once], minlength=len(classes)).double() + 1
     natural_shares(labels, classes)
     return draw, drawn / drawn.sum()
 

@@ -1,4 +1,5 @@
-"""The command line of ml: one file a command, each with SUMMARY, ``add_arguments`` and ``run``.
+"""The command line of ml: one file a command, each with SUMMARY, ``add_arguments`` and ``run``, and
+STOPPED where it matters what Ctrl-C left.
 
 Commands import what they need when they run, so that --help answers at once.
 """
@@ -9,10 +10,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from ml.cli import card, evaluate, init, predict, recipes, train
+from ml.cli import card, evaluate, fetch, init, predict, recipes, train, tune
 from ml.errors import MlError
 
-COMMANDS = (recipes, init, train, evaluate, predict, card)  # in the order of --help
+COMMANDS = (recipes, init, fetch, train, tune, evaluate, predict, card)  # in the order of --help
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"ml: {error.filename}: {error.strerror}.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nml: stopped. Training goes on from its last epoch with --resume.", file=sys.stderr)
+        print(f"\nml: {options.stopped}", file=sys.stderr)
         return 130
     return 0
 
@@ -43,5 +44,5 @@ def build_parser() -> argparse.ArgumentParser:
         name = command.__name__.rpartition(".")[2]
         one = commands.add_parser(name, help=command.SUMMARY, description=command.run.__doc__)
         command.add_arguments(one)
-        one.set_defaults(run=command.run)
+        one.set_defaults(run=command.run, stopped=getattr(command, "STOPPED", "stopped."))
     return parser

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,27 +26,39 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set",
         type=_setting,
-        action="append",
+        action="extend",
+        nargs="+",
         default=[],
         metavar="KEY=VALUE",
-        help="an option of the recipe that 'recipes' names; repeat it for several",
+        help="an option that 'recipes' names (context=patient_mean), or any field of the recipe "
+        "by its path (training.learning_rate=3e-4)",
     )
+    parser.add_argument("--config", type=Path, metavar="JSON", help="such settings in a file")
     parser.add_argument("--tiny", action="store_true", help="its tiny form, to prove the code")
 
 
 def chosen_recipe(options: argparse.Namespace) -> Recipe:
     """The recipe that the arguments name. Raises RecipeError where there is none like it."""
+    from ml.configuring import parse_setting, read_settings, with_settings
     from ml.recipes import get_recipe, shrink
 
-    recipe = get_recipe(options.recipe, **dict(options.set))
-    return shrink(recipe) if options.tiny else recipe
+    settings = read_settings(options.config) if options.config else {}
+    paths = {key: value for key, value in settings.items() if "." in key}
+    words = {key: value for key, value in settings.items() if "." not in key}
+    for key, text in options.set:
+        if "." in key:
+            paths |= [parse_setting(f"{key}={text}")]
+        else:
+            words[key] = None if text == "none" else text
+    recipe = get_recipe(options.recipe, **words)
+    return with_settings(shrink(recipe) if options.tiny else recipe, paths)
 
 
-def _setting(text: str) -> tuple[str, str | None]:
+def _setting(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not key or not equals:
         raise argparse.ArgumentTypeError(f"'{text}' is not of the form KEY=VALUE")
-    return key, None if value == "none" else value
+    return key.strip(), value
 
 
 def report_skipped(skipped: Sequence[str]) -> None:

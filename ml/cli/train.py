@@ -3,42 +3,59 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
-from ml.cli.common import add_recipe, chosen_recipe, positive, print_figures, report_skipped
+from ml.cli.common import print_figures, report_skipped
+from ml.cli.data import add_training_arguments, chosen_data, recipe_to_train
 
 SUMMARY = "train a recipe and write a measured checkpoint"
+STOPPED = "stopped. Training goes on from its last whole epoch with the same command and --resume."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_recipe(parser)
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the data set")
+    add_training_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument(
         "--start", type=Path, metavar="CHECKPOINT", help="begin with its weights (same split)"
     )
-    parser.add_argument("--epochs", type=positive, metavar="N", help="instead of the recipe's")
+    parser.add_argument("--tensorboard", action="store_true", help="figures to DIR/run/tensorboard")
 
 
 def run(options: argparse.Namespace) -> None:
-    """Train a recipe on a data set, calibrate it, measure it and write the checkpoint.
+    """Train a recipe on data sets, calibrate it, measure it and write the checkpoint.
 
-    The data set is a folder of HAM10000 (HAM10000_metadata.csv, images/) or of your own
-    (labels.csv with the columns image and label, images/). The run's state is kept in DIR/run
-    after every epoch; stop it with Ctrl-C, go on with --resume.
+    A data set is HAM10000, ISIC 2017, 2019 or 2020, an export of the ISIC archive (or what 'fetch'
+    wrote), DermaMNIST's npz, a folder with labels.csv (image, label) or one folder a class. The
+    run's state is kept in DIR/run after every epoch; stop it with Ctrl-C, go on with --resume.
+    Several GPUs: torchrun --nproc-per-node 8 -m ml train ... (docs/training.md).
     """
-    from ml.data import read_dataset
-    from ml.data.samples import fold_labels
-    from ml.data.splits import split
+    from ml.engine import is_main
     from ml.finishing import finish
-    from ml.fitting import fit, with_epochs
+    from ml.fitting import fit
 
-    recipe = with_epochs(chosen_recipe(options), options.epochs)
-    dataset = fold_labels(read_dataset(options.data), recipe.classes)
-    parts = split(dataset.samples, recipe.training.fractions, recipe.training.seed)
-    skipped = fit(recipe, parts, options.out, options.resume, options.start)
+    recipe = recipe_to_train(options)
+    dataset, parts = chosen_data(options, recipe)
+    skipped = fit(
+        recipe,
+        parts,
+        options.out,
+        options.resume,
+        options.start,
+        options.memory,
+        options.tensorboard,
+    )
+    if not is_main():
+        return
     report_skipped(skipped)
+    _report_left_out(dataset.left_out)
     manifest = finish(recipe, dataset, parts, options.out, skipped=skipped)
     print_figures(manifest.metrics)
     print(f"{options.out}: written")
+
+
+def _report_left_out(lines: list[str]) -> None:
+    if lines:
+        first = "\n  ".join(lines[:20])
+        print(f"ml: {len(lines)} images were left out, at first:\n  {first}", file=sys.stderr)

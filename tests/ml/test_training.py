@@ -1,13 +1,16 @@
 """One trainer: it learns, repeats, freezes, and stops where the loss is no number."""
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
 from ml.classifier import build_classifier
-from ml.config import Augmentation, Backbone, Sampling
+from ml.config import Augmentation, Backbone, Context, Sampling
 from ml.data.cache import Cache
 from ml.data.samples import Sample
 from ml.ema import Ema
@@ -15,6 +18,8 @@ from ml.engine import start_engine
 from ml.errors import TrainingError
 from ml.optimizers import build_optimizer
 from ml.training import Trainer
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -145,3 +150,36 @@ def test_the_average_follows_the_weights():
         ema.update(source)
     assert torch.allclose(ema.model.weight, source.weight)
     assert not ema.model.weight.requires_grad
+
+
+def test_predicting_loads_nothing_of_training():
+    code = (
+        "import sys; import ml.predictor, ml.reading, ml.checkpoints, ml.cli; "
+        "heavy = {'optuna', 'keras', 'tensorboard', 'pydicom', 'ml.engine'}; "
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "[]"
+
+
+def test_without_its_libraries_training_names_the_file_to_install(recipe, monkeypatch):
+    monkeypatch.setitem(sys.modules, "accelerate", None)
+    with pytest.raises(TrainingError, match=r"requirements-training\.txt"):
+        start_engine(recipe.training)
+
+
+def test_a_context_sees_the_other_images_of_a_patient(recipe, noise):
+    architecture = replace(recipe.architecture, context=Context("attention", {"heads": 2}))
+    recipe = replace(recipe, architecture=architecture)
+    trainer = trainer_of(recipe, noise)
+    seen = []
+    trainer.plain.context.register_forward_hook(lambda m, args, out: seen.append(args[1:]))
+    trainer.run_epoch(0)
+    others, mask = seen[0]
+    assert mask.sum(1).tolist() == [6] * len(mask)  # seven images a patient, less its own
+    assert others[mask].abs().sum() > 0
+    held = trainer.patients.features.clone()
+    trainer.run_epoch(1)
+    assert not torch.equal(held, trainer.patients.features)

@@ -1,0 +1,162 @@
+"""Hyper-parameter search: Optuna proposes, short runs answer, hopeless ones are ended early."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ml.config import Recipe
+from ml.configuring import with_settings
+from ml.data.loading import MEMORY
+from ml.data.splits import Splits
+from ml.errors import TrainingError
+from ml.fitting import fit
+from ml.runstate import RUN
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+
+BEST_SETTINGS = "best.json"
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers from ``low`` to ``high``, whole ones if both are."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    values: tuple[Any, ...]
+
+
+Space = dict[str, Range | Choice]
+
+COMMON: Space = {
+    "training.learning_rate": Range(1e-5, 1e-2, log=True),
+    "training.weight_decay": Range(1e-4, 0.3, log=True),
+    "training.label_smoothing": Range(0.0, 0.15),
+    "training.augmentation.mixup": Range(0.0, 0.5),
+    "training.augmentation.brightness": Range(0.0, 0.4),
+    "training.augmentation.dropout_share": Range(0.0, 0.5),
+}
+BY_HEAD: dict[str, Space] = {
+    "dnn": {
+        "architecture.head.options.dropout": Range(0.0, 0.5),
+        "architecture.head.options.hidden": Choice(([64], [256, 64], [512, 256, 64])),
+    },
+    "dense": {
+        "architecture.head.options.dropout": Range(0.0, 0.6),
+        "architecture.head.options.hidden": Choice(([64], [128], [256], [512])),
+    },
+}
+
+
+def search_space(recipe: Recipe) -> Space:
+    """What may be varied of ``recipe``: dotted paths of settings, and their ranges.
+
+    Of the head, only what the recipe itself sets; a head of many layers keeps its widths.
+    """
+    options = recipe.architecture.head.options
+    kept = {name for name in options if name != "hidden" or len(options[name]) <= 2}
+    of_head = BY_HEAD.get(recipe.architecture.head.name, {})
+    return COMMON | {p: values for p, values in of_head.items() if p.rpartition(".")[2] in kept}
+
+
+def tune(
+    recipe: Recipe, parts: Splits, out: Path, trials: int, memory: float = MEMORY
+) -> dict[str, Any]:
+    """Try until ``out`` holds ``trials`` trials. Returns the best settings, also in best.json.
+
+    All trials are kept in ``out``/trials.db, so a search that was stopped goes on. A trial whose
+    validation score is below the median of the others at its epoch is ended (Optuna's median
+    pruner). Raises TrainingError if Optuna is missing, the search in ``out`` is of another recipe,
+    or no trial came to an end.
+    """
+    study = _open(recipe, out)
+    left = trials - sum(trial.state.is_finished() for trial in study.trials)
+    space = search_space(recipe)
+
+    def objective(trial: Trial) -> float:
+        return _try(
+            recipe, parts, out / f"trial-{trial.number}", _suggest(trial, space), trial, memory
+        )
+
+    if left > 0:
+        study.optimize(objective, n_trials=left, catch=(TrainingError,))
+    return _best(study, out)
+
+
+def _open(recipe: Recipe, out: Path) -> Study:
+    try:
+        import optuna
+    except ImportError as error:
+        raise TrainingError(
+            "Tuning needs what is listed in requirements-training.txt: "
+            "python -m pip install -r requirements-training.txt"
+        ) from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    out.mkdir(parents=True, exist_ok=True)
+    study = optuna.create_study(
+        storage=f"sqlite:///{out.resolve() / 'trials.db'}",
+        study_name="nevus",
+        direction="maximize",
+        load_if_exists=True,
+        sampler=optuna.samplers.TPESampler(seed=recipe.training.seed),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
+    )
+    if study.user_attrs.setdefault("recipe", recipe.name) != recipe.name:
+        raise TrainingError(f"{out} holds a search of {study.user_attrs['recipe']}.")
+    study.set_user_attr("recipe", recipe.name)
+    return study
+
+
+def _suggest(trial: Trial, space: Space) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    for path, values in space.items():
+        if isinstance(values, Choice):
+            # the database holds words only
+            words = [json.dumps(value) for value in values.values]
+            settings[path] = json.loads(trial.suggest_categorical(path, words))
+        else:
+            settings[path] = trial.suggest_float(path, values.low, values.high, log=values.log)
+    return settings
+
+
+def _try(
+    recipe: Recipe, parts: Splits, folder: Path, settings: dict, trial: Trial, memory: float
+) -> float:
+    import optuna
+
+    trial.set_user_attr("settings", settings)
+    scores: list[float] = []
+
+    def report(epoch: int, score: float) -> None:
+        scores.append(score)
+        trial.report(score, epoch)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+
+    try:
+        fit(with_settings(recipe, settings), parts, folder, memory=memory, report=report)
+    finally:
+        shutil.rmtree(folder / RUN, ignore_errors=True)  # a state of each would fill the disk
+        if folder.exists():
+            folder.rmdir()
+    return max(scores)
+
+
+def _best(study: Study, out: Path) -> dict[str, Any]:
+    try:
+        best = study.best_trial
+    except ValueError as error:
+        raise TrainingError("No trial came to its end; try more, or other data.") from error
+    settings: dict[str, Any] = best.user_attrs["settings"]
+    (out / BEST_SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    return settings

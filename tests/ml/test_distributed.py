@@ -1,0 +1,65 @@
+"""Two processes that share each batch give what one process gives."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[2]
+
+# no batch norm, augmentation or dropout, so that the two ways differ by rounding alone
+SETTINGS = {
+    "architecture.backbone.name": "vit",
+    "architecture.backbone.options": {"image_size": 32, "patch_size": 16, "size": "tiny"},
+    "architecture.head.name": "linear",
+    "architecture.head.options": {},
+    "preprocessing.size": 32,
+    "preprocessing.mean": [0.5, 0.5, 0.5],
+    "preprocessing.std": [0.5, 0.5, 0.5],
+    "training.batch_size": 16,
+    "training.precision": "no",
+    "training.fractions": [0.6, 0.2, 0.2],
+    "training.augmentation.scale": [1.0, 1.0],
+    "training.augmentation.mixup": 0.0,
+} | {
+    f"training.augmentation.{name}": 0.0
+    for name in ("stretch", "shift", "rotation", "brightness", "contrast", "saturation", "hue")
+}
+
+
+@pytest.fixture
+def plain(tmp_path):
+    file = tmp_path / "settings.json"
+    file.write_text(json.dumps(SETTINGS | {"training.augmentation.flip": False}))
+    return file
+
+
+def train(launcher, ham10000, plain, out):
+    command = [sys.executable, "-m", *launcher, "train", "starter", "--epochs", "2"]
+    command += ["--data", str(ham10000), "--config", str(plain), "--out", str(out)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=240
+    )
+
+
+def test_two_processes_give_what_one_gives(ham10000, plain, tmp_path):
+    torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "ml"]
+    one = train(["ml"], ham10000, plain, tmp_path / "one")
+    two = train(torchrun, ham10000, plain, tmp_path / "two")
+    assert one.returncode == 0, one.stderr
+    assert two.returncode == 0, two.stderr
+    assert two.stdout.count("written") == 1  # one of them speaks
+    first, second = (
+        torch.load(tmp_path / name / "run" / "state.pt", weights_only=True)
+        for name in ("one", "two")
+    )
+    assert [row["score"] for row in first["rows"]] == [row["score"] for row in second["rows"]]
+    for row, other in zip(first["rows"], second["rows"], strict=True):
+        assert row["loss"] == pytest.approx(other["loss"], rel=1e-3)
+    for key, value in first["trainer"]["ema"].items():
+        assert torch.allclose(value, second["trainer"]["ema"][key], atol=1e-3), key

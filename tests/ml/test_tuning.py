@@ -1,0 +1,103 @@
+"""A search proposes, ends what is hopeless, and goes on where it was stopped."""
+
+import json
+
+import pytest
+
+from ml.cli import main
+from ml.config import Recipe
+from ml.configuring import parse_setting, read_settings, with_settings
+from ml.data import read_dataset
+from ml.data.splits import split
+from ml.errors import RecipeError, TrainingError
+from ml.recipes import RECIPES
+from ml.tuning import search_space, tune
+
+
+@pytest.fixture
+def parts(ham10000):
+    return split(read_dataset(ham10000).samples, (0.6, 0.2, 0.2), 0)
+
+
+def test_a_search_goes_on_and_its_best_can_be_trained(
+    recipe, ham10000, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setitem(RECIPES, "starter", lambda: recipe)
+    out, data = tmp_path / "search", str(ham10000)
+    arguments = ["tune", "starter", "--data", data, "--out", str(out), "--epochs", "2", "--trials"]
+    assert main([*arguments, "1"]) == 0
+    first = json.loads((out / "best.json").read_text())
+    assert main([*arguments, "1"]) == 0  # nothing left to try
+    assert json.loads((out / "best.json").read_text()) == first
+    assert main([*arguments, "2"]) == 0
+    assert "training.learning_rate = " in capsys.readouterr().out
+    assert sorted(path.name for path in out.iterdir()) == ["best.json", "trials.db"]
+
+    best = read_settings(out / "best.json")
+    changed = with_settings(recipe, best)
+    assert changed.training.learning_rate == best["training.learning_rate"]
+
+
+def test_hopeless_trials_are_ended(recipe, parts, tmp_path, monkeypatch):
+    import optuna
+
+    epochs = []
+
+    def fit(recipe: Recipe, parts, folder, memory, report):
+        number = int(folder.name.rpartition("-")[2])
+        for epoch in range(1, 6):
+            epochs.append(number)
+            report(epoch, 0.1 if number >= 5 else 0.5 + number / 100)
+
+    monkeypatch.setattr("ml.tuning.fit", fit)
+    tune(recipe, parts, tmp_path, trials=7)
+    study = optuna.load_study(study_name="nevus", storage=f"sqlite:///{tmp_path / 'trials.db'}")
+    states = [trial.state.name for trial in study.trials]
+    assert states == ["COMPLETE"] * 5 + ["PRUNED"] * 2
+    assert epochs.count(6) < 5
+    assert study.best_trial.number == 4
+
+
+def test_a_search_of_another_recipe_or_without_an_end_is_explained(recipe, parts, tmp_path):
+    from dataclasses import replace
+
+    training = replace(recipe.training, batch_size=15, accumulate=2)
+    with pytest.raises(TrainingError, match="No trial came to its end"):
+        tune(replace(recipe, training=training), parts, tmp_path, trials=1)
+    with pytest.raises(TrainingError, match="holds a search of starter"):
+        tune(replace(recipe, name="other"), parts, tmp_path, trials=1)
+
+
+def test_every_recipe_has_a_space_that_fits_it():
+    for make in RECIPES.values():
+        recipe = make()
+        for path in search_space(recipe):
+            value = recipe
+            for name in path.split("."):
+                value = value[name] if isinstance(value, dict) else getattr(value, name)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"training.speed": 1}, "'speed' is unknown; there are: epochs"),
+        ({"training.epochs": "many"}, "is int, and 'many' is not"),
+        ({"training.epochs.more": 1}, "'more' is unknown"),
+    ],
+)
+def test_settings_that_do_not_exist_are_named(recipe, changes, message):
+    with pytest.raises(RecipeError, match=message):
+        with_settings(recipe, changes)
+
+
+def test_settings_are_read_from_words_and_files(recipe, tmp_path):
+    texts = ["training.learning_rate=1", "training.optimizer=sgd", "training.schedule.name=step"]
+    changed = with_settings(recipe, dict(parse_setting(text) for text in texts))
+    training = changed.training
+    assert (training.learning_rate, training.optimizer) == (1.0, "sgd")
+    assert training.schedule.name == "step"
+    with pytest.raises(RecipeError, match="write it as"):
+        parse_setting("training.learning_rate")
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(RecipeError, match="is no JSON"):
+        read_settings(tmp_path / "a.json")
