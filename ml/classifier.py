@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from ml.backbones import build_backbone
 from ml.config import Architecture
+from ml.contexts import build_context
 from ml.heads import build_head
 
 
 class Classifier(nn.Module):
     """Image to logits in three parts that compose.
 
-    ``context`` maps the image's features and those of the patient's other lesions to features of
-    the same width. Tensor names begin with ``backbone.``, ``context.`` or ``head.``.
+    ``context`` joins the image's features and those of the patient's other lesions. Tensor names
+    begin with ``backbone.``, ``context.`` or ``head.``.
     """
 
     def __init__(self, backbone: nn.Module, head: nn.Module, context: nn.Module | None = None):
@@ -25,23 +28,39 @@ class Classifier(nn.Module):
     def forward_features(self, images: Tensor) -> Tensor:  # (B, 3, H, W)
         return self.backbone(images)  # (B, D)
 
-    def forward_head(self, features: Tensor, others: Tensor | None = None) -> Tensor:
-        # features (B, D), others (B, M, D)
+    def forward_head(
+        self, features: Tensor, others: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        """Features (B, D) to logits (B, K).
+
+        ``others`` (B, M, D) are the features of the patient's other lesions, ``mask`` (B, M) is
+        true where there is one; without a mask, all are. A model without context ignores both.
+        """
         if self.context is not None:
-            features = self.context(features, others)  # (B, D)
+            if others is None:
+                others = features.new_zeros(len(features), 0, features.shape[1])
+            if mask is None:
+                mask = others.new_ones(others.shape[:2]).bool()
+            features = self.context(features, others, mask)  # (B, D'), the head's width
         return self.head(features)  # (B, K)
 
-    def forward(self, images: Tensor, others: Tensor | None = None) -> Tensor:
-        return self.forward_head(self.forward_features(images), others)  # (B, K)
+    def forward(
+        self, images: Tensor, others: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        return self.forward_head(self.forward_features(images), others, mask)  # (B, K)
 
 
 def build_classifier(
     architecture: Architecture, classes: int, pretrained: str | None = None
 ) -> Classifier:
     """Build a classifier with random weights, or with a ``pretrained`` backbone."""
-    backbone = build_backbone(architecture.backbone, pretrained)
-    head = build_head(architecture.head, backbone.features, classes)  # type: ignore[arg-type]
-    return Classifier(backbone, head)
+    backbone: Any = build_backbone(architecture.backbone, pretrained)
+    width = backbone.features
+    context: Any = None
+    if architecture.context is not None:
+        context = build_context(architecture.context, width)
+        width = context.features
+    return Classifier(backbone, build_head(architecture.head, width, classes), context)
 
 
 def count_parameters(model: nn.Module) -> int:

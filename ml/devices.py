@@ -23,12 +23,13 @@ def channels_last(model: Model) -> Model:
 
 def training_autocast(device: torch.device) -> torch.autocast:
     """bf16 on a GPU, and on a CPU that has instructions for it (twice as fast as fp32 there)."""
-    fast = device.type == "cuda" or _cpu_has_bf16()
+    fast = device.type == "cuda" or cpu_has_bf16()
     return torch.autocast(device.type, torch.bfloat16, enabled=fast)
 
 
 @cache
-def _cpu_has_bf16() -> bool:
+def cpu_has_bf16() -> bool:
+    """Whether the CPU computes in bf16 by instructions of its own."""
     return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
 
 

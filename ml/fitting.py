@@ -2,117 +2,138 @@
 
 from __future__ import annotations
 
-import json
-import os
 import time
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import torch
-from safetensors.torch import save_file
 
 from ml.augmentation import to_canvas
+from ml.augmentation.canvas import canvas_size
 from ml.checkpoints import load_classifier
 from ml.config import Recipe
-from ml.data.cache import Cache, load_cache
+from ml.data.loading import MEMORY, Images, load_images
 from ml.data.splits import Splits
-from ml.devices import pick_device
-from ml.errors import TrainingError
-from ml.preprocessing import normalise, to_pixels
-from ml.training import Trainer, log_probabilities
+from ml.engine import processes_here, start_engine
+from ml.preprocessing import to_pixels
+from ml.runstate import (
+    BEST,
+    RUN,
+    History,
+    fingerprint,
+    load_state,
+    save_state,
+    save_weights,
+)
+from ml.schedules import out_of_patience, rate_share
+from ml.tracking import write_metrics, write_tensorboard
+from ml.training import Trainer, training_size
+from ml.validation import balanced_accuracy
 
-RUN = "run"  # the folder of a run's own files, inside the checkpoint's folder
-BEST = "best.safetensors"
+__all__ = ["BEST", "RUN", "fit", "with_epochs"]
+
+Report = Callable[[int, float], None]  # epoch (from 1) and score
 
 
 def fit(
-    recipe: Recipe, parts: Splits, out: Path, resume: bool = False, start: Path | None = None
+    recipe: Recipe,
+    parts: Splits,
+    out: Path,
+    resume: bool = False,
+    start: Path | None = None,
+    memory: float = MEMORY,
+    tensorboard: bool = False,
+    report: Report | None = None,
 ) -> list[str]:
     """Train ``recipe`` and keep the best weights in ``out``/run/best.safetensors.
 
     Best is the highest balanced accuracy on the validation part. After every epoch the whole state
     is written, and ``resume`` goes on from it. ``start`` is a checkpoint whose weights the first
-    epoch begins with, so that a schedule can be run again (a warm restart). Returns the files that
-    could not be read. Raises TrainingError if ``out`` holds another run, or the loss is no longer a
-    number, and CheckpointError if ``start`` cannot be loaded.
+    epoch begins with, so that a schedule can be run again (a warm restart). Images that need more
+    than ``memory`` GB are decoded batch by batch. ``report`` hears each epoch's score. Returns the
+    files that could not be read.
+
+    Raises TrainingError if ``out`` holds another run, the loss is no longer a number or the state
+    cannot be written, DataError for images that cannot be trained on, and CheckpointError if
+    ``start`` cannot be loaded.
     """
-    run = out / RUN
+    engine = start_engine(recipe.training)
+    run, mark = out / RUN, fingerprint(recipe, parts)
     run.mkdir(parents=True, exist_ok=True)
-    canvas = partial(to_canvas, config=recipe.preprocessing)
-    square = partial(to_pixels, config=recipe.preprocessing)
-    train = load_cache(parts.train, recipe.classes, canvas, "decode for training")
-    validation = load_cache(parts.validation, recipe.classes, square, "decode for validation")
-    trainer = Trainer(recipe, train, pick_device())
-    if start is not None:
-        trainer.start_from(load_classifier(start))
-    first, best = _start(trainer, recipe, run, resume)
-    for epoch in range(first, recipe.training.epochs):
-        started = time.monotonic()
-        loss = trainer.run_epoch(epoch)
-        score = _score(trainer, recipe, validation)
-        if score >= best:
-            best = score
-            _save_weights(trainer, run / BEST)
-        _save_state(trainer, recipe, epoch + 1, best, run)
-        seconds = time.monotonic() - started
-        _log(run, epoch=epoch + 1, loss=loss, balanced_accuracy=score, seconds=seconds)
+    state = load_state(run, resume, mark, engine.device)
+    train, validation = _load(recipe, parts, memory / processes_here())
+    model = load_classifier(start) if start is not None and state is None else None
+    trainer, history = Trainer(recipe, train, engine, model), History()
+    if state is not None:
+        trainer.load_state_dict(state["trainer"])
+        history.rows = state["rows"]
+    while len(history.rows) < recipe.training.epochs:
+        if out_of_patience(history.scores, recipe.training.patience):
+            break
+        row = _run_epoch(trainer, validation, history)
+        if engine.is_main_process:
+            best = row["score"] >= max(history.scores)
+            _write(run, trainer, {"mark": mark, "rows": history.rows}, best, tensorboard)
+        if report:
+            report(len(history.rows), row["score"])
     return train.skipped + validation.skipped
 
 
-def _start(trainer: Trainer, recipe: Recipe, run: Path, resume: bool) -> tuple[int, float]:
-    """The first epoch to run and the best score so far."""
-    file = run / "state.pt"
-    if not file.exists():
-        return 0, -1.0
-    if not resume:
-        raise TrainingError(f"{run} holds a run already; add --resume, or choose another folder.")
-    state = torch.load(file, weights_only=True, map_location=trainer.device)
-    if state["recipe"] != _fingerprint(recipe):
-        raise TrainingError(f"{run} holds a run of another configuration; choose another folder.")
-    trainer.load_state_dict(state["trainer"])
-    return state["epoch"], state["best"]
+def _load(recipe: Recipe, parts: Splits, memory: float) -> tuple[Images, Images]:
+    size, square = training_size(recipe), recipe.preprocessing
+    width, height = canvas_size(size)
+    pixels, squares = width * height * len(parts.train), square.size**2 * len(parts.validation)
+    share = pixels / max(1, pixels + squares)
+    canvas = partial(to_canvas, config=size)
+    train = load_images(
+        parts.train, recipe.classes, canvas, width * height, memory * share, "train"
+    )
+    validation = load_images(
+        parts.validation,
+        recipe.classes,
+        partial(to_pixels, config=square),
+        square.size**2,
+        memory * (1 - share),
+        "validate",
+    )
+    return train, validation
 
 
-def _fingerprint(recipe: Recipe) -> str:
-    return json.dumps(asdict(recipe), sort_keys=True)
-
-
-def _save_state(trainer: Trainer, recipe: Recipe, epoch: int, best: float, run: Path) -> None:
-    state = {
-        "recipe": _fingerprint(recipe),
-        "epoch": epoch,
-        "best": best,
-        "trainer": trainer.state_dict(),
+def _run_epoch(trainer: Trainer, validation: Images, history: History) -> dict[str, float]:
+    started, epoch, config = time.monotonic(), len(history.rows), trainer.config
+    rate = rate_share((epoch + 1) * trainer.steps - 1, trainer.steps, config, history.scores)
+    loss = trainer.run_epoch(epoch, history.scores)
+    seconds = time.monotonic() - started
+    row = {
+        "epoch": float(epoch + 1),
+        "loss": loss,
+        "score": balanced_accuracy(trainer, trainer.recipe, validation),
+        "learning_rate": config.learning_rate * rate,
+        "seconds": time.monotonic() - started,
+        "images_per_second": trainer.steps * config.batch_size / seconds,
     }
-    torch.save(state, run / "state.new")
-    os.replace(run / "state.new", run / "state.pt")
+    history.rows.append(row)
+    return row
 
 
-def _save_weights(trainer: Trainer, file: Path) -> None:
-    tensors = {k: v.contiguous().cpu() for k, v in trainer.ema.model.state_dict().items()}
-    save_file(tensors, file.with_suffix(".new"))
-    os.replace(file.with_suffix(".new"), file)
-
-
-def _score(trainer: Trainer, recipe: Recipe, validation: Cache) -> float:
-    images = normalise(validation.pixels, recipe.preprocessing)
-    answers = log_probabilities(trainer.ema.model, images, trainer.device).argmax(1)
-    labels = validation.labels.numpy()
-    recalls = [(answers[labels == k] == k).mean() for k in np.unique(labels)]
-    return float(np.mean(recalls))
-
-
-def _log(run: Path, **figures: Any) -> None:
-    with (run / "log.jsonl").open("a") as file:
-        file.write(json.dumps({k: round(v, 4) for k, v in figures.items()}) + "\n")
+def _write(run: Path, trainer: Trainer, state: dict, best: bool, tensorboard: bool) -> None:
+    if best:
+        save_weights(run, trainer.ema.model)
+    save_state(run, state | {"trainer": trainer.state_dict()})
+    write_metrics(run, state["rows"])
+    if tensorboard:
+        write_tensorboard(run, state["rows"][-1])
 
 
 def with_epochs(recipe: Recipe, epochs: int | None) -> Recipe:
-    """The recipe with another length, its warm-up shortened to fit."""
+    """The recipe with another length, its warm-up and its frozen phase shortened to fit."""
     if epochs is None:
         return recipe
-    warmup = min(recipe.training.warmup_epochs, epochs // 2)
-    return replace(recipe, training=replace(recipe.training, epochs=epochs, warmup_epochs=warmup))
+    training = recipe.training
+    short = replace(
+        training,
+        epochs=epochs,
+        warmup_epochs=min(training.warmup_epochs, epochs // 2),
+        freeze_epochs=min(training.freeze_epochs, epochs // 2),
+    )
+    return replace(recipe, training=short)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sized
 from typing import Any
 
@@ -9,7 +10,8 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 
 def progress(items: Iterable[Any], title: str, total: int | None = None) -> Any:
-    """``items`` with a bar on stderr; none at all when stderr is no terminal."""
+    """``items`` with a bar on stderr; none when stderr is no terminal, or in a second process."""
     if total is None and isinstance(items, Sized):
         total = len(items)
-    return tqdm(items, title, total, leave=False, disable=None)
+    second = os.environ.get("RANK", "0") != "0"  # of those that torchrun started
+    return tqdm(items, title, total, leave=False, disable=True if second else None)

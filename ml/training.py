@@ -3,171 +3,173 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
 from ml.augmentation import augment, mixup
 from ml.classifier import build_classifier
-from ml.config import Recipe, Training
-from ml.data.cache import Cache
-from ml.devices import channels_last, training_autocast
+from ml.config import Preprocessing, Recipe
+from ml.data.loading import Images
+from ml.devices import channels_last
 from ml.ema import Ema
-from ml.errors import DataError, TrainingError
+from ml.errors import TrainingError
+from ml.losses import build_loss
+from ml.optimizers import build_optimizer
+from ml.patients import PatientFeatures
 from ml.progress import progress
+from ml.sampling import build_sampler
+from ml.schedules import rate_share
 
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
-def learning_rate(step: int, steps: int, warmup: int, peak: float) -> float:
-    """Linear warm-up, then a half cosine to zero (Loshchilov and Hutter, arXiv:1608.03983)."""
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
-
-
-def sampling_shares(labels: Tensor, classes: int, balance: float) -> Tensor:
-    """Share of each class among the samples drawn, (K,): proportional to count^(1 - balance)."""
-    counts = torch.bincount(labels, minlength=classes).double()
-    if (counts == 0).any():
-        raise DataError("Every class of the recipe needs at least one image for training.")
-    shares = counts ** (1 - balance)
-    return shares / shares.sum()
-
-
-def adjusted_cross_entropy(logits: Tensor, targets: Tensor, shares: Tensor) -> Tensor:
-    """Cross-entropy of (B, K) logits and soft targets, with the log of the class shares added.
-
-    So the logits themselves are free of how often each class was drawn: logit adjustment, Menon et
-    al., arXiv:2007.07314, equation 10.
-    """
-    return nn.functional.cross_entropy(logits + shares.log().to(logits), targets)
-
-
-def build_optimizer(model: nn.Module, config: Training) -> torch.optim.Optimizer:
-    """AdamW, without weight decay on biases and norms."""
-    matrices = [p for p in model.parameters() if p.ndim > 1]
-    vectors = [p for p in model.parameters() if p.ndim <= 1]
-    groups: list[dict[str, Any]] = [
-        {"params": matrices},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, config.learning_rate, weight_decay=config.weight_decay)
+Part = tuple[Tensor, Tensor]  # indices (B,) and pixels (B, 3, Hc, Wc)
 
 
 class Trainer:
     """Holds the model, its moving average and the optimizer; runs one epoch at a time.
 
     What an epoch draws depends on the seed and the epoch's number alone, so a run that was stopped
-    and resumed gives the same weights as one that was not.
+    and resumed gives the same weights as one that was not. With several processes each one computes
+    its share of every batch.
     """
 
-    def __init__(self, recipe: Recipe, data: Cache, device: torch.device):
-        self.recipe, self.config, self.data, self.device = recipe, recipe.training, data, device
+    def __init__(
+        self, recipe: Recipe, data: Images, engine: Accelerator, start: nn.Module | None = None
+    ):
+        self.recipe, self.config, self.data, self.engine = recipe, recipe.training, data, engine
         torch.manual_seed(self.config.seed)
         model = build_classifier(recipe.architecture, len(recipe.classes), self.config.pretrained)
-        self.model = channels_last(model.to(device))
-        self.ema = Ema(self.model, self.config.ema_decay)
-        self.optimizer = build_optimizer(self.model, self.config)
-        self.shares = sampling_shares(data.labels, len(recipe.classes), self.config.balance)
-        self.steps = max(1, len(data.labels) // self.config.batch_size)
+        if start is not None:
+            copy_weights(start, model)
+        self.plain = channels_last(model.to(engine.device))
+        self.ema = Ema(self.plain, self.config.ema_decay)
+        optimizer = build_optimizer(self.plain, self.config)
+        self.model, self.optimizer = engine.prepare(self.plain, optimizer)
+        labels, classes = data.labels, recipe.classes
+        self.draw, shares = build_sampler(self.config.sampling, data.samples, labels, classes)
+        self.loss = build_loss(self.config.loss, classes, shares)
+        self.patients = PatientFeatures(data) if self.plain.context is not None else None
+        self.steps = max(1, len(labels) // self.config.batch_size)
 
-    def start_from(self, model: nn.Module) -> None:
-        """Begin with the weights of a model of the same architecture."""
-        try:
-            self.model.load_state_dict(model.state_dict())
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())[:300]
-            raise TrainingError(f"The weights to start from do not fit: {reason}") from error
-        self.ema = Ema(self.model, self.config.ema_decay)
-
-    def run_epoch(self, epoch: int) -> float:
+    def run_epoch(self, epoch: int, scores: Sequence[float] = ()) -> float:
         """Train for one epoch (numbered from 0). Returns the mean loss.
 
-        Raises TrainingError when the loss is no longer a number.
+        ``scores`` are the validation scores of the epochs before. Raises TrainingError when the
+        loss is no longer a number.
         """
-        seed = self.config.seed * 1_000_003 + epoch
-        torch.manual_seed(seed)  # for dropout
+        config, rank = self.config, self.engine.process_index
+        if self.patients is not None and epoch % config.context_refresh == 0:
+            self.patients.refresh(self.ema.model, self.engine.device, training_size(self.recipe))
+        self._set_mode(frozen=epoch < config.freeze_epochs)
+        seed = config.seed * 1_000_003 + epoch
+        torch.manual_seed(seed + rank)  # for dropout
         generator = Generator().manual_seed(seed)
-        self.model.train()
+        draws = self.draw(self.steps, config.batch_size, generator)  # the same in every process
+        if rank:
+            generator.manual_seed(seed + 7919 * rank)
+        parts = iter(self.data.batches([part for batch in draws for part in self._own(batch)]))
         total = 0.0
-        batches = progress(self._draw(generator), f"epoch {epoch + 1}/{self.config.epochs}")
-        for number, chosen in enumerate(batches):
-            loss = self._step(epoch * self.steps + number, chosen, generator)
+        bar = progress(range(self.steps), f"epoch {epoch + 1}/{config.epochs}")
+        for number in bar:
+            step = epoch * self.steps + number
+            self._set_rates(rate_share(step, self.steps, config, scores))
+            loss = self._step(list(islice(parts, config.accumulate)), generator)
             if not math.isfinite(loss):
                 raise TrainingError(
                     f"The loss became {loss} in epoch {epoch + 1}; the state before it is kept."
                 )
             total += loss
-            batches.set_postfix(loss=f"{total / (number + 1):.3f}")
+            bar.set_postfix(loss=f"{total / (number + 1):.3f}")
         return total / self.steps
 
-    def _draw(self, generator: Generator) -> list[Tensor]:
-        counts = torch.bincount(self.data.labels, minlength=len(self.shares))
-        weights = (self.shares / counts)[self.data.labels]  # (N,)
-        size = self.config.batch_size
-        order = torch.multinomial(weights, self.steps * size, True, generator=generator)
-        return list(order.split(size))
+    def _own(self, batch: Tensor) -> tuple[Tensor, ...]:
+        share = batch.chunk(self.engine.num_processes)[self.engine.process_index]
+        return share.chunk(self.config.accumulate)
 
-    def _step(self, step: int, chosen: Tensor, generator: Generator) -> float:
-        config = self.config
-        images, targets = self._batch(chosen, generator)  # (B, 3, H, W), (B, K)
-        rate = learning_rate(
-            step,
-            config.epochs * self.steps,
-            config.warmup_epochs * self.steps,
-            config.learning_rate,
-        )
+    def _set_mode(self, frozen: bool) -> None:
+        self.model.train()
+        self.plain.backbone.requires_grad_(not frozen)
+        if frozen:
+            self.plain.backbone.eval()  # so that its norms stand still too
+
+    def _set_rates(self, share: float) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        with training_autocast(self.device):
-            logits = self.model(images)  # (B, K)
-        loss = adjusted_cross_entropy(logits.float(), targets, self.shares)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_clip)
-        if math.isfinite(loss.item()):
-            self.optimizer.step()
-            self.ema.update(self.model)
-        return loss.item()
+            group["lr"] = self.config.learning_rate * share * group["share"]
 
-    def _batch(self, chosen: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    def _step(self, parts: list[Part], generator: Generator) -> float:
+        self.optimizer.zero_grad(set_to_none=True)
+        total = torch.zeros((), device=self.engine.device)
+        for number, part in enumerate(parts, 1):
+            # the processes exchange their gradients once a step
+            quiet = self.engine.no_sync(self.model) if number < len(parts) else nullcontext()
+            with quiet:
+                loss = self._part_loss(part, generator) / len(parts)
+                self.engine.backward(loss)
+            total += loss.detach()
+        loss_of_all = float(self.engine.reduce(total, "mean"))
+        self.engine.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
+        if math.isfinite(loss_of_all):
+            self.optimizer.step()
+            self.ema.update(self.plain)
+        return loss_of_all
+
+    def _part_loss(self, part: Part, generator: Generator) -> Tensor:
+        indices, pixels = part
+        images, targets = self._augment(indices, pixels, generator)  # (B, 3, H, W), (B, K)
+        device = self.engine.device
+        images = images.to(device, memory_format=torch.channels_last)
+        if self.patients is None:
+            outputs = self.model(images)  # (B, K)
+        else:
+            others, mask = self.patients.others(indices)  # (B, M, D), (B, M)
+            outputs = self.model(images, others.to(device), mask.to(device))
+        return self.loss(outputs.float(), targets.to(device), images)
+
+    def _augment(self, indices: Tensor, pixels: Tensor, generator: Generator) -> Part:
         config, classes = self.config, len(self.recipe.classes)
-        labels = nn.functional.one_hot(self.data.labels[chosen], classes).float()
+        labels = nn.functional.one_hot(self.data.labels[indices], classes).float()
         targets = labels * (1 - config.label_smoothing) + config.label_smoothing / classes
-        images = augment(
-            self.data.pixels[chosen], self.recipe.preprocessing, config.augmentation, generator
-        )
+        images = augment(pixels, training_size(self.recipe), config.augmentation, generator)
         draw = float(torch.rand((), generator=generator))
         if config.augmentation.mixup and draw < config.augmentation.mixup_share:
             images, targets = mixup(images, targets, config.augmentation.mixup, generator)
-        images = images.to(self.device, memory_format=torch.channels_last)
-        return images, targets.to(self.device)
+        return images, targets
 
     def state_dict(self) -> dict[str, Any]:
         return {
-            "model": self.model.state_dict(),
+            "model": self.plain.state_dict(),
             "ema": self.ema.model.state_dict(),
             "ema_steps": self.ema.steps,
             "optimizer": self.optimizer.state_dict(),
+            "scaler": self.engine.scaler.state_dict() if self.engine.scaler else None,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.model.load_state_dict(state["model"])
+        self.plain.load_state_dict(state["model"])
         self.ema.model.load_state_dict(state["ema"])
         self.ema.steps = state["ema_steps"]
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.engine.scaler and state["scaler"]:
+            self.engine.scaler.load_state_dict(state["scaler"])
 
 
-@torch.inference_mode()
-def log_probabilities(
-    model: nn.Module, images: Tensor, device: torch.device, batch_size: int = 128
-) -> np.ndarray:
-    """Log-probabilities float64 (N, K) of normalised images (N, 3, H, W), one view each."""
-    model.eval()
-    answers = []
-    for batch in images.split(batch_size):
-        with training_autocast(device):
-            logits = model(batch.to(device, memory_format=torch.channels_last))
-        answers.append(logits.double().log_softmax(-1).cpu())
-    return torch.cat(answers).numpy()
+def training_size(recipe: Recipe) -> Preprocessing:
+    """The preprocessing of training images: that of reading, but for the size if one is given."""
+    size = recipe.training.size or recipe.preprocessing.size
+    return replace(recipe.preprocessing, size=size)
+
+
+def copy_weights(source: nn.Module, target: nn.Module) -> None:
+    """Raises TrainingError where the models are not of the same architecture."""
+    try:
+        target.load_state_dict(source.state_dict())
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise TrainingError(f"The weights to start from do not fit: {reason}") from error

@@ -1,19 +1,30 @@
-"""Backbones: image (B, 3, H, W) to features (B, D). Each says its D as ``features``."""
+"""Backbones: image (B, 3, H, W) to features (B, D). Each says its D as ``features``.
+
+Those that are convolutional also give ``forward_map``: image to the map (B, C, h, w) that is pooled
+to the features.
+"""
 
 from collections.abc import Callable
 
 from torch import nn
 
+from ml.backbones.autoencoder import Autoencoder
+from ml.backbones.keras_network import KerasNetwork
 from ml.backbones.resnet import ResNet
 from ml.backbones.vit import ViT
 from ml.config import Backbone
 from ml.errors import RecipeError
 
-BACKBONES: dict[str, Callable[..., nn.Module]] = {"resnet": ResNet, "vit": ViT}
+BACKBONES: dict[str, Callable[..., nn.Module]] = {
+    "autoencoder": Autoencoder,
+    "keras": KerasNetwork,
+    "resnet": ResNet,
+    "vit": ViT,
+}
 
 
 def build_backbone(config: Backbone, pretrained: str | None = None) -> nn.Module:
-    """Build the backbone that ``config`` names; ``pretrained`` is a local folder or a hub id.
+    """Build the backbone that ``config`` names; ``pretrained`` is what the backbone says it takes.
 
     Raises RecipeError for an unknown name, unknown options, or weights that do not fit.
     """

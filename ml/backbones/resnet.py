@@ -9,22 +9,30 @@ from torch import Tensor, nn
 from transformers import ResNetConfig, ResNetModel
 from transformers.models.resnet.modeling_resnet import ResNetBasicLayer
 
+from ml.backbones.pretrained import from_pretrained
+
 
 class ResNet(nn.Module):
     """ResNet (He et al., arXiv:1512.03385) of basic blocks, mean-pooled.
 
     ``stem`` is the width after the first convolution; ``widths`` and ``depths`` are one number per
     stage. The stem and each stage but the first halve the picture, so it ends at 1/32.
+    ``pretrained`` is a local folder or a hub id that transformers can read.
     """
 
-    def __init__(self, stem: int, widths: list[int], depths: list[int]):
+    def __init__(
+        self, stem: int, widths: list[int], depths: list[int], pretrained: str | None = None
+    ):
         super().__init__()
         config = ResNetConfig(
             embedding_size=stem, hidden_sizes=widths, depths=depths, layer_type="basic"
         )
-        self.model = ResNetModel(config)
         self.features = widths[-1]
-        self._start_blocks_as_identity()
+        if pretrained:
+            self.model = from_pretrained(ResNetModel, pretrained, config)
+        else:
+            self.model = ResNetModel(config)
+            self._start_blocks_as_identity()
 
     def _start_blocks_as_identity(self) -> None:
         # Goyal et al., arXiv:1706.02677, section 5.1
@@ -32,5 +40,8 @@ class ResNet(nn.Module):
             if isinstance(block, ResNetBasicLayer):
                 nn.init.zeros_(block.get_parameter("layer.1.normalization.weight"))
 
-    def forward(self, images: Tensor) -> Tensor:  # (B, 3, H, W)
+    def forward_map(self, images: Tensor) -> Tensor:  # (B, 3, H, W)
+        return self.model(images).last_hidden_state  # (B, D, H / 32, W / 32)
+
+    def forward(self, images: Tensor) -> Tensor:
         return self.model(images).pooler_output.flatten(1)  # (B, D)

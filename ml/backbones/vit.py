@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 from transformers import ViTConfig, ViTModel
 
-from ml.errors import RecipeError
+from ml.backbones.pretrained import from_pretrained
 
 # width, layers, heads: table 1 of the paper, whose MLPs are all four times as wide
 SIZES = {
@@ -21,8 +19,7 @@ SIZES = {
 class ViT(nn.Module):
     """The class token after the last layer norm. ``size`` is a key of SIZES ("tiny" is for tests).
 
-    ``pretrained`` is a local folder or a hub id that transformers can read; its safetensors are
-    read and never a pickle. Raises RecipeError if it is of another shape or cannot be read.
+    ``pretrained`` is a local folder or a hub id that transformers can read.
     """
 
     def __init__(self, image_size: int, patch_size: int, size: str, pretrained: str | None = None):
@@ -37,7 +34,7 @@ class ViT(nn.Module):
             intermediate_size=4 * width,
         )
         if pretrained:
-            self.model = _from_pretrained(pretrained, config)
+            self.model = from_pretrained(ViTModel, pretrained, config, add_pooling_layer=False)
         else:
             self.model = ViTModel(config, add_pooling_layer=False)
         self.features = config.hidden_size
@@ -45,22 +42,3 @@ class ViT(nn.Module):
     def forward(self, images: Tensor) -> Tensor:  # (B, 3, H, W)
         tokens = self.model(images).last_hidden_state  # (B, 1 + N, D), N = H * W / patch^2
         return tokens[:, 0]  # (B, D)
-
-
-def _from_pretrained(source: str, config: ViTConfig) -> Any:
-    try:
-        loading: Any = ViTModel.from_pretrained(
-            source,
-            config=config,
-            add_pooling_layer=False,
-            use_safetensors=True,
-            output_loading_info=True,
-        )
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise RecipeError(f"The pretrained weights '{source}' cannot be used: {reason}") from error
-    model, loaded = loading
-    if loaded["missing_keys"]:
-        missing = ", ".join(sorted(loaded["missing_keys"])[:3])
-        raise RecipeError(f"The pretrained weights '{source}' lack tensors: {missing}.")
-    return model

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from ml.data.decoding import decode_all
-from ml.data.samples import Sample, check_labels
+from ml.data.samples import Sample, label_indices
 from ml.progress import progress
 
 
@@ -23,6 +23,11 @@ class Cache:
     labels: Tensor
     samples: list[Sample]
     skipped: list[str] = field(default_factory=list)
+
+    def batches(self, draws: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        """For each draw of indices (B,): those indices, and their pixels (B, 3, H, W)."""
+        for indices in draws:
+            yield indices, self.pixels[indices]
 
 
 def load_cache(
@@ -36,14 +41,13 @@ def load_cache(
     A file that is missing or cannot be decoded is skipped, and listed. Raises DataError for a label
     that is not among ``classes``.
     """
-    check_labels(samples, classes)
+    labels = label_indices(samples, classes)
     paths = [sample.path for sample in samples]
     skipped: list[str] = []
-    kept: list[Sample] = []
+    kept: list[int] = []
     arrays: list[Tensor] = []
     for index, pixels in progress(decode_all(paths, to_pixels, skipped), title, len(paths)):
-        kept.append(samples[index])
+        kept.append(index)
         arrays.append(torch.from_numpy(pixels).permute(2, 0, 1).contiguous())  # (3, H, W)
-    labels = torch.tensor([list(classes).index(sample.label) for sample in kept], dtype=torch.long)
     stacked = torch.stack(arrays) if arrays else torch.empty(0, 3, 0, 0, dtype=torch.uint8)
-    return Cache(stacked, labels, kept, skipped)
+    return Cache(stacked, labels[kept], [samples[i] for i in kept], skipped)

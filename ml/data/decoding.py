@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,10 +10,17 @@ from typing import TypeVar
 
 from PIL import Image
 
+from ml.data.dicom import open_dicom
+
 T = TypeVar("T")
 
 # what PIL raises for a file that is missing, cut short, of no known format, or far too large
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+
+
+def open_image(path: Path) -> Image.Image:
+    """The image in a file: what PIL knows, and DICOM by its ending. Raises UNREADABLE."""
+    return open_dicom(path) if path.suffix.lower() == ".dcm" else Image.open(path)
 
 
 def decode_all(
@@ -24,10 +32,10 @@ def decode_all(
     """
 
     def decode(path: Path) -> T:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             return use(image)
 
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(usable_cpus() + 2) as pool:
         futures = [pool.submit(decode, path) for path in paths]
         try:
             for index, future in enumerate(futures):
@@ -38,3 +46,8 @@ def decode_all(
         finally:
             # so that Ctrl-C does not wait for the files that nobody wants any more
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def usable_cpus() -> int:
+    """How many CPUs this process may use."""
+    return len(os.sched_getaffinity(0))

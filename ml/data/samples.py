@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from ml import taxonomy
 from ml.errors import DataError
 
@@ -19,16 +22,22 @@ class Sample:
     label: str  # class code
     group: str
     attributes: dict[str, str] = field(default_factory=dict)  # sex, age, site
+    patient: str = ""
+    lesion: str = ""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Labelled images and what must be said about them."""
+    """Labelled images and what must be said about them.
+
+    ``left_out`` says "file: reason" for images that the tables list and training cannot use.
+    """
 
     name: str
     samples: list[Sample]
     licence: str
     attribution: str
+    left_out: list[str] = field(default_factory=list)
 
 
 def class_code(word: str) -> str:
@@ -45,6 +54,13 @@ def check_labels(samples: Sequence[Sample], classes: Sequence[str]) -> None:
     unknown = {sample.label for sample in samples} - set(classes)
     if unknown:
         raise DataError(f"The model does not give these classes: {', '.join(sorted(unknown))}.")
+
+
+def label_indices(samples: Sequence[Sample], classes: Sequence[str]) -> Tensor:
+    """Each sample's place among ``classes``, int64 (N,). Raises DataError for one that has none."""
+    check_labels(samples, classes)
+    place = {code: index for index, code in enumerate(classes)}
+    return torch.tensor([place[sample.label] for sample in samples], dtype=torch.long)
 
 
 def count_classes(samples: Sequence[Sample]) -> dict[str, int]:

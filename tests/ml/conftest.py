@@ -24,6 +24,11 @@ def _one_thread():
 
 @pytest.fixture
 def recipe() -> Recipe:
+    return tiny_recipe()
+
+
+def tiny_recipe() -> Recipe:
+    """A network of seconds; child processes build it too."""
     return Recipe(
         name="starter",
         classes=taxonomy.HAM10000,

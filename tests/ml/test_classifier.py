@@ -59,7 +59,7 @@ def test_gradients_reach_both_ends(recipe, backbone):
 
 def test_context_sees_features_before_the_head(model):
     class Add(torch.nn.Module):
-        def forward(self, features, others):
+        def forward(self, features, others, mask):
             return features + others.mean(1)
 
     images, others = torch.randn(2, 3, 32, 32), torch.randn(2, 5, 16)
