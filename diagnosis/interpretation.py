@@ -12,7 +12,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ml.taxonomy import BY_LABEL, DiagnosisClass
+from ml.taxonomy import BY_ANSWER, DiagnosisClass
 
 LABEL_NAMES = {
     "melanoma": gettext_lazy("Melanoma"),
@@ -24,6 +24,13 @@ LABEL_NAMES = {
     "pigmented_benign_keratosis": gettext_lazy("Pigmented benign keratosis"),
     "dermatofibroma": gettext_lazy("Dermatofibroma"),
     "vascular_lesion": gettext_lazy("Vascular lesion"),
+}
+
+# what only a model answers (ml.taxonomy.GROUPS)
+GROUP_NAMES = {
+    "malignant_lesion": gettext_lazy("Malignant lesion"),
+    "benign_lesion": gettext_lazy("Benign lesion"),
+    "not_melanoma": gettext_lazy("Not a melanoma"),
 }
 
 WARNING_MESSAGES = {
@@ -80,7 +87,7 @@ class Interpretation:
 
 def label_name(label: str) -> str:
     """The class in the user's language."""
-    return str(LABEL_NAMES[label])
+    return str((LABEL_NAMES | GROUP_NAMES)[label])
 
 
 def interpret(
@@ -99,7 +106,7 @@ def interpret(
         risk_name=str(RISK_NAMES[risk]),
         prediction_set=inside,
         uncertain=not sure,
-        recommendation=recommendation(risk, uncertain=not sure),
+        recommendation=recommendation(risk, uncertain=not sure, likeliest=ranked[0].label),
         ranked=ranked,
     )
 
@@ -110,7 +117,7 @@ def rank(probabilities: Mapping[str, float]) -> list[RankedClass]:
     def place(item: tuple[DiagnosisClass, float]) -> tuple[float, int]:
         return -item[1], -item[0].severity
 
-    known = [(BY_LABEL[label], probability) for label, probability in probabilities.items()]
+    known = [(BY_ANSWER[label], probability) for label, probability in probabilities.items()]
     return [
         RankedClass(entry.label, label_name(entry.label), probability, entry.malignant)
         for entry, probability in sorted(known, key=place)
@@ -126,13 +133,15 @@ def risk_of(malignancy: float, malignant: bool, thresholds: Mapping[str, Any]) -
     return Risk.LOW
 
 
-def recommendation(risk: Risk, *, uncertain: bool) -> str:
+def recommendation(risk: Risk, *, uncertain: bool, likeliest: str = "") -> str:
     if risk is Risk.HIGH:
         return _("Suspicious. Refer urgently to a dermatologist, or excise.")
     if risk is Risk.MEDIUM:
         return _("Not clearly benign. A dermatologist should look at this lesion.")
     if uncertain:
         return _("Uncertain. A dermatologist should look at this lesion.")
+    if likeliest == "not_melanoma":
+        return _("Melanoma is unlikely. The model does not look for other cancers.")
     return _("Likely benign. Monitor as usual.")
 
 

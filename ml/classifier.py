@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ml.backbones import build_backbone
+from ml.backbones.autoencoder import Autoencoder
 from ml.config import Architecture
 from ml.contexts import build_context
 from ml.heads import build_head
@@ -16,7 +17,8 @@ class Classifier(nn.Module):
     """Image to logits in three parts that compose.
 
     ``context`` joins the image's features and those of the patient's other lesions. Tensor names
-    begin with ``backbone.``, ``context.`` or ``head.``.
+    begin with ``backbone.``, ``context.`` or ``head.``. While it is trained, one on an auto-encoder
+    gives the picture drawn again; its head is fitted afterwards (ml.heads.fitting).
     """
 
     def __init__(self, backbone: nn.Module, head: nn.Module, context: nn.Module | None = None):
@@ -47,6 +49,8 @@ class Classifier(nn.Module):
     def forward(
         self, images: Tensor, others: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
+        if self.training and isinstance(self.backbone, Autoencoder):
+            return self.backbone.draw(images)  # (B, 3, H, W)
         return self.forward_head(self.forward_features(images), others, mask)  # (B, K)
 
 

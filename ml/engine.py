@@ -22,12 +22,15 @@ def start_engine(config: Training) -> Accelerator:
     """
     try:
         from accelerate import Accelerator
+        from accelerate.state import AcceleratorState
         from accelerate.utils import DistributedDataParallelKwargs
     except ImportError as error:
         raise TrainingError(
             "Training needs what is listed in requirements-training.txt: "
             "python -m pip install -r requirements-training.txt"
         ) from error
+    # accelerate keeps a precision for the whole process, and the run before may have had another
+    AcceleratorState._reset_state()
     # a backbone that stands still leaves parameters without a gradient
     wrapping = DistributedDataParallelKwargs(find_unused_parameters=config.freeze_epochs > 0)
     engine = Accelerator(

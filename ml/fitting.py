@@ -8,6 +8,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import torch
+from safetensors.torch import load_file
+
 from ml.augmentation import to_canvas
 from ml.augmentation.canvas import canvas_size
 from ml.checkpoints import load_classifier
@@ -15,7 +18,8 @@ from ml.config import Recipe
 from ml.data.loading import MEMORY, Images, load_images
 from ml.data.splits import Splits
 from ml.engine import processes_here, start_engine
-from ml.preprocessing import to_pixels
+from ml.heads.fitting import fit_head, is_fitted
+from ml.preprocessing import normalise, to_pixels
 from ml.runstate import (
     BEST,
     RUN,
@@ -76,7 +80,21 @@ def fit(
             _write(run, trainer, {"mark": mark, "rows": history.rows}, best, tensorboard)
         if report:
             report(len(history.rows), row["score"])
+    if is_fitted(trainer.plain) and engine.is_main_process:
+        _fit_head(run, trainer, parts)
     return train.skipped + validation.skipped
+
+
+def _fit_head(run: Path, trainer: Trainer, parts: Splits) -> None:
+    """Fit the head to the best backbone's features, which are those of images as they are read."""
+    model, size = trainer.ema.model, trainer.recipe.preprocessing
+    model.load_state_dict(load_file(run / BEST))
+    square = partial(to_pixels, config=size)
+    images = load_images(parts.train, trainer.recipe.classes, square, size.size**2, title="fit")
+    draws = torch.arange(len(images.labels)).split(128)
+    batches = ((normalise(p, size), images.labels[i]) for i, p in images.batches(draws))
+    fit_head(model, batches, trainer.config.seed)
+    save_weights(run, model)
 
 
 def _load(recipe: Recipe, parts: Splits, memory: float) -> tuple[Images, Images]:

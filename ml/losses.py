@@ -15,7 +15,6 @@ from torch.nn import functional as F  # noqa: N812
 from ml.config import Loss
 from ml.errors import TrainingError
 
-
 LossFunction = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
@@ -76,7 +75,8 @@ LOSSES: dict[str, Callable[[Loss, Tensor], LossFunction]] = {
 def build_loss(config: Loss, classes: Sequence[str], drawn: Tensor) -> LossFunction:
     """The mean loss of a batch, as a function of outputs, targets and images.
 
-    ``drawn`` are the classes' shares in what the sampler draws, (K,). Raises TrainingError for a name or a class in ``weights`` that does not exist.
+    ``drawn`` are the classes' shares in what the sampler draws, (K,). Raises TrainingError for a
+    name, or a class in ``weights``, that does not exist.
     """
     if config.name not in LOSSES:
         raise TrainingError(f"There is no loss '{config.name}'; there are: {', '.join(LOSSES)}.")

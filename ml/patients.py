@@ -1,7 +1,7 @@
-"""What a context sees: the features of the patient's other images, as they were when last computed.
+"""What a context sees: the features of the patient's other images, as last computed.
 
-Computing them for every step would cost as many images a patient has; so they are kept, and computed
-again between the epochs.
+Computing them for every step would cost a pass over all images of each patient; so they are kept,
+and computed again between the epochs.
 """
 
 from __future__ import annotations

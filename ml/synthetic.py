@@ -29,8 +29,8 @@ def draw_lesion(label: str, seed: int, size: tuple[int, int] = (600, 450)) -> Im
     ``size`` is width and height in pixels. Raises ValueError for an unknown class.
     """
     entry = taxonomy.BY_CODE.get(label) or taxonomy.BY_LABEL.get(label)
-    if entry is None:
-        raise ValueError(f"'{label}' is no class code or label.")
+    if entry is None or entry.code not in PAINTERS:
+        raise ValueError(f"'{label}' is no diagnosis that can be drawn.")
     drawing = Drawing(np.random.default_rng([zlib.crc32(entry.code.encode()), seed]), size)
     PAINTERS[entry.code](drawing)
     drawing.hairs()

@@ -40,17 +40,45 @@ CLASSES = (
     DiagnosisClass("vasc", "vascular_lesion", "Vascular lesion", False, 0),
 )
 
-BY_CODE = {entry.code: entry for entry in CLASSES}
-BY_LABEL = {entry.label: entry for entry in CLASSES}
+# what a model answers that only tells two kinds apart; no doctor concludes it
+GROUPS = (
+    DiagnosisClass("malignant", "malignant_lesion", "Malignant lesion", True, 3),
+    DiagnosisClass("benign", "benign_lesion", "Benign lesion", False, 0),
+    # a carcinoma may be among them, so a low answer is no all-clear
+    DiagnosisClass("not_mel", "not_melanoma", "Not a melanoma", False, 0),
+)
+ANSWERS = CLASSES + GROUPS
 
-# the seven classes of HAM10000, in the order of a model's outputs
+BY_CODE = {entry.code: entry for entry in ANSWERS}
+BY_LABEL = {entry.label: entry for entry in CLASSES}  # what a doctor may conclude
+BY_ANSWER = {entry.label: entry for entry in ANSWERS}  # what a model may answer
+
+# class sets, each in the order of a model's outputs
 HAM10000 = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
+ISIC2019 = ("mel", "nv", "bcc", "akiec", "bkl", "df", "vasc", "scc")
+MELANOMA_OR_NOT = ("not_mel", "mel")
+MALIGNANT_OR_NOT = ("benign", "malignant")
+
+
+def fold(code: str, classes: tuple[str, ...]) -> str:
+    """The class among ``classes`` that a diagnosis belongs to; its own code where there is none.
+
+    "bcc" is malignant to a model that tells malignant from benign, and no melanoma to one that
+    tells only these. A seborrheic keratosis is one of HAM10000's pigmented benign keratoses.
+    """
+    if code in classes or code not in BY_CODE:
+        return code
+    kind = "malignant" if BY_CODE[code].malignant else "benign"
+    # "not a melanoma" may be benign or not
+    known = [] if code in ("not_mel", "malignant", "benign") else [kind, "not_mel"]
+    known += ["bkl"] if code == "sk" else []
+    return next((group for group in known if group in classes), code)
 
 
 def malignancy_probability(probabilities: dict[str, float]) -> float:
     """Sum of the probabilities of the malignant classes; keys are codes or labels."""
     total = 0.0
     for key, probability in probabilities.items():
-        entry = BY_CODE.get(key) or BY_LABEL[key]
+        entry = BY_CODE.get(key) or BY_ANSWER[key]
         total += probability if entry.malignant else 0.0
     return min(total, 1.0)

@@ -10,9 +10,10 @@ from clinic.api.fields import IdField, RecordSerializer, WordField
 from diagnosis.failures import failure_message
 from diagnosis.interpretation import Risk, interpret, warnings_for
 from diagnosis.models import DiagnosisRequest, Management, Priority, Review
-from ml.taxonomy import BY_LABEL
+from ml.taxonomy import BY_ANSWER, BY_LABEL
 
-LABELS = [(label, entry.name) for label, entry in BY_LABEL.items()]
+LABELS = [(label, entry.name) for label, entry in BY_ANSWER.items()]
+CONCLUSIONS = [(label, entry.name) for label, entry in BY_LABEL.items()]
 PRIORITIES = {entry.name.lower(): entry for entry in Priority}
 
 
@@ -57,7 +58,7 @@ class ModelSerializer(serializers.Serializer):
 
 
 class ReviewSerializer(RecordSerializer):
-    conclusion = WordField(choices=LABELS)
+    conclusion = WordField(choices=CONCLUSIONS)
     management = WordField(choices=Management.choices)
     signed = serializers.BooleanField(source="is_signed")
     signed_by = serializers.UUIDField(source="signed_by_id", allow_null=True)

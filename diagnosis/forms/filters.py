@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from clinic.forms.base import DateInput, ServiceForm, optional
 from clinic.models import Hospital, User
 from clinic.permissions import roles_by_hospital
-from diagnosis.interpretation import LABEL_NAMES
+from diagnosis.interpretation import GROUP_NAMES, LABEL_NAMES
 
 STATES = [
     ("open", _("Being read")),
@@ -18,6 +18,9 @@ STATES = [
 ]
 PERIODS = [("1", _("Today")), ("7", _("7 days")), ("30", _("30 days"))]
 REVIEWED = [("yes", _("Signed")), ("no", _("Not signed"))]
+
+# the classes of every kind of model
+ANSWERS = list((LABEL_NAMES | GROUP_NAMES).items())
 
 
 class Filter(ServiceForm):
@@ -30,7 +33,9 @@ class Filter(ServiceForm):
         empty_label=_("All"),
     )
     label = forms.ChoiceField(
-        label=_("Class"), required=False, choices=optional(list(LABEL_NAMES.items()), _("All"))
+        label=_("Class"),
+        required=False,
+        choices=optional(ANSWERS, _("All")),
     )
 
     def __init__(self, data: Any, *, user: User) -> None:

@@ -13,7 +13,7 @@ from clinic.models import Hospital, User
 from diagnosis.interpretation import label_name
 from diagnosis.models import DiagnosisRequest, Review, Status
 from diagnosis.models.requests import DiagnosisRequestQuerySet
-from ml.taxonomy import BY_LABEL
+from ml.taxonomy import BY_ANSWER
 
 # nothing was ordered beyond; there a midnight of another time zone may leave the calendar
 FIRST_DAY, LAST_DAY = datetime.date(1900, 1, 1), datetime.date(2999, 12, 31)
@@ -65,7 +65,7 @@ def hospital_report(
     if hospital is not None:
         rows = rows.filter(hospital=hospital)
     if label:
-        if label not in BY_LABEL:
+        if label not in BY_ANSWER:
             raise FieldError("unknown_label", _("There is no such class."), field="label")
         rows = rows.filter(prediction__label=label)
     if reviewed is not None:

@@ -17,7 +17,7 @@ from diagnosis.interpretation import label_name
 from diagnosis.models import Status
 from diagnosis.models.requests import OPEN, UNANSWERED, DiagnosisRequestQuerySet
 from diagnosis.services.reports import Period, Totals, csv_rows, hospital_report, totals
-from ml.taxonomy import BY_LABEL
+from ml.taxonomy import BY_ANSWER
 
 # without it a spreadsheet takes the file for Latin-1 and breaks every name with an accent
 BYTE_ORDER_MARK = "\ufeff"
@@ -97,7 +97,7 @@ def classes_of(figures: Totals) -> list[dict[str, Any]]:
             "name": label_name(label),
             "count": count,
             "share": count / read,
-            "malignant": BY_LABEL[label].malignant,
+            "malignant": BY_ANSWER[label].malignant,
         }
         for label, count in counts
     ]

@@ -1,7 +1,7 @@
 """Backbones: image (B, 3, H, W) to features (B, D). Each says its D as ``features``.
 
-Those that are convolutional also give ``forward_map``: image to the map (B, C, h, w) that is pooled
-to the features.
+Those that are convolutional do it in two steps: ``forward_map``, image to map (B, C, h, w), and
+``pool``, map to features. A transformer gives its attentions with ``attend``.
 """
 
 from collections.abc import Callable

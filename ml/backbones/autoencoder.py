@@ -26,13 +26,15 @@ class Autoencoder(nn.Module):
     def forward_map(self, images: Tensor) -> Tensor:  # (B, 3, H, W)
         return self.encoder(images)  # (B, C, h, w)
 
-    def forward(self, images: Tensor) -> Tensor:
-        return F.adaptive_avg_pool2d(self.forward_map(images), self.grid).flatten(1)  # (B, D)
+    def pool(self, maps: Tensor) -> Tensor:
+        return F.adaptive_avg_pool2d(maps, self.grid).flatten(1)  # (B, D)
 
-    def reconstruction_loss(self, images: Tensor) -> Tensor:
-        """Mean squared error of the normalised picture drawn again; takes the place of labels."""
-        drawn = self.decoder(self.forward_map(images))  # (B, 3, H, W), sides multiples of 2^stages
-        return F.mse_loss(drawn, images)
+    def forward(self, images: Tensor) -> Tensor:
+        return self.pool(self.forward_map(images))  # (B, D)
+
+    def draw(self, images: Tensor) -> Tensor:
+        """The pictures (B, 3, H, W) drawn again; their sides are multiples of 2^len(widths)."""
+        return self.decoder(self.forward_map(images))  # (B, 3, H, W)
 
 
 def _convolution(before: int, after: int, stride: int = 1) -> nn.Conv2d:

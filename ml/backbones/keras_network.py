@@ -55,8 +55,11 @@ class KerasNetwork(nn.Module):
                     self.get_parameter(key).copy_(value)
         return outputs.permute(0, 3, 1, 2)  # (B, D, h, w)
 
+    def pool(self, maps: Tensor) -> Tensor:
+        return maps.mean((2, 3))  # (B, D)
+
     def forward(self, images: Tensor) -> Tensor:
-        return self.forward_map(images).mean((2, 3))  # (B, D)
+        return self.pool(self.forward_map(images))  # (B, D)
 
 
 class Graph:

@@ -43,5 +43,8 @@ class ResNet(nn.Module):
     def forward_map(self, images: Tensor) -> Tensor:  # (B, 3, H, W)
         return self.model(images).last_hidden_state  # (B, D, H / 32, W / 32)
 
+    def pool(self, maps: Tensor) -> Tensor:
+        return self.model.pooler(maps).flatten(1)  # (B, D)
+
     def forward(self, images: Tensor) -> Tensor:
         return self.model(images).pooler_output.flatten(1)  # (B, D)

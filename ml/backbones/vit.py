@@ -42,3 +42,14 @@ class ViT(nn.Module):
     def forward(self, images: Tensor) -> Tensor:  # (B, 3, H, W)
         tokens = self.model(images).last_hidden_state  # (B, 1 + N, D), N = H * W / patch^2
         return tokens[:, 0]  # (B, D)
+
+    def attend(self, images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Features (B, D), and each layer's attention (B, heads, 1 + N, 1 + N)."""
+        usual = self.model.config._attn_implementation
+        # only the plain implementation keeps what it attended to
+        self.model.set_attn_implementation("eager")
+        try:
+            outputs = self.model(images, output_attentions=True)
+        finally:
+            self.model.set_attn_implementation(usual)
+        return outputs.last_hidden_state[:, 0], outputs.attentions

@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ml.config import Recipe
 
 
 def positive(text: str) -> int:
@@ -14,6 +17,35 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
     return value
+
+
+def add_recipe(parser: argparse.ArgumentParser) -> None:
+    """The arguments that choose a recipe."""
+    parser.add_argument("recipe", metavar="RECIPE", help="a name that 'recipes' lists")
+    parser.add_argument(
+        "--set",
+        type=_setting,
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="an option of the recipe that 'recipes' names; repeat it for several",
+    )
+    parser.add_argument("--tiny", action="store_true", help="its tiny form, to prove the code")
+
+
+def chosen_recipe(options: argparse.Namespace) -> Recipe:
+    """The recipe that the arguments name. Raises RecipeError where there is none like it."""
+    from ml.recipes import get_recipe, shrink
+
+    recipe = get_recipe(options.recipe, **dict(options.set))
+    return shrink(recipe) if options.tiny else recipe
+
+
+def _setting(text: str) -> tuple[str, str | None]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f"'{text}' is not of the form KEY=VALUE")
+    return key, None if value == "none" else value
 
 
 def report_skipped(skipped: Sequence[str]) -> None:

@@ -25,11 +25,14 @@ def run(options: argparse.Namespace) -> None:
     have lesion_id or patient_id, sex, age and site.
     """
     from ml.data.folder import read_folder
+    from ml.data.samples import fold_labels
     from ml.evaluation import ask, measure, measure_subgroups
     from ml.predictor import Predictor
 
     predictor = Predictor(options.checkpoint)
-    answers = ask(predictor, read_folder(options.images, options.labels).samples)
+    dataset = read_folder(options.images, options.labels)
+    samples = fold_labels(dataset, predictor.manifest.classes).samples
+    answers = ask(predictor, samples)
     report_skipped(answers.skipped)
     manifest = predictor.manifest
     figures = measure(answers, manifest, manifest.thresholds, str(options.images))

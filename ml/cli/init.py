@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ml.cli.common import add_recipe, chosen_recipe
+
 SUMMARY = "write a checkpoint with random weights"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recipe", metavar="RECIPE", help="a name that 'recipes' lists")
+    add_recipe(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     parser.add_argument("--seed", type=int, default=0, help="same seed, same weights (default 0)")
 
@@ -20,9 +22,8 @@ def run(options: argparse.Namespace) -> None:
 
     from ml.checkpoints import describe, save_checkpoint
     from ml.classifier import build_classifier
-    from ml.recipes import get_recipe
 
-    recipe = get_recipe(options.recipe)
+    recipe = chosen_recipe(options)
     torch.manual_seed(options.seed)
     model = build_classifier(recipe.architecture, len(recipe.classes))
     manifest = save_checkpoint(options.out, model, describe(recipe, version="untrained"))

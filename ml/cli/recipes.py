@@ -12,8 +12,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """List the recipes: name and first line of what each says about itself."""
+    """List the recipes: name, what it is, and in brackets its options."""
+    import inspect
+
     from ml.recipes import RECIPES
 
     for name, function in sorted(RECIPES.items()):
-        print(f"{name:24}{(function.__doc__ or '').splitlines()[0]}")
+        choices = inspect.signature(function).parameters.values()
+        settings = ", ".join(f"{choice.name}={choice.default}" for choice in choices)
+        ending = f" [--set {settings}]" if settings else ""
+        print(f"{name:25}{(function.__doc__ or '').splitlines()[0]}{ending}")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ml.cli.common import positive, print_figures, report_skipped
+from ml.cli.common import add_recipe, chosen_recipe, positive, print_figures, report_skipped
 
 SUMMARY = "train a recipe and write a measured checkpoint"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recipe", metavar="RECIPE", help="a name that 'recipes' lists")
+    add_recipe(parser)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the data set")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
@@ -29,13 +29,13 @@ def run(options: argparse.Namespace) -> None:
     after every epoch; stop it with Ctrl-C, go on with --resume.
     """
     from ml.data import read_dataset
+    from ml.data.samples import fold_labels
     from ml.data.splits import split
     from ml.finishing import finish
     from ml.fitting import fit, with_epochs
-    from ml.recipes import get_recipe
 
-    recipe = with_epochs(get_recipe(options.recipe), options.epochs)
-    dataset = read_dataset(options.data)
+    recipe = with_epochs(chosen_recipe(options), options.epochs)
+    dataset = fold_labels(read_dataset(options.data), recipe.classes)
     parts = split(dataset.samples, recipe.training.fractions, recipe.training.seed)
     skipped = fit(recipe, parts, options.out, options.resume, options.start)
     report_skipped(skipped)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -43,10 +43,16 @@ class Dataset:
 def class_code(word: str) -> str:
     """The code of a class from its code or its label, in any case."""
     key = word.strip().lower()
-    entry = taxonomy.BY_CODE.get(key) or taxonomy.BY_LABEL.get(key)
+    entry = taxonomy.BY_CODE.get(key) or taxonomy.BY_ANSWER.get(key)
     if entry is None:
         raise DataError(f"'{word}' is no class code or label that this project knows.")
     return entry.code
+
+
+def fold_labels(dataset: Dataset, classes: tuple[str, ...]) -> Dataset:
+    """The data set for a model of ``classes``, which may be coarser (see ml.taxonomy.fold)."""
+    folded = [replace(s, label=taxonomy.fold(s.label, classes)) for s in dataset.samples]
+    return replace(dataset, samples=folded)
 
 
 def check_labels(samples: Sequence[Sample], classes: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from diagnosis.failures import FAILURE_MESSAGES, failure_message
 from diagnosis.interpretation import (
+    GROUP_NAMES,
     LABEL_NAMES,
     WARNING_MESSAGES,
     Risk,
@@ -13,7 +14,7 @@ from diagnosis.interpretation import (
     recommendation,
     warnings_for,
 )
-from ml.taxonomy import BY_LABEL, malignancy_probability
+from ml.taxonomy import BY_ANSWER, BY_LABEL, malignancy_probability
 
 THRESHOLDS = {"malignancy_medium": 0.3, "malignancy_high": 0.6, "prediction_set": 0.1}
 
@@ -90,6 +91,7 @@ def test_every_risk_has_a_recommendation_of_its_own() -> None:
 
 def test_every_class_has_a_name() -> None:
     assert set(LABEL_NAMES) == set(BY_LABEL)
+    assert set(LABEL_NAMES | GROUP_NAMES) == set(BY_ANSWER)
     assert label_name("nevus") == "Nevus"
 
 

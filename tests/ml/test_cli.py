@@ -85,7 +85,7 @@ def test_bad_input_is_one_sentence(arguments, tmp_path, monkeypatch, capsys):
 
 
 def test_stopping_leaves_a_word(small_starter, ham10000, tmp_path, monkeypatch, capsys):
-    def stop(self, epoch):
+    def stop(self, *arguments):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("ml.training.Trainer.run_epoch", stop)

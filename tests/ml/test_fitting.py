@@ -153,7 +153,7 @@ def test_a_full_disk_keeps_the_last_state(recipe, parts, tmp_path):
 
     out = tmp_path / "full"
     try:
-        with pytest.raises(TrainingError, match="could not be written.*Make room"):
+        with pytest.raises(TrainingError, match=r"could not be written.*Make room"):
             fit(recipe, parts, out, report=fill_the_disk)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -1,0 +1,108 @@
+"""Augmentations change what they say, by as much as they say, and repeat."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ml.augmentation import augment, mixup
+from ml.augmentation.corruption import blur
+from ml.augmentation.drawing import hair_mask, ruler_mask
+from ml.config import Augmentation, Preprocessing
+
+SIZE = Preprocessing(size=32)
+STILL = Augmentation(
+    (1.0, 1.0), 0.0, 0.0, 0.0, False, False, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+)  # nothing moves, nothing changes colour
+
+
+@pytest.fixture
+def canvas():
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(6, 3, 9, 12, generator=generator) * 255
+    return torch.nn.functional.interpolate(coarse, (36, 48), mode="bilinear").byte()
+
+
+def run(canvas, config, seed=5):
+    return augment(canvas, SIZE, config, torch.Generator().manual_seed(seed))
+
+
+EACH = {
+    "rotation": 90.0,
+    "quarter_turns": True,
+    "flip": True,
+    "scale": (0.5, 2.0),
+    "stretch": 0.3,
+    "shift": 0.2,
+    "elastic": 2.0,
+    "grid": 0.3,
+    "brightness": 0.3,
+    "contrast": 0.5,
+    "saturation": 0.5,
+    "hue": 0.1,
+    "blur": 2.0,
+    "noise": 0.1,
+    "hair_share": 1.0,
+    "ruler_share": 1.0,
+    "dropout_share": 1.0,
+}
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_each_changes_the_picture_and_repeats(canvas, name):
+    config = replace(STILL, **{name: EACH[name]})
+    changed = run(canvas, config)
+    assert changed.shape == (6, 3, 32, 32)
+    assert changed.isfinite().all()
+    assert changed.abs().max() <= 1.01  # bytes stay bytes
+    assert not torch.allclose(changed, run(canvas, STILL), atol=1e-2)
+    assert torch.equal(changed, run(canvas, config))
+    assert not torch.equal(changed, run(canvas, config, seed=6))
+
+
+def test_without_change_it_is_preprocessing():
+    canvas = torch.full((4, 3, 36, 48), 128, dtype=torch.uint8)
+    expected = torch.full((4, 3, 32, 32), (128 / 255 - 0.5) / 0.5)
+    assert torch.allclose(run(canvas, STILL), expected, atol=1e-3)
+
+
+def test_quarter_turns_and_flips_give_the_eight_views(canvas):
+    square = canvas[:1, :, :, 6:42].repeat(200, 1, 1, 1)
+    views = run(square, replace(STILL, quarter_turns=True, flip=True))
+    plain = run(square[:1], STILL)[0]
+    turned = [plain.rot90(k, (1, 2)) for k in range(4)]
+    expected = torch.stack(turned + [view.flip(2) for view in turned])  # (8, 3, 32, 32)
+    distance = (views[:, None] - expected[None]).abs().amax((2, 3, 4))  # (200, 8)
+    assert distance.min(1).values.max() < 1e-3
+    assert len(distance.argmin(1).unique()) == 8
+
+
+def test_blur_keeps_the_mean_and_smooths(canvas):
+    noisy = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 255
+    smooth = blur(noisy, 3.0, torch.Generator().manual_seed(0))
+    assert torch.allclose(smooth.mean(), noisy.mean(), rtol=0.02)
+    assert (smooth.std((1, 2, 3)) < noisy.std((1, 2, 3))).all()
+
+
+def test_dropout_hides_its_share_of_the_images(canvas):
+    many = canvas[:1].repeat(400, 1, 1, 1)
+    changed = run(many, replace(STILL, dropout_share=0.25)) - run(many, STILL)
+    hit = (changed.abs().amax((1, 2, 3)) > 1e-3).float().mean()
+    assert float(hit) == pytest.approx(0.25, abs=0.07)
+
+
+def test_hairs_are_thin_and_rulers_have_ticks():
+    generator = torch.Generator().manual_seed(0)
+    hairs, rulers = hair_mask(16, 64, generator), ruler_mask(16, 64, generator)
+    for mask in (hairs, rulers):
+        assert mask.shape == (16, 64, 64)
+        assert 0 <= float(mask.min()) <= float(mask.max()) <= 1
+        assert 0.002 < float(mask.mean()) < 0.25
+
+
+def test_mixup_keeps_targets_distributions():
+    targets = torch.eye(4)
+    images, mixed = mixup(torch.randn(4, 3, 8, 8), targets, 0.4, torch.Generator().manual_seed(0))
+    assert images.shape == (4, 3, 8, 8)
+    assert torch.allclose(mixed.sum(1), torch.ones(4))
+    assert (mixed.argmax(1) == targets.argmax(1)).all()
