@@ -9,10 +9,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from ml.cli import card, evaluate, init, predict, recipes, train
+from ml.cli import card, evaluate, export, finish, init, predict, recipes, train
 from ml.errors import MlError
 
-COMMANDS = (recipes, init, train, evaluate, predict, card)  # in the order of --help
+COMMANDS = (recipes, init, train, finish, evaluate, predict, card, export)  # in the order of --help
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

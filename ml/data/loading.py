@@ -35,7 +35,7 @@ def load_images(
     memory: float = MEMORY,
     title: str = "decode",
 ) -> Images:
-    """Decode into memory if ``samples`` of ``pixels_each`` pixels fit in ``memory`` GB, else lazily.
+    """Decode into memory if ``samples`` of ``pixels_each`` pixels fit ``memory`` GB, else lazily.
 
     Raises DataError for a label that is not among ``classes``, or where nothing is left to read.
     """
