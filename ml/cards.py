@@ -32,7 +32,9 @@ def render_card(manifest: Manifest) -> str:
         _section("Classes", _classes(manifest)),
         _section("Quality", _metrics(manifest.metrics)) if measured else "",
         _section("Quality by class", _per_class(manifest.metrics)) if measured else "",
-        _section("Answers", _confusion(manifest.metrics)) if measured else "",
+        _section("Answers", _confusion(manifest.metrics))
+        if "confusion" in manifest.metrics
+        else "",
         _section("Quality by subgroup", _subgroups(manifest.subgroups))
         if manifest.subgroups
         else "",
