@@ -15,8 +15,15 @@ FAILURE_MESSAGES = {
     "worker_lost": gettext_lazy(
         "The worker stopped three times while reading this picture. Order a new reading."
     ),
-    "not_a_lesion": gettext_lazy("The picture does not look like a skin lesion."),
+    "not_a_lesion": gettext_lazy(
+        "The picture does not look like a skin lesion seen through a dermatoscope, so the model "
+        "gave no answer. Check that it is the right picture, take it again with the lesion in "
+        "focus and in the middle, or ask a dermatologist."
+    ),
 }
+
+# what ends a request as rejected, not failed: the worker did its work, the picture is not for it
+REFUSALS = {"not_a_lesion"}
 
 
 def failure_message(code: str) -> str:

@@ -32,8 +32,9 @@ from diagnosis.models import DiagnosisRequest, ModelVersion
 from diagnosis.services import queue
 from diagnosis.services.queue import Answer, Claim, Run
 from ml.errors import CheckpointError
-from ml.manifest import read_manifest
+from ml.manifest import Manifest, read_manifest
 from ml.predictor import Predictor
+from ml.refusal import NOT_A_LESION, verdict
 from ml.taxonomy import BY_CODE, malignancy_probability
 
 logger = logging.getLogger(__name__)
@@ -260,7 +261,7 @@ def predict(predictor: Predictor, tensors: dict[uuid.UUID, torch.Tensor]) -> lis
     if not tensors:
         return []
     try:
-        probabilities = predictor.predict(torch.stack(list(tensors.values())))  # (B, K)
+        answer = predictor.read(torch.stack(list(tensors.values())))
     except Exception as error:
         release_memory()
         if len(tensors) == 1:
@@ -270,13 +271,23 @@ def predict(predictor: Predictor, tensors: dict[uuid.UUID, torch.Tensor]) -> lis
         logger.warning("a batch failed (%s); its images are read alone", type(error).__name__)
         return [answer for item in tensors.items() for answer in predict(predictor, dict([item]))]
     labels = [BY_CODE[code].label for code in predictor.manifest.classes]
-    return [answer_of(key, row, labels) for key, row in zip(tensors, probabilities, strict=True)]
+    outlier = [None] * len(tensors) if answer.outlier_scores is None else answer.outlier_scores
+    rows = zip(tensors, answer.probabilities, outlier, strict=True)
+    return [
+        answer_of(key, row, labels, None if score is None else float(score), predictor.manifest)
+        for key, row, score in rows
+    ]
 
 
-def answer_of(key: uuid.UUID, row: np.ndarray, labels: list[str]) -> Answer:
-    """The answer of one row (K,) of probabilities."""
+def answer_of(
+    key: uuid.UUID, row: np.ndarray, labels: list[str], outlier: float | None, manifest: Manifest
+) -> Answer:
+    """The answer of one row (K,) of probabilities, or a refusal to give one."""
+    if verdict(outlier, manifest.refusal) == NOT_A_LESION:
+        return Answer(key, failure=NOT_A_LESION, final=True)
     probabilities = dict(zip(labels, (float(value) for value in row), strict=True))
-    return Answer(key, probabilities, malignancy_probability(probabilities))
+    malignancy = malignancy_probability(probabilities)
+    return Answer(key, probabilities, malignancy, outlier_score=outlier)
 
 
 def release_memory() -> None:

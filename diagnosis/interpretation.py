@@ -42,6 +42,9 @@ WARNING_MESSAGES = {
     "not_dermoscopic": gettext_lazy(
         "The model reads dermoscopic images; this one is marked as another type."
     ),
+    "unfamiliar": gettext_lazy(
+        "The picture is unlike most that the model has seen. Its answer may be worth little here."
+    ),
     "untrained": gettext_lazy("This model version has no measured quality. Do not rely on it."),
 }
 
@@ -118,11 +121,9 @@ def interpret(
     them (see diagnosis/models/settings.py).
     """
     ranked = rank(probabilities)
-    inside = [
-        entry.label for entry in ranked if entry.probability >= thresholds["prediction_set"]
-    ] or [ranked[0].label]
+    members = [entry.label for entry in ranked if is_member(entry, thresholds)]
     # an empty set says that no class is likely enough: as uncertain as a set of several
-    sure = len(inside) == 1 and ranked[0].probability >= thresholds["prediction_set"]
+    inside, sure = members or [ranked[0].label], len(members) == 1
     risk = risk_of(malignancy, ranked[0].malignant, thresholds)
     return Interpretation(
         risk=risk,
@@ -138,6 +139,14 @@ def interpret(
         ),
         ranked=ranked,
     )
+
+
+def is_member(entry: RankedClass, thresholds: Mapping[str, Any]) -> bool:
+    """Whether the class is in the prediction set; malignant classes may have a limit of theirs."""
+    limit = thresholds["prediction_set"]
+    if entry.malignant:
+        limit = thresholds.get("prediction_set_malignant", limit)
+    return bool(entry.probability >= limit)
 
 
 def rank(probabilities: Mapping[str, float]) -> list[RankedClass]:
@@ -190,12 +199,19 @@ def action_of(risk: Risk, *, benign: bool) -> Action:
 
 
 def warnings_for(
-    *, quality: Mapping[str, Any], image_type: str, manifest: Mapping[str, Any]
+    *,
+    quality: Mapping[str, Any],
+    image_type: str,
+    manifest: Mapping[str, Any],
+    outlier_score: float | None = None,
 ) -> list[Warning]:
     """What is wrong with the picture or with using this model on it."""
     codes = [code for code in quality.get("warnings", []) if code in WARNING_MESSAGES]
     if image_type != "dermoscopic":
         codes.append("not_dermoscopic")
+    limit = manifest.get("refusal", {}).get("unfamiliar")
+    if limit is not None and outlier_score is not None and outlier_score > limit:
+        codes.append("unfamiliar")
     if not manifest.get("metrics"):
         codes.append("untrained")
     return [Warning(code, str(WARNING_MESSAGES[code])) for code in codes]

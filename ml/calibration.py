@@ -7,16 +7,59 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from ml.manifest import DEFAULT_THRESHOLDS
 from ml.metrics import malignancy, malignant_mask
+
+LOSS = 0.01  # of balanced accuracy, that calibration may cost
+MOST_PRIOR = 0.3  # more looked harmless on 1,000 images and was not on others (docs/decisions)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Rows (N, K) to probabilities."""
     powers = np.exp(logits - logits.max(1, keepdims=True))
     return powers / powers.sum(1, keepdims=True)
+
+
+def calibrate(scores: np.ndarray, calibration: dict[str, Any]) -> np.ndarray:
+    """Scores (N, K) to probabilities, by a manifest's ``calibration``: softmax((s + bias) / T).
+
+    ``bias`` (one number a class, in the order of the outputs) is missing in manifests of format 1.
+    """
+    bias = np.asarray(calibration.get("bias", 0.0))
+    return softmax((scores + bias) / calibration["temperature"])
+
+
+def fit_calibration(scores: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """A manifest's ``calibration`` from validation scores (N, K) and labels (N,).
+
+    The model answers as if all classes were equally common. ``prior`` times the logarithm of the
+    classes' shares is added (Saerens, Latinne and Decaestecker, Neural Computation 14:21, 2002;
+    Menon et al., arXiv:2007.07314), then the temperature is fitted. At 1 the probabilities are
+    those of the data's mix, but the likeliest class is then seldom a rare one. So ``prior`` is the
+    largest tenth up to 0.3 at which balanced accuracy falls by no more than a hundredth (see
+    docs/decisions/0030-calibration-between-two-worlds.md).
+    """
+    shares = np.bincount(labels, minlength=scores.shape[1]) + 1.0  # no class is impossible
+    logs = np.log(shares / shares.sum())
+    floor = _balanced_accuracy(scores, labels) - LOSS
+    prior = 0.0
+    while prior < MOST_PRIOR and _balanced_accuracy(scores + (prior + 0.1) * logs, labels) >= floor:
+        prior = round(prior + 0.1, 1)
+    bias = prior * (logs - logs.mean())
+    return {
+        "temperature": round(fit_temperature(scores + bias, labels), 4),
+        "prior": prior,
+        "bias": [round(float(value), 4) for value in bias],
+    }
+
+
+def _balanced_accuracy(scores: np.ndarray, labels: np.ndarray) -> float:
+    right = scores.argmax(1) == labels
+    return float(np.mean([right[labels == k].mean() for k in np.unique(labels)]))
 
 
 def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -39,19 +82,75 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 def choose_thresholds(
-    probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str]
+    probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str], groups: Sequence[str]
 ) -> dict[str, float]:
-    """The manifest's thresholds from validation probabilities (N, K) and labels (N,)."""
+    """The manifest's thresholds from validation probabilities (N, K), labels and lesions (N,).
+
+    Where the malignant or the benign are missing, the defaults stay.
+    """
     truth, scores = malignant_mask(classes)[labels], malignancy(probabilities, classes)
-    medium = sensitivity_threshold(scores[truth], 0.90)
+    if truth.all() or not truth.any():
+        return dict(DEFAULT_THRESHOLDS)
+    medium = assured_threshold(scores[truth], 0.90, _count(groups, truth))
     high = specificity_threshold(scores[~truth], 0.95)
     own = probabilities[np.arange(len(labels)), labels]
     return {
         "malignancy_medium": round(medium, 6),
         # a model good enough would put it below medium; the order is kept
         "malignancy_high": round(max(medium, high), 6),
-        "prediction_set": round(conformal_threshold(own, 0.90), 6),
+        "prediction_set": round(conformal_threshold(own[~truth], 0.90), 6),
+        "prediction_set_malignant": round(conformal_threshold(own[truth], 0.90), 6),
     }
+
+
+def choose_operating_points(
+    probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str], groups: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Thresholds for 90% and 95% sensitivity to malignant classes and to melanoma, as JSON.
+
+    ``sensitivity`` is what new lesions should have at least, ``threshold`` is of the probability of
+    ``target``, chosen as in ``assured_threshold``.
+    """
+    points = []
+    for target, truth, scores in targets(probabilities, labels, classes):
+        for wanted in (0.90, 0.95):
+            if truth.any():
+                threshold = assured_threshold(scores[truth], wanted, _count(groups, truth))
+                point = {"target": target, "sensitivity": wanted, "threshold": round(threshold, 6)}
+                points.append(point)
+    return points
+
+
+def targets(
+    probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str]
+) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """What an operating point can look for: name, truth (N,) and score (N,)."""
+    malignant = malignant_mask(classes)[labels], malignancy(probabilities, classes)
+    found = [("malignant", *malignant)]
+    if "mel" in classes:
+        melanoma = list(classes).index("mel")
+        found.append(("melanoma", labels == melanoma, probabilities[:, melanoma]))
+    return found
+
+
+def _count(groups: Sequence[str], chosen: np.ndarray) -> int:
+    return len(set(np.asarray(groups)[chosen]))
+
+
+def assured_threshold(positive_scores: np.ndarray, sensitivity: float, units: int) -> float:
+    """The highest threshold whose sensitivity is at least ``sensitivity`` with 95% confidence.
+
+    The lower bound is Clopper and Pearson's (Biometrika 26:404, 1934), with as many trials as there
+    are ``units`` (lesions), because images of one lesion are no independent evidence. Where there
+    are too few to be sure of it, the lowest score is the threshold.
+    """
+    from scipy.stats import beta
+
+    found = np.arange(units + 1)
+    lower = np.where(found > 0, beta.ppf(0.05, np.maximum(found, 1e-9), units - found + 1), 0.0)
+    enough = found[lower >= sensitivity]
+    wanted = enough[0] / units if len(enough) else 1.0
+    return sensitivity_threshold(positive_scores, wanted)
 
 
 def sensitivity_threshold(positive_scores: np.ndarray, sensitivity: float) -> float:

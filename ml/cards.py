@@ -23,18 +23,49 @@ def write_card(folder: Path, manifest: Manifest) -> None:
 
 def render_card(manifest: Manifest) -> str:
     """The card in Markdown, after Mitchell et al., Model Cards for Model Reporting, 2019."""
+    measured = bool(manifest.metrics)
     sections = [
         f"# {manifest.name} {manifest.version}",
         "" if manifest.trained else UNTRAINED,
         _section("Intended use", manifest.intended_use),
         _section("Limits", "\n".join(f"- {limit}" for limit in manifest.limits)),
         _section("Classes", _classes(manifest)),
-        _section("Quality", _metrics(manifest.metrics)) if manifest.metrics else "",
-        _section("Quality by class", _per_class(manifest)) if manifest.metrics else "",
-        _section("Quality by subgroup", _subgroups(manifest)) if manifest.subgroups else "",
+        _section("Quality", _metrics(manifest.metrics)) if measured else "",
+        _section("Quality by class", _per_class(manifest.metrics)) if measured else "",
+        _section("Answers", _confusion(manifest.metrics))
+        if "confusion" in manifest.metrics
+        else "",
+        _section("Quality by subgroup", _subgroups(manifest.subgroups))
+        if manifest.subgroups
+        else "",
         _section("Thresholds", _thresholds(manifest)),
+        _section("Operating points", _points(manifest.operating_points))
+        if manifest.operating_points
+        else "",
+        _section("Calibration", _calibration(manifest)) if manifest.trained else "",
+        _section("Refusal", _refusal(manifest)),
         _section("Data", _data(manifest.data)) if manifest.data else "",
         _section("Technical", _technical(manifest)),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def render_measurement(figures: dict[str, Any]) -> str:
+    """One page of Markdown about a measurement (see ml.summary.measure_all)."""
+    model = figures["model"]
+    left_out = "\n".join(f"- {line}" for line in figures["left_out"])
+    sections = [
+        f"# {model['name']} {model['version']} on {figures['source']}",
+        _section("Quality", _metrics(figures)),
+        _section("Quality by class", _per_class(figures)),
+        _section("Answers", _confusion(figures)),
+        _section("Operating points", _points(figures["operating_points"]))
+        if figures["operating_points"]
+        else "",
+        _section("Quality by subgroup", _subgroups(figures["subgroups"]))
+        if figures["subgroups"]
+        else "",
+        _section(f"Left out: {len(figures['left_out'])} rows", left_out) if left_out else "",
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -71,35 +102,94 @@ def _metrics(metrics: dict[str, Any]) -> str:
     return f"{note}\n\n{_table(('measure', 'value'), rows)}"
 
 
-def _per_class(manifest: Manifest) -> str:
-    by_class = manifest.metrics["by_class"]
+def _per_class(metrics: dict[str, Any]) -> str:
+    by_class = metrics["by_class"]
     measures = [m for m in next(iter(by_class.values())) if m != "images"]
     rows = [
-        (code, str(by_class[code]["images"]), *(_figure(by_class[code][m]) for m in measures))
-        for code in manifest.classes
+        (code, str(entry["images"]), *(_figure(entry[m]) for m in measures))
+        for code, entry in by_class.items()
     ]
     return _table(("class", "images", *(m.replace("_", " ") for m in measures)), rows)
 
 
-def _subgroups(manifest: Manifest) -> str:
-    rows = []
-    for attribute, groups in manifest.subgroups.items():
-        for value, entry in groups.items():
-            measures = [_figure(entry[m]) for m in ("balanced_accuracy", "auc_malignant")]
-            rows.append((attribute, value, str(entry["images"]), *measures))
-    head = ("attribute", "value", "images", "balanced accuracy", "AUC malignant")
+def _confusion(metrics: dict[str, Any]) -> str:
+    codes = list(metrics["by_class"])
+    rows = [
+        (code, *(str(count) for count in row))
+        for code, row in zip(codes, metrics["confusion"], strict=True)
+    ]
+    note = "Number of images: a row is the truth, a column the likeliest class."
+    return f"{note}\n\n{_table(('truth', *codes), rows)}"
+
+
+def _subgroups(subgroups: dict[str, Any]) -> str:
+    entries = [entry for groups in subgroups.values() for entry in groups.values()]
+    measures = [m for m in entries[0] if m != "images"]
+    rows = [
+        (attribute, value, str(entry["images"]), *(_figure(entry[m]) for m in measures))
+        for attribute, groups in subgroups.items()
+        for value, entry in groups.items()
+    ]
+    head = ("attribute", "value", "images", *(m.replace("_", " ") for m in measures))
     note = "Balanced accuracy is over the classes that occur in the subgroup. "
-    note += "Small subgroups say little. Skin type is not recorded in the data."
+    note += "Small subgroups say little."
+    if "skin_type" not in subgroups:
+        note += " Skin type is not recorded in the data."
     return f"{note}\n\n{_table(head, rows)}"
+
+
+def _points(points: list[dict[str, Any]]) -> str:
+    rows = [
+        (
+            point["target"],
+            f"{point['sensitivity']:.0%}",
+            f"{point['threshold']:.4f}",
+            _figure(point["measured"]["sensitivity"]),
+            _figure(point["measured"]["specificity"]),
+        )
+        for point in points
+    ]
+    note = "Each threshold was chosen on the validation part so that new lesions reach the wanted "
+    note += (
+        "sensitivity with 95% confidence; beside it is what it gave on the images measured here."
+    )
+    head = ("finds", "wanted", "threshold", "sensitivity", "specificity")
+    return f"{note}\n\n{_table(head, rows)}"
+
+
+def _calibration(manifest: Manifest) -> str:
+    prior = manifest.calibration.get("prior", 0.0)
+    return (
+        "The network answers as if all classes were equally common. Its scores were moved "
+        f"{prior:.0%} of the way to the mix of the data (as far as balanced accuracy on the "
+        "validation part allows), and made softer or sharper by a temperature of "
+        f"{manifest.calibration['temperature']:.3f}. In a clinic with another mix, probabilities "
+        "mean less than they say."
+    )
+
+
+def _refusal(manifest: Manifest) -> str:
+    if not manifest.refusal:
+        return "This model cannot tell what is no lesion: it gives an answer for any picture."
+    note = (
+        "A picture whose features lie further from those of known lesions than those of "
+        "99.5% of the validation images is refused as no lesion; beyond 97.5% it is read with a "
+        "warning. It was fitted on lesions alone; pictures of other things can pass."
+    )
+    rows = [(name.replace("_", " "), f"{value:.4f}") for name, value in manifest.refusal.items()]
+    return f"{note}\n\n{_table(('verdict', 'outlier score above'), rows)}"
 
 
 def _thresholds(manifest: Manifest) -> str:
     meaning = {
-        "malignancy_medium": "summed probability of the malignant classes: 90% sensitivity or more",
+        "malignancy_medium": "summed probability of the malignant classes: 90% sensitivity or more "
+        "on new lesions, with 95% confidence",
         "malignancy_high": "the same sum: 95% specificity or more",
         "prediction_set": "a class with at least this probability is in the prediction set, which "
         "holds the true class in 90% of cases",
+        "prediction_set_malignant": "the same for a malignant class, of which 90% are held too",
     }
+    meaning = {name: text for name, text in meaning.items() if name in manifest.thresholds}
     if not manifest.trained:
         meaning = dict.fromkeys(meaning, "a default; nothing was measured")
     rows = [(name, f"{manifest.thresholds[name]:.4f}", meaning[name]) for name in meaning]
@@ -124,8 +214,7 @@ def _technical(manifest: Manifest) -> str:
     lines = [
         f"- recipe `{manifest.recipe}`, {manifest.parameters:,} parameters",
         f"- images {size.size} x {size.size}, {size.resize}",
-        f"- test-time augmentation: {manifest.tta}; "
-        f"temperature {manifest.calibration['temperature']:.3f}",
+        f"- test-time augmentation: {manifest.tta}",
         f"- created {manifest.created}, SHA-256 `{manifest.sha256}`",
     ]
     return "\n".join(lines)

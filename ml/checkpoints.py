@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -32,6 +33,7 @@ from ml.manifest import (
 )
 
 STARTER = Path(__file__).parent / "checkpoints" / "starter"
+STATISTICS = "head.refusal."  # begins the names of what ml.refusal needs, beside the weights
 PICKLES = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}
 
 INTENDED_USE = (
@@ -63,16 +65,23 @@ def describe(recipe: Recipe, version: str) -> dict[str, Any]:
 
 
 def save_checkpoint(
-    folder: Path, model: Classifier, description: dict[str, Any], half: bool = False
+    folder: Path,
+    model: Classifier,
+    description: dict[str, Any],
+    half: bool = False,
+    statistics: dict[str, np.ndarray] | None = None,
 ) -> Manifest:
-    """Write ``model`` and its description (see ``describe``) as a checkpoint.
+    """Write ``model``, its description (see ``describe``) and statistics as a checkpoint.
 
     With ``half`` the matrices are stored in fp16; vectors (norms, biases) stay fp32, because their
     range is wider. The manifest is written last, so a folder that was cut short is no checkpoint.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).unlink(missing_ok=True)
-    save_file(_tensors(model, half), folder / f"{WEIGHTS}.new", {"format": "pt"})
+    tensors = _tensors(model, half)
+    for name, array in (statistics or {}).items():
+        tensors[STATISTICS + name] = torch.from_numpy(array.astype(np.float32))
+    save_file(tensors, folder / f"{WEIGHTS}.new", {"format": "pt"})
     # safetensors writes for the owner alone, but workers run as other users
     (folder / f"{WEIGHTS}.new").chmod(0o644)
     os.replace(folder / f"{WEIGHTS}.new", folder / WEIGHTS)
@@ -123,6 +132,16 @@ def load_classifier(folder: Path | str, device: torch.device | str = "cpu") -> C
     return model.to(device).eval().requires_grad_(False)
 
 
+def load_statistics(folder: Path | str) -> dict[str, np.ndarray]:
+    """The arrays for ml.refusal that were stored with the weights, by name; empty without any.
+
+    For a folder that ``load_classifier`` has checked.
+    """
+    with safe_open(Path(folder) / WEIGHTS, "np") as file:
+        names = [name for name in file.keys() if name.startswith(STATISTICS)]  # noqa: SIM118
+        return {n.removeprefix(STATISTICS): file.get_tensor(n).astype(np.float64) for n in names}
+
+
 def _read_tensors(folder: Path, manifest: Manifest) -> dict[str, Tensor]:
     file = folder / WEIGHTS
     if not file.exists():
@@ -139,4 +158,5 @@ def _read_tensors(folder: Path, manifest: Manifest) -> dict[str, Tensor]:
         tensors = load_file(file)
     except SafetensorError as error:
         raise CheckpointError(f"{file} is no valid safetensors file: {error}.") from error
-    return {name: v.float() if v.is_floating_point() else v for name, v in tensors.items()}
+    weights = {name: v for name, v in tensors.items() if not name.startswith(STATISTICS)}
+    return {name: v.float() if v.is_floating_point() else v for name, v in weights.items()}

@@ -10,13 +10,21 @@ from typing import Any
 import numpy as np
 
 from ml import metrics
+from ml.calibration import targets
+from ml.curves import describe_curves
 from ml.data.samples import Sample, check_labels
 from ml.errors import DataError
-from ml.manifest import Manifest
-from ml.predictor import Predictor
+from ml.predictor import Answer, Predictor
 from ml.reading import read_images
 
 SMALLEST_SUBGROUP = 30
+SUBGROUP_FIGURES = (
+    "accuracy",
+    "balanced_accuracy",
+    "auc_malignant",
+    "auc_melanoma",
+    "expected_calibration_error",
+)
 
 
 @dataclass
@@ -27,6 +35,7 @@ class Answers:
     labels: np.ndarray
     samples: list[Sample]
     skipped: list[str] = field(default_factory=list)
+    answer: Answer | None = None  # scores, features and outlier scores of the same images
 
     @property
     def groups(self) -> list[str]:
@@ -42,17 +51,24 @@ def ask(predictor: Predictor, samples: Sequence[Sample]) -> Answers:
     labels = np.array([classes.index(sample.label) for sample in kept], dtype=int)
     if not kept:
         raise DataError("None of the images could be read.")
-    return Answers(readings.probabilities, labels, kept, readings.skipped)
+    return Answers(readings.probabilities, labels, kept, readings.skipped, readings.answer)
 
 
 def measure(
-    answers: Answers, manifest: Manifest, thresholds: dict[str, float], source: str
+    answers: Answers,
+    classes: Sequence[str],
+    thresholds: dict[str, float],
+    source: str,
+    refusal: dict[str, float] | None = None,
 ) -> dict[str, Any]:
     """The manifest's ``metrics``; ``source`` says in words where the images come from."""
-    labels, probabilities, classes = answers.labels, answers.probabilities, manifest.classes
+    labels, probabilities = answers.labels, answers.probabilities
+    outlier = answers.answer.outlier_scores if answers.answer else None
 
     def overall(weights: np.ndarray) -> metrics.Figures:
         given = metrics.threshold_figures(labels, probabilities, classes, thresholds, weights)
+        if refusal and outlier is not None:
+            given |= metrics.refusal_figures(outlier, refusal, weights)
         return metrics.overall_figures(labels, probabilities, classes, weights) | given
 
     table = metrics.confusion(labels, probabilities.argmax(1), len(classes), np.ones(len(labels)))
@@ -64,13 +80,33 @@ def measure(
         "overall": metrics.bootstrap(overall, answers.groups),
         "by_class": metrics.by_class(labels, probabilities, classes, answers.groups),
         "confusion": table.astype(int).tolist(),
+        "curves": describe_curves(labels, probabilities, classes),
     }
+
+
+def measure_points(
+    answers: Answers, classes: Sequence[str], points: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """``points`` (see ml.calibration.choose_operating_points) with what they give on ``answers``.
+
+    ``measured`` has sensitivity and specificity with intervals.
+    """
+    found = {t[0]: t[1:] for t in targets(answers.probabilities, answers.labels, classes)}
+
+    def measured(point: dict[str, Any]) -> dict[str, Any]:
+        truth, scores = found[point["target"]]
+        called = scores >= point["threshold"]
+        return metrics.bootstrap(
+            lambda weights: metrics.call_figures(called, truth, weights), answers.groups
+        )
+
+    return [point | {"measured": measured(point)} for point in points if point["target"] in found]
 
 
 def measure_subgroups(answers: Answers, classes: Sequence[str]) -> dict[str, Any]:
     """The manifest's ``subgroups``: {attribute: {value: figures}}, of 30 images or more."""
     result: dict[str, Any] = {}
-    for attribute in ("sex", "age", "site"):
+    for attribute in ("sex", "age", "site", "skin_type"):
         members: dict[str, list[int]] = defaultdict(list)
         for index, sample in enumerate(answers.samples):
             members[_band(attribute, sample.attributes.get(attribute, ""))].append(index)
@@ -98,7 +134,7 @@ def _subgroup(answers: Answers, chosen: list[int], classes: Sequence[str]) -> di
 
     def figures(weights: np.ndarray) -> metrics.Figures:
         every = metrics.overall_figures(labels, probabilities, classes, weights)
-        return {name: every[name] for name in ("balanced_accuracy", "auc_malignant")}
+        return {name: every[name] for name in SUBGROUP_FIGURES if name in every}
 
     groups = [answers.groups[i] for i in chosen]
     return {"images": len(chosen), **metrics.bootstrap(figures, groups)}

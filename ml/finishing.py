@@ -6,26 +6,32 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from safetensors.torch import load_file
 
-from ml.calibration import choose_thresholds, fit_temperature, softmax
+from ml.calibration import (
+    calibrate,
+    choose_operating_points,
+    choose_thresholds,
+    fit_calibration,
+)
 from ml.checkpoints import INTENDED_USE, describe, save_checkpoint
 from ml.classifier import build_classifier
 from ml.config import Recipe
 from ml.data.samples import Dataset, count_classes
 from ml.data.splits import Splits
-from ml.evaluation import ask, measure, measure_subgroups
+from ml.errors import DataError
+from ml.evaluation import Answers, ask, measure, measure_points, measure_subgroups
 from ml.fitting import BEST, RUN
-from ml.manifest import Manifest
-from ml.predictor import Predictor
+from ml.manifest import FORMAT, Manifest
+from ml.predictor import Answer, Predictor
+from ml.refusal import fit_refusal
 
 LIMITS = (
     "Trained and measured on one archive; other cameras, clinics and skin types were not measured.",
     "Skin type is not recorded in the data, which is mostly of light skin.",
-    "It knows only its own classes, and gives an answer for any picture, a lesion or not.",
-    "Probabilities are for a world in which all classes are equally common; a common class such as "
-    "nevus is more likely in a clinic than the figure says, a rare one less.",
+    "It knows only its own classes. It refuses most pictures that are no lesion, not all of them.",
+    "Probabilities lie between those of the data's mix and of a world in which all classes are "
+    "equally common (see Calibration); another clinic's mix is another one.",
     "The part for testing is of the same source as that for training; expect less elsewhere.",
 )
 
@@ -38,11 +44,7 @@ def finish(
     version: str = "1.0.0",
     skipped: Sequence[str] = (),
 ) -> Manifest:
-    """Write ``out`` as a checkpoint from its run's best weights.
-
-    Temperature and thresholds are fitted on ``parts.validation``; the figures are those of
-    ``parts.test``, read by the same Predictor as in a worker.
-    """
+    """Write ``out`` as a checkpoint from its run's best weights."""
     model = build_classifier(recipe.architecture, len(recipe.classes))
     model.load_state_dict(load_file(out / RUN / BEST))
     description = describe(recipe, version) | {
@@ -51,22 +53,56 @@ def finish(
         "limits": list(LIMITS),
     }
     save_checkpoint(out, model, description, half=True)
-    predictor = Predictor(out)
-    validation, test = ask(predictor, parts.validation), ask(predictor, parts.test)
+    return measure_checkpoint(out, parts, f"the test part of {dataset.name}, held out by lesion")
 
-    logits = np.log(validation.probabilities.clip(1e-300))
-    temperature = round(fit_temperature(logits, validation.labels), 4)
-    calibrated = softmax(logits / temperature)
-    test.probabilities = softmax(np.log(test.probabilities.clip(1e-300)) / temperature)
-    thresholds = choose_thresholds(calibrated, validation.labels, recipe.classes)
-    source = f"the test part of {dataset.name}, held out by lesion"
-    description |= {
-        "calibration": {"temperature": temperature},
+
+def measure_checkpoint(out: Path, parts: Splits, source: str) -> Manifest:
+    """Calibrate the checkpoint ``out``, choose its thresholds and measure it; weights stay.
+
+    Calibration, thresholds, operating points and refusal are fitted on ``parts.validation``; the
+    figures are those of ``parts.test``, read by the same Predictor as in a worker. It may be called
+    again on a finished checkpoint.
+    """
+    predictor = Predictor(out)
+    classes = predictor.manifest.classes
+    validation, test = ask(predictor, parts.validation), ask(predictor, parts.test)
+    labels, groups = validation.labels, validation.groups
+    calibration = fit_calibration(_answer(validation).scores, labels)
+    for part in (validation, test):
+        part.probabilities = calibrate(_answer(part).scores, calibration)
+    thresholds = choose_thresholds(validation.probabilities, labels, classes, groups)
+    points = choose_operating_points(validation.probabilities, labels, classes, groups)
+
+    fitted = fit_refusal(_answer(validation).features, groups)
+    familiar, refusal = fitted or (None, {})
+    if familiar is not None:
+        _answer(test).outlier_scores = familiar.score(_answer(test).features)
+    description = predictor.manifest.raw | {
+        "format": FORMAT,
+        "limits": list(LIMITS),
+        "calibration": calibration,
         "thresholds": thresholds,
-        "metrics": measure(test, predictor.manifest, thresholds, source),
-        "subgroups": measure_subgroups(test, recipe.classes),
+        "operating_points": measure_points(test, classes, points),
+        "refusal": refusal,
+        "metrics": measure(test, classes, thresholds, source, refusal),
+        "subgroups": measure_subgroups(test, classes),
     }
-    return save_checkpoint(out, model, description, half=True)
+    statistics = familiar.arrays() if familiar is not None else None
+    return save_checkpoint(out, predictor.model, description, half=True, statistics=statistics)
+
+
+def check_split(manifest: Manifest, parts: Splits) -> None:
+    """Raise DataError where ``parts`` are not of the sizes that the checkpoint was trained on."""
+    counts = manifest.data.get("counts")
+    found = {name: count_classes(part) for name, part in zip(parts._fields, parts, strict=True)}
+    if counts and any(counts[name] != found[name] for name in ("validation", "test")):
+        raise DataError("This is not the split that the checkpoint was trained on; give its seed.")
+
+
+def _answer(answers: Answers) -> Answer:
+    if answers.answer is None:
+        raise DataError("The checkpoint's own answers are needed, not those of an ensemble.")
+    return answers.answer
 
 
 def describe_data(recipe: Recipe, dataset: Dataset, parts: Splits, skipped: int) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from ml import taxonomy
 from ml.config import Architecture, Preprocessing
 from ml.errors import CheckpointError
 
-FORMAT = 1
+FORMAT = 2  # 1 had no bias, operating points, refusal and curves; it is still read
+READABLE = (1, FORMAT)
 WEIGHTS = "model.safetensors"
 MANIFEST = "manifest.json"
 CARD = "MODEL_CARD.md"
@@ -52,8 +53,10 @@ class Manifest:
     """A validated manifest; ``raw`` is the JSON object as it was read.
 
     ``thresholds`` holds "malignancy_medium" and "malignancy_high" (of the summed probability of the
-    malignant classes) and "prediction_set" (of one class's probability). ``metrics`` is empty for
-    a model that nobody has measured.
+    malignant classes) and "prediction_set" (of one class's probability; "prediction_set_malignant",
+    where it is there, is for malignant classes). ``metrics`` is empty for a model that nobody has
+    measured; ``operating_points`` and ``refusal`` (thresholds of the outlier score, see ml.refusal)
+    are empty where nothing was chosen.
     """
 
     name: str
@@ -74,6 +77,8 @@ class Manifest:
     created: str
     sha256: str
     raw: dict[str, Any]
+    operating_points: list[dict[str, Any]]
+    refusal: dict[str, float]
 
     @property
     def trained(self) -> bool:
@@ -127,6 +132,8 @@ def parse_manifest(raw: Any, source: str = MANIFEST) -> Manifest:
         created=raw["created"],
         sha256=raw["sha256"],
         raw=raw,
+        operating_points=raw.get("operating_points", []),
+        refusal=raw.get("refusal", {}),
     )
 
 
@@ -138,9 +145,9 @@ def _check_fields(raw: Any, source: str) -> None:
             raise CheckpointError(f"{source} lacks the field '{name}'.")
         if not isinstance(raw[name], kind):
             raise CheckpointError(f"{source} has a field '{name}' of the wrong type.")
-    if raw["format"] != FORMAT:
+    if raw["format"] not in READABLE:
         raise CheckpointError(
-            f"{source} is of format {raw['format']}; this version reads format {FORMAT}."
+            f"{source} is of format {raw['format']}; this version reads format {FORMAT} and older."
         )
 
 
@@ -158,10 +165,15 @@ def _check_reading(raw: dict[str, Any], source: str) -> None:
             f"{source} names a test-time augmentation that is not known: "
             f"'{raw['test_time_augmentation']}'."
         )
-    for name in DEFAULT_THRESHOLDS:
+    for name in DEFAULT_THRESHOLDS | raw["thresholds"]:
         value = raw["thresholds"].get(name)
         if not isinstance(value, int | float) or not 0 <= value <= 1:
             raise CheckpointError(f"{source} needs a threshold '{name}' between 0 and 1.")
     temperature = raw["calibration"].get("temperature")
     if not isinstance(temperature, int | float) or not temperature > 0:
         raise CheckpointError(f"{source} needs a calibration temperature above 0.")
+    bias = raw["calibration"].get("bias", [0.0] * len(raw["classes"]))
+    if len(bias) != len(raw["classes"]) or not all(isinstance(b, int | float) for b in bias):
+        raise CheckpointError(f"{source} needs one number of calibration bias a class.")
+    if not all(isinstance(v, int | float) for v in raw.get("refusal", {}).values()):
+        raise CheckpointError(f"{source} needs numbers as thresholds of refusal.")

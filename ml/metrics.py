@@ -14,6 +14,7 @@ from ml import taxonomy
 
 Figures = dict[str, float]  # NaN where a measure is not defined
 RESAMPLES = 500
+BY_CLASS = ("precision", "recall", "specificity", "f1", "f2", "auc", "average_precision")
 
 
 def confusion(labels: np.ndarray, answers: np.ndarray, k: int, weights: np.ndarray) -> np.ndarray:
@@ -41,8 +42,32 @@ def expected_calibration_error(
     return float(np.abs(gaps).sum() / weights.sum())
 
 
+def average_precision(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> float:
+    """Sum of precision times the gain in recall, from the highest score down; NaN of no positives.
+
+    Ties are one step, as in scikit-learn: no interpolation, which would be too kind.
+    """
+    _, ranks = np.unique(-scores, return_inverse=True)
+    up = np.bincount(ranks, weights * positive)
+    given = np.cumsum(np.bincount(ranks, weights))
+    if up.sum() == 0:
+        return float("nan")
+    precision = np.cumsum(up) / np.maximum(given, 1e-300)
+    return float((precision * up).sum() / up.sum())
+
+
+def brier(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> float:
+    """Mean squared distance (0 to 2) of probabilities (N, K) from the truth (Brier, 1950)."""
+    distance = (probabilities**2).sum(1) - 2 * probabilities[np.arange(len(labels)), labels] + 1
+    return _share(distance, weights)
+
+
 def class_figures(table: np.ndarray) -> dict[str, np.ndarray]:
-    """Precision, recall, specificity and F1 of each class, each (K,), from a confusion matrix."""
+    """Precision, recall, specificity, F1 and F2 of each class, each (K,), of a confusion matrix.
+
+    F-beta is (1 + b^2) P R / (b^2 P + R); with b = 2 a missed case weighs more than a false alarm
+    (van Rijsbergen, Information Retrieval, 1979).
+    """
     hits, truth, given = np.diag(table), table.sum(1), table.sum(0)
     total = table.sum()
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -51,6 +76,7 @@ def class_figures(table: np.ndarray) -> dict[str, np.ndarray]:
             "recall": hits / truth,
             "specificity": (total - truth - given + hits) / (total - truth),
             "f1": 2 * hits / (truth + given),
+            "f2": 5 * hits / (4 * truth + given),
         }
 
 
@@ -72,20 +98,30 @@ def overall_figures(
     each = class_figures(table)
     present = table.sum(1) > 0
     aucs = [roc_auc(labels == i, probabilities[:, i], weights) for i in range(k)]
+    malignant, risk = malignant_mask(classes)[labels], malignancy(probabilities, classes)
     figures = {
         "accuracy": float(np.trace(table) / table.sum()),
-        "balanced_accuracy": float(each["recall"][present].mean()),
-        "f1_macro": float(each["f1"][present].mean()),
-        "auc_one_vs_rest": float(np.mean(np.array(aucs)[present])),
-        "auc_malignant": roc_auc(
-            malignant_mask(classes)[labels], malignancy(probabilities, classes), weights
-        ),
+        "balanced_accuracy": _mean(each["recall"][present]),
+        # a class that was never answered has no precision; it counts as 0, as in scikit-learn
+        "precision_macro": _mean(np.nan_to_num(each["precision"][present])),
+        "recall_macro": _mean(each["recall"][present]),
+        "specificity_macro": _mean(each["specificity"][present]),
+        "f1_macro": _mean(each["f1"][present]),
+        "f2_macro": _mean(each["f2"][present]),
+        "auc_one_vs_rest": _mean(np.array(aucs)[present]),
+        "auc_malignant": roc_auc(malignant, risk, weights),
+        "average_precision_malignant": average_precision(malignant, risk, weights),
     }
     if "mel" in classes:
-        figures["auc_melanoma"] = aucs[list(classes).index("mel")]
+        melanoma = list(classes).index("mel")
+        figures["auc_melanoma"] = aucs[melanoma]
+        figures["average_precision_melanoma"] = average_precision(
+            labels == melanoma, probabilities[:, melanoma], weights
+        )
     figures["expected_calibration_error"] = expected_calibration_error(
         probabilities.max(1), answers == labels, weights
     )
+    figures["brier"] = brier(labels, probabilities, weights)
     return figures
 
 
@@ -103,11 +139,40 @@ def threshold_figures(
         called = scores >= thresholds[f"malignancy_{name}"]
         figures[f"malignant_sensitivity_at_{name}"] = _share(called, weights * truth)
         figures[f"malignant_specificity_at_{name}"] = _share(~called, weights * ~truth)
-    members = probabilities >= thresholds["prediction_set"]  # (N, K)
+    members = probabilities >= set_thresholds(thresholds, classes)  # (N, K)
     covered = members[np.arange(len(labels)), labels]
     figures["prediction_set_coverage"] = _share(covered, weights)
+    figures["prediction_set_coverage_malignant"] = _share(covered, weights * truth)
     figures["prediction_set_size"] = _share(members.sum(1), weights)
     return figures
+
+
+def set_thresholds(thresholds: dict[str, float], classes: Sequence[str]) -> np.ndarray:
+    """The probability (K,) from which each class is in the prediction set."""
+    benign = thresholds["prediction_set"]
+    malignant = thresholds.get("prediction_set_malignant", benign)
+    return np.where(malignant_mask(classes), malignant, benign)
+
+
+def call_figures(called: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> Figures:
+    """Sensitivity and specificity of calls (N,)."""
+    return {
+        "sensitivity": _share(called, weights * truth),
+        "specificity": _share(~called, weights * ~truth),
+    }
+
+
+def refusal_figures(
+    outlier_scores: np.ndarray, refusal: dict[str, float], weights: np.ndarray
+) -> Figures:
+    """Shares of images that are refused as no lesion, and that are at least unfamiliar."""
+    return {
+        f"share_{name}": _share(outlier_scores > limit, weights) for name, limit in refusal.items()
+    }
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else float("nan")
 
 
 def _share(values: np.ndarray, weights: np.ndarray) -> float:
@@ -143,19 +208,23 @@ def _interval(value: float, drawn: list[float]) -> dict[str, float | None]:
 def by_class(
     labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], groups: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """For each class code: images, precision, recall, specificity, f1 and auc with intervals."""
+    """For each class code: its images, and the measures of ``BY_CLASS`` with intervals."""
     k, answers = len(classes), probabilities.argmax(1)
 
     def measure(weights: np.ndarray) -> Figures:
         each = class_figures(confusion(labels, answers, k, weights))
         flat = {f"{m} {i}": float(v[i]) for m, v in each.items() for i in range(k)}
         aucs = (roc_auc(labels == i, probabilities[:, i], weights) for i in range(k))
-        return flat | {f"auc {i}": auc for i, auc in enumerate(aucs)}
+        flat |= {f"auc {i}": auc for i, auc in enumerate(aucs)}
+        for i in range(k):
+            score = average_precision(labels == i, probabilities[:, i], weights)
+            flat[f"average_precision {i}"] = score
+        return flat
 
     entries = bootstrap(measure, groups)
     result: dict[str, dict[str, Any]] = {}
     for i, code in enumerate(classes):
         result[code] = {"images": int((labels == i).sum())}
-        for name in ("precision", "recall", "specificity", "f1", "auc"):
+        for name in BY_CLASS:
             result[code][name] = entries[f"{name} {i}"]
     return result

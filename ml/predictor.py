@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,28 @@ from PIL import Image
 from torch import Tensor
 
 from ml import preprocessing
-from ml.checkpoints import load_classifier
+from ml.calibration import calibrate
+from ml.checkpoints import load_classifier, load_statistics
 from ml.devices import channels_last, inference_autocast, pick_device
 from ml.errors import PredictionError
 from ml.manifest import Manifest, read_manifest
-from ml.tta import average_logits
+from ml.refusal import Familiar
+from ml.tta import average_answers
+
+
+@dataclass
+class Answer:
+    """What a model says of B images.
+
+    ``scores`` are the log-probabilities (B, K) before calibration, ``features`` (B, D) what they
+    were made of. ``outlier_scores`` (B,) grow with the distance from what the model has seen (see
+    ml.refusal); None where the checkpoint has no statistics to tell.
+    """
+
+    probabilities: np.ndarray  # float64 (B, K)
+    features: np.ndarray
+    scores: np.ndarray
+    outlier_scores: np.ndarray | None = None
 
 
 class Predictor:
@@ -31,15 +49,20 @@ class Predictor:
         self.manifest = read_manifest(folder)
         self.device = pick_device(device)
         self.model = channels_last(load_classifier(folder, self.device))
-        self._temperature = float(self.manifest.calibration["temperature"])
+        statistics = load_statistics(folder)
+        self._familiar = Familiar.of_arrays(statistics) if statistics else None
 
     def prepare(self, image: Image.Image) -> Tensor:
         """PIL image of any mode and size to float32 (3, H, W); safe to call in threads."""
         return preprocessing.prepare(image, self.manifest.preprocessing)
 
-    @torch.inference_mode()
     def predict(self, batch: Tensor) -> np.ndarray:
-        """Prepared images (B, 3, H, W) to calibrated probabilities, float64 (B, K).
+        """The probabilities of ``read`` alone, float64 (B, K)."""
+        return self.read(batch).probabilities
+
+    @torch.inference_mode()
+    def read(self, batch: Tensor) -> Answer:
+        """Prepared images (B, 3, H, W) to calibrated probabilities and outlier scores.
 
         The order of the classes is the manifest's; each row sums to 1 within 1e-9. Raises
         PredictionError for a batch of the wrong shape and for an answer that is not finite.
@@ -51,8 +74,14 @@ class Predictor:
             )
         images = batch.to(self.device, memory_format=torch.channels_last, non_blocking=True)
         with inference_autocast(self.device):
-            logits = average_logits(self.model, images, self.manifest.tta)  # (B, K)
-        probabilities = (logits / self._temperature).softmax(-1).cpu().numpy()
-        if not np.isfinite(probabilities).all():
+            scores, features = average_answers(self.model, images, self.manifest.tta)
+        answer = Answer(
+            calibrate(scores.cpu().numpy(), self.manifest.calibration),
+            features.cpu().numpy(),
+            scores.cpu().numpy(),
+        )
+        if not np.isfinite(answer.probabilities).all():
             raise PredictionError("The model answered with something that is not a number.")
-        return probabilities
+        if self._familiar is not None:
+            answer.outlier_scores = self._familiar.score(answer.features)
+        return answer

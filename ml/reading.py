@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ml.data.decoding import decode_all
-from ml.predictor import Predictor
+from ml.predictor import Answer, Predictor
 from ml.progress import progress
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
@@ -18,11 +18,18 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 @dataclass
 class Readings:
-    """``probabilities`` float64 (N, K) of the files at ``indices``; ``skipped``: "file: reason"."""
+    """What a model said of the files at ``indices``; ``skipped`` says "file: reason" of the others.
 
-    probabilities: np.ndarray
+    ``answer`` is that of all N files in one.
+    """
+
+    answer: Answer
     indices: list[int] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        return self.answer.probabilities
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -31,14 +38,26 @@ def list_images(folder: Path) -> list[Path]:
 
 
 def read_images(predictor: Predictor, paths: Sequence[Path], batch_size: int = 16) -> Readings:
-    """Probabilities for every file of ``paths`` that can be decoded; the others are listed."""
-    readings = Readings(np.zeros((0, len(predictor.manifest.classes))))
-    answers = [readings.probabilities]
+    """What the model says of every file of ``paths`` that can be decoded; the others are listed."""
+    indices: list[int] = []
+    skipped: list[str] = []
+    answers: list[Answer] = []
     for start in progress(range(0, len(paths), batch_size), "read"):
         chunk = paths[start : start + batch_size]
-        decoded = list(decode_all(chunk, predictor.prepare, readings.skipped))
+        decoded = list(decode_all(chunk, predictor.prepare, skipped))
         if decoded:
-            readings.indices += [start + offset for offset, _ in decoded]
-            answers.append(predictor.predict(torch.stack([image for _, image in decoded])))
-    readings.probabilities = np.concatenate(answers)  # (N, K)
-    return readings
+            indices += [start + offset for offset, _ in decoded]
+            answers.append(predictor.read(torch.stack([image for _, image in decoded])))
+    return Readings(_join(answers, len(predictor.manifest.classes)), indices, skipped)
+
+
+def _join(answers: list[Answer], classes: int) -> Answer:
+    if not answers:
+        return Answer(np.zeros((0, classes)), np.zeros((0, 0)), np.zeros((0, classes)))
+    outlier = [a.outlier_scores for a in answers if a.outlier_scores is not None]
+    return Answer(
+        np.concatenate([a.probabilities for a in answers]),
+        np.concatenate([a.features for a in answers]),
+        np.concatenate([a.scores for a in answers]),
+        np.concatenate(outlier) if outlier else None,
+    )

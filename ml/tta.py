@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from ml.classifier import Classifier
 
 View = Callable[[Tensor], Tensor]
 
@@ -26,10 +30,15 @@ VIEWS: dict[str, list[View]] = {
 }
 
 
-def average_logits(model: Callable[[Tensor], Tensor], images: Tensor, tta: str) -> Tensor:
-    """Mean of the log-probabilities over the views of ``tta``: (B, 3, H, W) to float64 (B, K).
+def average_answers(model: Classifier, images: Tensor, tta: str) -> tuple[Tensor, Tensor]:
+    """Means over the views of ``tta``: (B, 3, H, W) to scores float64 (B, K) and features (B, D).
 
-    The views go through the model one after another, so memory does not grow with their number.
+    The scores are log-probabilities. The views go through the model one after another, so memory
+    does not grow with their number.
     """
-    logits = [model(view(images)).double().log_softmax(-1) for view in VIEWS[tta]]
-    return torch.stack(logits).mean(0)
+    scores, features = [], []
+    for view in VIEWS[tta]:
+        seen = model.forward_features(view(images))  # (B, D)
+        scores.append(model.forward_head(seen).double().log_softmax(-1))
+        features.append(seen.float())
+    return torch.stack(scores).mean(0), torch.stack(features).mean(0)

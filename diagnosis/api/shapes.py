@@ -152,7 +152,10 @@ def prediction_of(request: DiagnosisRequest) -> dict[str, Any] | None:
         prediction.probabilities, prediction.malignancy_probability, request.thresholds
     )
     warnings = warnings_for(
-        quality=image.quality, image_type=image.image_type, manifest=model.manifest
+        quality=image.quality,
+        image_type=image.image_type,
+        manifest=model.manifest,
+        outlier_score=prediction.outlier_score,
     )
     return {
         "label": prediction.label,

@@ -19,6 +19,8 @@ class Prediction(Record):
     label = models.CharField(_("class"), max_length=50, editable=False)
     probability = models.FloatField(_("probability"), editable=False)
     malignancy_probability = models.FloatField(_("malignancy"), editable=False)
+    # how far the picture lies from what the model has seen; none for a model that cannot tell
+    outlier_score = models.FloatField(null=True, editable=False)
     # where it was read and how long the whole batch was on the device
     device = models.CharField(max_length=100, blank=True, editable=False)
     batch_size = models.PositiveIntegerField(default=1, editable=False)

@@ -17,6 +17,7 @@ from django.db.models import F
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from diagnosis.failures import REFUSALS
 from diagnosis.interpretation import risk_of
 from diagnosis.metrics import ANSWER, BATCH, READINGS, SWEEPS, timing
 from diagnosis.models import DiagnosisRequest, ModelVersion, Prediction, Priority, Status
@@ -46,12 +47,14 @@ class Claim:
 class Answer:
     """What a worker found out about one request: probabilities by label, or a failure code.
 
-    A ``final`` failure is not tried again.
+    A ``final`` failure is not tried again. ``outlier_score`` is how far the picture lies from what
+    the model has seen, where it can tell.
     """
 
     request_id: uuid.UUID
     probabilities: dict[str, float] | None = None
     malignancy: float = 0.0
+    outlier_score: float | None = None
     failure: str = ""
     final: bool = False
 
@@ -234,6 +237,7 @@ def _attach(row: DiagnosisRequest, answer: Answer, run: Run) -> Prediction:
         label=label,
         probability=probabilities[label],
         malignancy_probability=answer.malignancy,
+        outlier_score=answer.outlier_score,
         device=run.device,
         batch_size=run.batch_size,
         seconds=run.seconds,
@@ -247,8 +251,11 @@ def _attach(row: DiagnosisRequest, answer: Answer, run: Run) -> Prediction:
 
 
 def _fail(row: DiagnosisRequest, code: str, *, final: bool) -> None:
-    """Back into the queue, or failed for good after the last attempt."""
+    """Back into the queue, or rejected, or failed for good after the last attempt."""
     row.lease = row.lease_expires_at = None
+    if code in REFUSALS:
+        row.status, row.failure_code, row.finished_at = Status.REJECTED, code, timezone.now()
+        return
     if final or row.attempts >= MAXIMUM_ATTEMPTS:
         row.status, row.failure_code, row.finished_at = Status.FAILED, code, timezone.now()
         logger.error("request %s failed: %s", row.pk, code, extra={"request_id": row.trace_id})

@@ -34,6 +34,7 @@ def notices(request: DiagnosisRequest) -> list[Warning]:
         quality=request.image.quality,
         image_type=request.image.image_type,
         manifest=request.model_version.manifest,
+        outlier_score=request.prediction.outlier_score if request.prediction else None,
     )
 
 

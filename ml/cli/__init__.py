@@ -10,10 +10,22 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from ml.cli import card, evaluate, fetch, init, predict, recipes, train, tune
+from ml.cli import (
+    card,
+    evaluate,
+    export,
+    fetch,
+    finish,
+    init,
+    predict,
+    recipes,
+    train,
+    tune,
+)
 from ml.errors import MlError
 
-COMMANDS = (recipes, init, fetch, train, tune, evaluate, predict, card)  # in the order of --help
+# in the order of --help
+COMMANDS = (recipes, init, fetch, train, tune, finish, evaluate, predict, card, export)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

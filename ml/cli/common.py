@@ -63,7 +63,7 @@ def _setting(text: str) -> tuple[str, str]:
 
 def report_skipped(skipped: Sequence[str]) -> None:
     if skipped:
-        print(f"ml: {len(skipped)} files could not be read:", file=sys.stderr)
+        print(f"ml: {len(skipped)} files were left out:", file=sys.stderr)
     for line in skipped:
         print(f"  {line}", file=sys.stderr)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from ml.cli.common import print_figures, report_skipped
@@ -12,31 +11,54 @@ SUMMARY = "measure a checkpoint on labelled images"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", nargs="+")
     parser.add_argument("--images", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--labels", type=Path, required=True, metavar="CSV", help="image, label")
-    parser.add_argument("--out", type=Path, metavar="JSON", help="also write all figures here")
+    parser.add_argument("--labels", type=Path, required=True, metavar="CSV")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="write figures.json, SVGs and summary.md here"
+    )
+    parser.add_argument(
+        "--combine",
+        choices=("mean", "weighted", "majority", "stacking"),
+        default="mean",
+        help="how the answers of several checkpoints become one (default: mean)",
+    )
+    parser.add_argument(
+        "--fit-images", type=Path, metavar="DIR", help="validation images for weighted and stacking"
+    )
+    parser.add_argument("--fit-labels", type=Path, metavar="CSV", help="and their labels")
 
 
 def run(options: argparse.Namespace) -> None:
-    """Measure a checkpoint on labelled images, with intervals, by class and by subgroup.
+    """Measure a checkpoint, or an ensemble of several, on labelled images.
 
-    The CSV has the columns image (file name or stem) and label (class code or label word), and may
-    have lesion_id or patient_id, sex, age and site.
+    Figures have 95% intervals and come by class and by subgroup. The CSV has the columns image
+    (file name or stem) and label (class code or label word), or one column a class with 1 for the
+    right one, as ISIC publishes its ground truth; it may have lesion_id or patient_id, sex, age and
+    site. Weighted means and stacking are fitted on --fit-images, which must be other images.
     """
-    from ml.data.folder import read_folder
-    from ml.data.samples import fold_labels
-    from ml.evaluation import ask, measure, measure_subgroups
+    from ml.ensembles import ask_ensemble, fit_ensemble
+    from ml.evaluation import ask
+    from ml.labelled import read_labelled
     from ml.predictor import Predictor
+    from ml.summary import measure_all, write_summary
 
-    predictor = Predictor(options.checkpoint)
-    dataset = read_folder(options.images, options.labels)
-    samples = fold_labels(dataset, predictor.manifest.classes).samples
-    answers = ask(predictor, samples)
+    predictors = [Predictor(folder) for folder in options.checkpoint]
+    manifest = predictors[0].manifest
+    labelled = read_labelled(options.images, options.labels, manifest.classes)
+    report_skipped(labelled.left_out)
+    if labelled.unlabelled:
+        report_skipped([f"{name}: no label" for name in labelled.unlabelled])
+    if len(predictors) == 1:
+        answers = ask(predictors[0], labelled.samples)
+    else:
+        fitted = fit_ensemble(predictors, options.combine, options.fit_images, options.fit_labels)
+        answers = ask_ensemble(predictors, labelled.samples, fitted)
     report_skipped(answers.skipped)
-    manifest = predictor.manifest
-    figures = measure(answers, manifest, manifest.thresholds, str(options.images))
+    answers.skipped = labelled.left_out + answers.skipped
+    figures = measure_all(answers, manifest, str(options.images))
+    figures["unlabelled"] = labelled.unlabelled
     print_figures(figures)
     if options.out:
-        subgroups = measure_subgroups(answers, manifest.classes)
-        options.out.write_text(json.dumps(figures | {"subgroups": subgroups}, indent=2) + "\n")
+        for file in write_summary(options.out, figures, answers, manifest):
+            print(f"{file}: written")

@@ -3,6 +3,7 @@
 import datetime
 import hashlib
 import io
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from PIL import Image as PillowImage
 
 from clinic.models import Lesion
 from diagnosis import inference
+from diagnosis.api.shapes import prediction_of
 from diagnosis.inference import LOADED_MODELS, Reader, describe_device, get_reader, warm_up
 from diagnosis.models import DiagnosisRequest, ModelVersion, Prediction, Status
 from diagnosis.services import queue
@@ -363,3 +365,46 @@ def test_png_and_jpeg_are_read_alike(reader: Reader, lesion: Lesion, model: Mode
     requests = ask(lesion, model, content=png_bytes(seed=7), name="a.png")
     reader.drain(seconds=60)
     assert states(requests) == [READ]
+
+
+def limited(model: ModelVersion, **limits: float) -> ModelVersion:
+    """The model with limits of refusal, and a score of 1 for every picture."""
+    file = Path(model.path) / "manifest.json"
+    raw = json.loads(file.read_text()) | {"refusal": limits}
+    file.write_text(json.dumps(raw))
+    model.manifest = raw
+    model.save()
+    return model
+
+
+@pytest.fixture
+def distant() -> Iterator[None]:
+    score = np.ones(1)
+    familiar = mock.Mock(score=lambda features: np.repeat(score, len(features)))
+    with (
+        mock.patch("ml.predictor.Familiar.of_arrays", return_value=familiar),
+        mock.patch("ml.predictor.load_statistics", return_value={"mean": score}),
+    ):
+        yield
+
+
+@pytest.mark.usefixtures("distant")
+def test_a_picture_that_is_no_lesion_is_rejected(
+    reader: Reader, lesion: Lesion, model: ModelVersion
+) -> None:
+    requests = ask(lesion, limited(model, not_a_lesion=0.9, unfamiliar=0.5), 2)
+    assert reader.drain(seconds=60) is False
+    assert states(requests) == [(Status.REJECTED, 1, "not_a_lesion")] * 2
+    assert Prediction.objects.count() == 0
+
+
+@pytest.mark.usefixtures("distant")
+def test_an_unfamiliar_picture_is_read_with_a_warning(
+    reader: Reader, lesion: Lesion, model: ModelVersion
+) -> None:
+    requests = ask(lesion, limited(model, not_a_lesion=2.0, unfamiliar=0.5))
+    reader.drain(seconds=60)
+    assert states(requests) == [READ]
+    shown = prediction_of(requests[0])
+    assert shown is not None
+    assert "unfamiliar" in [warning["code"] for warning in shown["warnings"]]

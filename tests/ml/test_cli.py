@@ -43,12 +43,17 @@ def test_train_evaluate_predict_card(small_starter, ham10000, tmp_path, capsys):
 
     rows = [{"image": f"{code}_00.png", "label": code} for code in manifest.classes]
     write_csv(tmp_path / "labels.csv", rows)
-    figures = tmp_path / "figures.json"
+    measured = tmp_path / "measured"
     images = str(ham10000 / "images")
     labels = str(tmp_path / "labels.csv")
     arguments = ["evaluate", str(out), "--images", images, "--labels", labels]
-    assert main([*arguments, "--out", str(figures)]) == 0
-    assert json.loads(figures.read_text())["images"] == 7
+    assert main([*arguments, "--out", str(measured)]) == 0
+    figures = json.loads((measured / "figures.json").read_text())
+    assert figures["images"] == 7
+    assert len(figures["unlabelled"]) == 133
+    names = {file.name for file in measured.iterdir()}
+    drawn = {f"{name}.svg" for name in ("confusion", "roc", "reliability", "features")}
+    assert names == drawn | {"figures.json", "summary.md"}
 
     assert main(["card", str(out)]) == 0
     assert "## Quality by class" in capsys.readouterr().out

@@ -28,6 +28,27 @@ def test_overall_figures_are_scikit_learns(answers):
     assert figures["auc_one_vs_rest"] == pytest.approx(auc)
     melanoma = sk.roc_auc_score(labels == 4, probabilities[:, 4])
     assert figures["auc_melanoma"] == pytest.approx(melanoma)
+    macro = {"average": "macro", "zero_division": 0}
+    assert figures["f2_macro"] == pytest.approx(sk.fbeta_score(labels, given, beta=2, **macro))
+    assert figures["precision_macro"] == pytest.approx(sk.precision_score(labels, given, **macro))
+    malignant, risk = np.isin(labels, [0, 1, 4]), probabilities[:, [0, 1, 4]].sum(1)
+    assert figures["auc_malignant"] == pytest.approx(sk.roc_auc_score(malignant, risk))
+    precision = sk.average_precision_score(malignant, risk)
+    assert figures["average_precision_malignant"] == pytest.approx(precision)
+    distance = ((probabilities - np.eye(7)[labels]) ** 2).sum(1).mean()
+    assert figures["brier"] == pytest.approx(distance)
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [("benign", "malignant"), ("bcc", "bkl", "nv"), (*CLASSES, "scc")],
+)
+def test_models_of_other_classes_are_measured_too(classes):
+    rng = np.random.default_rng(0)
+    labels, given = rng.integers(0, len(classes), 90), rng.dirichlet(np.ones(len(classes)), 90)
+    figures = metrics.overall_figures(labels, given, classes, np.ones(90))
+    assert ("auc_melanoma" in figures) == ("mel" in classes)
+    assert all(np.isfinite(value) for value in figures.values())
 
 
 def test_class_figures_are_scikit_learns(answers):
@@ -85,7 +106,9 @@ def test_temperature_finds_what_was_done(answers):
 
 def test_thresholds_keep_their_promise(answers):
     labels, probabilities = answers
-    chosen = calibration.choose_thresholds(probabilities, labels, CLASSES)
+    chosen = calibration.choose_thresholds(
+        probabilities, labels, CLASSES, [str(i) for i in range(400)]
+    )
     figures = metrics.threshold_figures(labels, probabilities, CLASSES, chosen, np.ones(400))
     assert figures["malignant_sensitivity_at_medium"] >= 0.9
     assert figures["malignant_specificity_at_high"] >= 0.95

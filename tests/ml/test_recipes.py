@@ -94,7 +94,7 @@ def test_the_eight_variants_differ():
     [
         ("resnet18", {"variant": "M9"}, "'variant' is one of M0, M1, M2, M3"),
         ("resnet18", {"colour": "red"}, "its options are: variant, pretrained"),
-        ("starter", {"colour": "red"}, "it has none"),
+        ("cae_extratrees", {"colour": "red"}, "it has none"),
         ("nothing", {}, "no recipe 'nothing'"),
     ],
 )

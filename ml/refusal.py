@@ -1,0 +1,88 @@
+"""Tell what is no lesion, or unlike what the model has seen, from the model's own features.
+
+Lesions that the model knows are one Gaussian of unit-length features; the score of a picture is its
+squared Mahalanobis distance, a dimension (Lee et al., arXiv:1807.03888, with one Gaussian for all
+classes; of unit length as in Sun et al., arXiv:2204.06507). It is fitted on real lesions alone: no
+pictures of other things are needed, and none can be overfitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+NOT_A_LESION, UNFAMILIAR = "not_a_lesion", "unfamiliar"
+# shares of known lesions below each threshold; 1 in 200 is refused, 1 in 40 gets a warning
+ACCEPTED = {NOT_A_LESION: 0.995, UNFAMILIAR: 0.975}
+FOLDS = 5
+FEWEST = 20
+
+
+@dataclass(frozen=True)
+class Familiar:
+    """Where known lesions lie: ``mean`` (D,), and ``factor`` (D, D) of the inverse covariance."""
+
+    mean: np.ndarray
+    factor: np.ndarray
+
+    def score(self, features: np.ndarray) -> np.ndarray:
+        """The distance (B,) of features (B, D); about 1 for what is known."""
+        whitened = (_unit(features) - self.mean) @ self.factor
+        return (whitened**2).mean(1)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {"mean": self.mean, "factor": self.factor}
+
+    @classmethod
+    def of_arrays(cls, arrays: dict[str, np.ndarray]) -> Familiar:
+        return cls(arrays["mean"], arrays["factor"])
+
+
+def fit_familiar(features: np.ndarray) -> Familiar:
+    """Fit to features (N, D) of real lesions, with Ledoit and Wolf's shrinkage (2004)."""
+    from sklearn.covariance import ledoit_wolf
+
+    unit = _unit(features)
+    covariance, _ = ledoit_wolf(unit)
+    # a dimension that never moves must not divide by zero
+    ridge = 1e-6 * np.trace(covariance) / len(covariance) + 1e-12
+    factor = np.linalg.cholesky(np.linalg.inv(covariance + ridge * np.eye(len(covariance))))
+    return Familiar(unit.mean(0), factor)
+
+
+def fit_refusal(
+    features: np.ndarray, groups: Sequence[str], seed: int = 0
+) -> tuple[Familiar, dict[str, float]] | None:
+    """Statistics and thresholds from validation features (N, D) of lesions ``groups`` (N,).
+
+    The thresholds are quantiles of scores that each come from a fit without that lesion, because a
+    fit is nearer to its own images than to new ones. None where there are too few lesions.
+    """
+    _, member = np.unique(np.asarray(groups), return_inverse=True)
+    lesions = int(member.max()) + 1
+    if lesions < FEWEST:
+        return None
+    fold = np.random.default_rng(seed).permutation(lesions)[member] % FOLDS
+    scores = np.zeros(len(features))
+    for left_out in range(FOLDS):
+        out = fold == left_out
+        scores[out] = fit_familiar(features[~out]).score(features[out])
+    quantiles = {n: float(np.quantile(scores, share)) for n, share in ACCEPTED.items()}
+    return fit_familiar(features), {n: round(value, 6) for n, value in quantiles.items()}
+
+
+def verdict(score: float | None, refusal: dict[str, float]) -> str:
+    """What the manifest's ``refusal`` makes of a score: NOT_A_LESION, UNFAMILIAR or nothing."""
+    if score is None:
+        return ""
+    for name in (NOT_A_LESION, UNFAMILIAR):
+        if score > refusal.get(name, np.inf):
+            return name
+    return ""
+
+
+def _unit(features: np.ndarray) -> np.ndarray:
+    values = features.astype(np.float64)
+    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
