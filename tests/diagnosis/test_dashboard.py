@@ -256,9 +256,9 @@ def test_a_hundred_thousand_rows_are_streamed(page, image) -> None:
         cursor.execute(
             "INSERT INTO diagnosis_diagnosisrequest (id, created_at, image_id, hospital_id, "
             "model_version_id, requested_by_id, priority, status, attempts, finished_at, "
-            "failure_code, label, malignancy, severity, risk, conclusion) "
+            "failure_code, label, malignancy, severity, risk, conclusion, trace_id) "
             "SELECT gen_random_uuid(), now() - n * interval '1 second', %s, %s, %s, %s, 0, "
-            "'cancelled', 0, now(), '', '', -1, -1, '', '' FROM generate_series(1, 100000) n",
+            "'cancelled', 0, now(), '', '', -1, -1, '', '', '' FROM generate_series(1, 100000) n",
             [image.pk, image.lesion.patient.hospital_id, model.pk, image.uploaded_by_id],
         )
     response = page.get(reverse("hospital-report-csv"), {"from": "", "to": ""})

@@ -47,8 +47,9 @@ def test_every_upload_is_read_once_though_workers_and_redis_die(
     beat = stack.start_worker(queues="default", beat=True, **QUICK)
     accepted = []
     for part in (pictures[:third], pictures[third : 2 * third]):
-        worker = stack.start_worker(queues="inference", **QUICK)
+        # before the worker, which might read faster than a slow machine uploads
         accepted += [upload(api, lesion, content) for content in part]
+        worker = stack.start_worker(queues="inference", **QUICK)
         kill_in_the_middle_of_a_batch(stack, worker)
     worker = stack.start_worker(queues="inference", **QUICK)
     stack.redis.stop()

@@ -158,7 +158,7 @@ class Writer:
                     *(keys[i], moment(at), images[i], self.hospital, self.model.pk.hex),
                     *(self.staff[doctors[i]], 0, state, 0 if started is None else 1, started),
                     *(moment(at + 3), answers[i] if state == "succeeded" else None, code),
-                    *(*reading, ""),
+                    *(*reading, "", ""),
                 )
             )
             details = f'{{"image":"{dashed(images[i])}","model_version":"{self.model.pk}"}}'
@@ -168,7 +168,8 @@ class Writer:
         write_rows(Prediction, f"{columns} {more}".split(), predictions)
         columns = "id created_at image_id hospital_id model_version_id requested_by_id priority"
         more = "status attempts started_at finished_at prediction_id failure_code label malignancy"
-        write_rows(DiagnosisRequest, f"{columns} {more} severity risk conclusion".split(), requests)
+        noted = "severity risk conclusion trace_id"
+        write_rows(DiagnosisRequest, f"{columns} {more} {noted}".split(), requests)
         self.written.requests += keys
         self.write_reviews(found, keys, lots, doctors, unsigned_since)
 
