@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
-import numpy as np
 import pytest
 import torch
 
 from diagnosis.inference import Reader
 from diagnosis.models import DiagnosisRequest, Prediction, Status
 from diagnosis.services import queue
-from ml.predictor import Predictor
+from ml.predictor import Answer, Predictor
 from tests.checkpoints import registered
 from tests.factories import LABELS, DiagnosisRequestFactory, ImageFactory, LesionFactory, spread
 
@@ -42,13 +41,13 @@ def states() -> list[tuple[str, int]]:
 
 def while_it_computes(act: Callable[[], object]) -> mock._patch:
     """Do something in the middle of every batch."""
-    compute = Predictor.predict
+    compute = Predictor.read
 
-    def predict(self: Predictor, batch: torch.Tensor) -> np.ndarray:
+    def read(self: Predictor, batch: torch.Tensor) -> Answer:
         act()
         return compute(self, batch)
 
-    return mock.patch.object(Predictor, "predict", predict)
+    return mock.patch.object(Predictor, "read", read)
 
 
 def test_the_batch_is_finished_and_the_next_one_given_back(

@@ -22,7 +22,7 @@ from diagnosis.inference import LOADED_MODELS, Reader, describe_device, get_read
 from diagnosis.models import DiagnosisRequest, ModelVersion, Prediction, Status
 from diagnosis.services import queue
 from ml.errors import CheckpointError
-from ml.predictor import Predictor
+from ml.predictor import Answer, Predictor
 from tests.checkpoints import registered, write_checkpoint
 from tests.factories import DiagnosisRequestFactory, ImageFactory, LesionFactory, png_bytes
 from tests.threads import needs_postgresql
@@ -203,16 +203,16 @@ def test_a_picture_that_breaks_the_model_harms_no_neighbour(
     before = ask(lesion, model, 2)
     poison = ask(lesion, model, content=white(), name="a.png")
     after = ask(lesion, model, 2)
-    real = Predictor.predict
+    real = Predictor.read
     sizes = []
 
-    def predict(self: Predictor, batch: torch.Tensor) -> np.ndarray:
+    def read(self: Predictor, batch: torch.Tensor) -> Answer:
         sizes.append(len(batch))
         if any(bool((image == image.max()).all()) for image in batch):
             raise RuntimeError("poison")
         return real(self, batch)
 
-    with mock.patch.object(Predictor, "predict", predict):
+    with mock.patch.object(Predictor, "read", read):
         drain_often(reader)
     assert states(before + after) == [READ] * 4
     assert states(poison) == [(Status.FAILED, 3, "prediction_error")]
@@ -224,14 +224,14 @@ def test_a_batch_that_is_too_large_is_read_one_by_one(
     reader: Reader, lesion: Lesion, model: ModelVersion
 ) -> None:
     requests = ask(lesion, model, 4)
-    real = Predictor.predict
+    real = Predictor.read
 
-    def predict(self: Predictor, batch: torch.Tensor) -> np.ndarray:
+    def read(self: Predictor, batch: torch.Tensor) -> Answer:
         if len(batch) > 1:
             raise torch.OutOfMemoryError("too large")
         return real(self, batch)
 
-    with mock.patch.object(Predictor, "predict", predict):
+    with mock.patch.object(Predictor, "read", read):
         reader.drain(seconds=60)
     assert states(requests) == [READ] * 4
 
@@ -322,16 +322,16 @@ def test_the_lease_is_renewed_while_a_batch_takes_long(
     needs_postgresql()
     settings.NEVUS_LEASE_SECONDS = 0.6
     (request,) = ask(LesionFactory(), registered(tmp_path / "checkpoint"))
-    real = Predictor.predict
+    real = Predictor.read
     swept = []
 
-    def predict(self: Predictor, batch: torch.Tensor) -> np.ndarray:
+    def read(self: Predictor, batch: torch.Tensor) -> Answer:
         for _ in range(6):
             time.sleep(0.25)
             swept.append(queue.sweep())
         return real(self, batch)
 
-    with mock.patch.object(Predictor, "predict", predict):
+    with mock.patch.object(Predictor, "read", read):
         reader.drain(seconds=60)
     assert swept == [0] * 6
     assert states([request]) == [READ]
@@ -345,9 +345,9 @@ def test_a_worker_that_lost_its_lease_writes_nothing(
     needs_postgresql()
     settings.NEVUS_LEASE_SECONDS = 60
     (request,) = ask(LesionFactory(), registered(tmp_path / "checkpoint"))
-    real = Predictor.predict
+    real = Predictor.read
 
-    def predict(self: Predictor, batch: torch.Tensor) -> np.ndarray:
+    def read(self: Predictor, batch: torch.Tensor) -> Answer:
         rows = DiagnosisRequest.objects.filter(pk=request.pk)
         if rows.get().attempts == 1:
             rows.update(lease_expires_at=timezone.now() - datetime.timedelta(seconds=1))
@@ -355,7 +355,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing(
             assert queue.claim_batch(limit=1) is not None
         return real(self, batch)
 
-    with mock.patch.object(Predictor, "predict", predict):
+    with mock.patch.object(Predictor, "read", read):
         reader.drain(seconds=60)
     assert states([request]) == [(Status.RUNNING, 2, "")]
     assert not Prediction.objects.exists()
