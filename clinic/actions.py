@@ -24,6 +24,7 @@ ACTIONS = {
     "list_requests": _("Orders listed"),
     "register_model": _("Model registered"),
     "remove_membership": _("Role taken away"),
+    "remove_orphan_files": _("Files without a picture removed"),
     "request_diagnosis": _("Reading ordered"),
     "retire_model": _("Model retired"),
     "revoke_invitation": _("Invitation taken back"),

@@ -109,4 +109,4 @@ class NewDiagnosisForm(HospitalChoice, PlaceFields):
 
 def patient_by_number(user: User, hospital_id: Any, number: str) -> Patient | None:
     found = Patient.objects.visible_to(user).select_related("hospital")
-    return found.filter(hospital=hospital_id, medical_record_number=number.strip()).first()
+    return found.filter(hospital=hospital_id).numbered(number.strip()).first()

@@ -119,10 +119,11 @@ def test_with_htmx_the_browser_is_told_where_to_go(page):
     assert response["HX-Redirect"] == reverse("diagnosis", args=[request.pk])
 
 
-def test_a_known_number_is_that_patient(page, hospital):
+@pytest.mark.parametrize("typed", [" M-1 ", "m-1"])
+def test_a_known_number_is_that_patient(page, hospital, typed):
     known = PatientFactory(hospital=hospital, medical_record_number="M-1", family_name="Reed")
 
-    page.post(reverse("diagnosis-create"), form(birth_date="", medical_record_number=" M-1 "))
+    page.post(reverse("diagnosis-create"), form(birth_date="", medical_record_number=typed))
 
     assert DiagnosisRequest.objects.get().image.lesion.patient == known
     known.refresh_from_db()
@@ -222,13 +223,14 @@ def test_a_refused_form_with_htmx_is_only_the_form(page):
     assert "Choose the picture." in text(response)
 
 
-def test_the_number_finds_the_patient_and_the_lesions(page, hospital):
+@pytest.mark.parametrize("typed", ["M-7", "m-7"])
+def test_the_number_finds_the_patient_and_the_lesions(page, hospital, typed):
     lesion = LesionFactory(
         patient__hospital=hospital, patient__medical_record_number="M-7", label="Mole at the knee"
     )
 
     response = page.post(
-        reverse("diagnosis-patient"), {"medical_record_number": "M-7"}, headers=FRAGMENT
+        reverse("diagnosis-patient"), {"medical_record_number": typed}, headers=FRAGMENT
     )
 
     assert "Known: Ada" in text(response)
