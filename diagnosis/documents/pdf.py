@@ -1,8 +1,8 @@
-"""The look of our PDF documents: fonts that are shipped, styles, tables, and bar charts."""
+"""The look of our PDF documents: fonts that are shipped, styles, tables, pictures, bar charts."""
 
 import io
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Table, TableStyle
+from reportlab.platypus import Flowable, Image, Paragraph, SimpleDocTemplate, Table, TableStyle
 
 from diagnosis.charts import Columns
 
@@ -58,6 +58,7 @@ def style(size: float, *, bold: bool = False, muted: bool = False, **more: Any) 
 TITLE = style(16, bold=True, spaceAfter=4)
 HEADING = style(11, bold=True, spaceBefore=12, spaceAfter=4, keepWithNext=1)
 BODY, SMALL = style(9), style(7.5, muted=True)
+STRONG, LABEL = style(10, bold=True), style(7.5, bold=True, muted=True, spaceBefore=4)
 CELL, HEAD = style(7), style(7, bold=True)
 
 
@@ -111,6 +112,50 @@ def word(x: float, y: float, content: str, anchor: str) -> String:
     return String(x, y, content, fontName=NORMAL, fontSize=10, textAnchor=anchor, fillColor=MUTED)
 
 
+def picture(content: bytes, width: float, height: float) -> Image:
+    """The whole picture, as large as fits into the room; its bytes are read when it is drawn."""
+    found = Image(io.BytesIO(content), lazy=2)
+    found._restrictSize(width, height)
+    return found
+
+
+class NumberedCanvas(Canvas):
+    """Keeps its pages until the last is drawn: only then is "of how many" known."""
+
+    def __init__(self, *args: Any, foot: str, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.foot = foot
+        self.pages: list[dict[str, Any]] = []
+
+    def showPage(self) -> None:  # noqa: N802
+        self.pages.append(dict(self.__dict__))
+        self._startPage()
+
+    def save(self) -> None:
+        for number, page in enumerate(self.pages, 1):
+            self.__dict__.update(page)
+            self.draw_foot(number, len(self.pages))
+            super().showPage()
+        super().save()
+
+    def draw_foot(self, number: int, count: int) -> None:
+        self.setFont(NORMAL, 7)
+        self.setFillColor(MUTED)
+        words = _("Page %(number)d of %(count)d") % {"number": number, "count": count}
+        room = PAPER[0] - 2 * MARGIN - self.stringWidth(words, NORMAL, 7) - 5 * mm
+        self.drawString(MARGIN, MARGIN, shortened(self.foot, room, 7))
+        self.drawRightString(PAPER[0] - MARGIN, MARGIN, words)
+
+
+def shortened(content: str, room: float, size: float) -> str:
+    """As much of one line as fits into the room."""
+    if pdfmetrics.stringWidth(content, NORMAL, size) <= room:
+        return content
+    while content and pdfmetrics.stringWidth(f"{content}…", NORMAL, size) > room:
+        content = content[:-1]
+    return f"{content}…"
+
+
 def build(parts: Sequence[Flowable], *, title: str) -> bytes:
     """The document as bytes, with its title and page numbers at the foot of each page."""
     register_fonts()
@@ -125,13 +170,5 @@ def build(parts: Sequence[Flowable], *, title: str) -> bytes:
         title=title,
         creator="Nevus",
     )
-
-    def foot(canvas: Canvas, page: Any) -> None:
-        canvas.setFont(NORMAL, 7)
-        canvas.setFillColor(MUTED)
-        canvas.drawString(MARGIN, MARGIN, title)
-        number = _("Page %(number)d") % {"number": page.page}
-        canvas.drawRightString(PAPER[0] - MARGIN, MARGIN, number)
-
-    document.build(list(parts), onFirstPage=foot, onLaterPages=foot)
+    document.build(list(parts), canvasmaker=partial(NumberedCanvas, foot=title))
     return buffer.getvalue()
