@@ -25,8 +25,8 @@ MOST_PICTURES = 150
 PICTURES_OF_LESION = 4
 # conclusions and findings that a later one took the place of
 EARLIER = 3
-LARGE, SMALL, GAP = (60 * mm, 45 * mm), (34 * mm, 26 * mm), 4 * mm
-THIRD = (pdf.PAPER[0] - 2 * pdf.MARGIN) / 3
+LARGE, SMALL, GAP = (56 * mm, 42 * mm), (32 * mm, 24 * mm), 4 * mm
+OPINION_SHARES = (0.38, 0.31, 0.31)
 
 Line = tuple[str, ParagraphStyle]
 
@@ -50,7 +50,11 @@ def standing_sentence() -> str:
 
 def head(patient: Patient, author: str) -> Iterator[Flowable]:
     yield pdf.text(patient.hospital.name, pdf.HEADING)
-    yield pdf.text(patient.name or patient.medical_record_number, pdf.TITLE)
+    name = patient.name or patient.medical_record_number
+    yield pdf.text(name, pdf.TITLE)
+    if pdf.printable(name) != name:
+        words = _("The font of this document lacks signs of this name, shown as question marks.")
+        yield pdf.text(words, pdf.SMALL)
     yield pdf.text("; ".join(facts_of(patient)))
     made = _("Made %(time)s by %(name)s.")
     now = timezone.localtime().strftime("%Y-%m-%d %H:%M")
@@ -79,7 +83,7 @@ def known(answer: bool | None) -> str:
 
 
 def overview(cards: Sequence[Card]) -> Iterator[Flowable]:
-    yield pdf.text(_("Lesions"), pdf.HEADING)
+    yield from pdf.table_heading(_("Lesions"))
     if not cards:
         yield pdf.text(_("No lesion of this patient is recorded."))
         return
@@ -129,10 +133,12 @@ def lesion_part(card: Card, shown: Sequence[Picture]) -> Iterator[Flowable]:
     left = len(card.pictures) - len(shown)
     title = pdf.text(f"{card.number} · {title_of(card.lesion)}", pdf.STRONG)
     facts = [pdf.text(line, pdf.SMALL) for line in lesion_facts(card)]
-    pictures: list[Flowable] = [strip(shown)] if shown else []
+    block = [Spacer(0, 6), title, *facts, newest_and_opinions(card, shown[:1])]
+    if shown[1:]:
+        block.append(strip(shown[1:]))
     if left or not shown:
-        pictures.append(pdf.text(not_shown(len(shown), left), pdf.SMALL))
-    yield KeepTogether([Spacer(0, 6), title, *facts, *pictures, opinions(card)])
+        block.append(pdf.text(not_shown(len(shown), left), pdf.SMALL))
+    yield KeepTogether(block)
     # a page long, where somebody writes that much: nothing that has to stay in one piece
     yield from notes(card)
 
@@ -169,17 +175,24 @@ def notes(card: Card) -> Iterator[Flowable]:
 # The three opinions -------------------------------------------------------------------------------
 
 
-def opinions(card: Card) -> Table:
+def newest_and_opinions(card: Card, newest: Sequence[Picture]) -> Table:
+    pictures = [picture_part(picture, LARGE) for picture in newest]
+    widths = [LARGE[0] + GAP] * len(pictures)
+    room = pdf.PAPER[0] - 2 * pdf.MARGIN - sum(widths)
+    widths += [room * share for share in OPINION_SHARES]
+    return plain_table([[*pictures, *opinions(card)]], widths)
+
+
+def opinions(card: Card) -> list[list[Flowable]]:
     columns = {
         _("AI reading, not a diagnosis"): reading_lines(card.request),
         _("Doctor"): doctor_lines(card),
         _("Pathologist"): pathologist_lines(card),
     }
-    cells = [
+    return [
         [pdf.text(name, pdf.LABEL), *(pdf.text(line, look) for line, look in lines)]
         for name, lines in columns.items()
     ]
-    return plain_table([cells], [THIRD] * 3)
 
 
 def reading_lines(request: DiagnosisRequest | None) -> Iterator[Line]:
@@ -250,10 +263,9 @@ def day(at: Any) -> str:
 
 
 def strip(pictures: Sequence[Picture]) -> Table:
-    """Side by side with their dates, the newest large."""
-    sizes = [LARGE, *([SMALL] * (len(pictures) - 1))]
-    cells = [picture_part(picture, size) for picture, size in zip(pictures, sizes, strict=True)]
-    return plain_table([cells], [width + GAP for width, _height in sizes])
+    """Small, side by side with their dates."""
+    cells = [picture_part(picture, SMALL) for picture in pictures]
+    return plain_table([cells], [SMALL[0] + GAP] * len(cells))
 
 
 def picture_part(picture: Picture, size: tuple[float, float]) -> list[Flowable]:

@@ -16,7 +16,15 @@ from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Flowable, Image, Paragraph, SimpleDocTemplate, Table, TableStyle
+from reportlab.platypus import (
+    CondPageBreak,
+    Flowable,
+    Image,
+    Paragraph,
+    SimpleDocTemplate,
+    Table,
+    TableStyle,
+)
 
 from diagnosis.charts import Columns
 
@@ -25,6 +33,7 @@ NORMAL, BOLD = "NevusSans", "NevusSansBold"
 MARGIN = 16 * mm
 # it fits A4 and, with the same margins, Letter
 PAPER = A4
+MISSING = "?"
 TEXT, MUTED, GRID = HexColor("#15191d"), HexColor("#545d67"), HexColor("#c6ccd2")
 KINDS = {
     "high": HexColor("#d55e00"),
@@ -57,6 +66,7 @@ def style(size: float, *, bold: bool = False, muted: bool = False, **more: Any) 
 
 TITLE = style(16, bold=True, spaceAfter=4)
 HEADING = style(11, bold=True, spaceBefore=12, spaceAfter=4, keepWithNext=1)
+TABLE_HEADING = style(11, bold=True, spaceBefore=12, spaceAfter=4)
 BODY, SMALL = style(9), style(7.5, muted=True)
 STRONG, LABEL = style(10, bold=True), style(7.5, bold=True, muted=True, spaceBefore=4)
 CELL, HEAD = style(7), style(7, bold=True)
@@ -64,8 +74,19 @@ CELL, HEAD = style(7), style(7, bold=True)
 
 def text(content: object, look: ParagraphStyle = BODY) -> Paragraph:
     """A paragraph of plain text: whatever stands in it, it is no markup."""
+    return Paragraph(escape(printable(str(content))), look)
+
+
+def printable(content: str) -> str:
+    """A sign that the font lacks would vanish from a name: it becomes a mark that is seen."""
     register_fonts()
-    return Paragraph(escape(str(content)), look)
+    known = pdfmetrics.getFont(NORMAL).face.charToGlyph
+    return "".join(sign if ord(sign) in known or sign.isspace() else MISSING for sign in content)
+
+
+def table_heading(content: str) -> list[Flowable]:
+    """Not alone at the foot of a page, and not moved to the next one with all of its table."""
+    return [CondPageBreak(40 * mm), text(content, TABLE_HEADING)]
 
 
 def table(
@@ -163,8 +184,9 @@ def build(parts: Sequence[Flowable], *, title: str) -> bytes:
     document = SimpleDocTemplate(
         buffer,
         pagesize=PAPER,
-        leftMargin=MARGIN,
-        rightMargin=MARGIN,
+        # a frame keeps 6 points of its own
+        leftMargin=MARGIN - 6,
+        rightMargin=MARGIN - 6,
         topMargin=MARGIN,
         bottomMargin=MARGIN + 6 * mm,
         title=title,

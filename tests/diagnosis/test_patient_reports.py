@@ -164,6 +164,12 @@ def test_a_picture_that_is_lost_does_not_stop_the_report(user, patient, lesion, 
     assert "The picture is missing from the storage." in words_of(user, patient, monkeypatch)
 
 
+def test_a_sign_that_the_font_lacks_is_seen_to_be_missing(user, patient, monkeypatch):
+    patient.given_name, patient.family_name = "Zoë", "山田"
+    assert pdf.printable(patient.name) == "Zoë ??"
+    assert "lacks signs of this name" in words_of(user, patient, monkeypatch)
+
+
 def test_long_names_and_notes_fit(user, patient):
     long = "Maximilian" * 10
     patient.given_name = patient.family_name = long
