@@ -17,6 +17,7 @@ ACTIONS = {
     "create_user": _("Account made"),
     "export_audit_log": _("Audit log handed out"),
     "export_hospital_report": _("Report handed out as a file"),
+    "export_patient_report": _("Patient's report handed out"),
     "invite": _("Somebody invited"),
     "list_images": _("Pictures listed"),
     "list_lesions": _("Lesions listed"),

@@ -13,6 +13,7 @@ from config.api import UnknownAddress
 from config.api_docs import DocsView, SchemaView
 from diagnosis.api.histopathology import LesionHistopathologyViewSet
 from diagnosis.api.models import ModelVersionViewSet
+from diagnosis.api.patient_reports import PatientReportViewSet
 from diagnosis.api.reports import HospitalReportViewSet
 from diagnosis.api.requests import DiagnosisViewSet
 
@@ -38,6 +39,11 @@ urlpatterns: list[URLPattern] = [
         "reports/hospital/",
         HospitalReportViewSet.as_view({"get": "retrieve"}),
         name="api-hospital-report",
+    ),
+    path(
+        "reports/patient/<str:pk>/",
+        PatientReportViewSet.as_view({"get": "retrieve"}),
+        name="api-patient-report",
     ),
     path("schema/", SchemaView.as_view(), name="api-schema"),
     path("docs/", DocsView.as_view(), name="api-docs"),

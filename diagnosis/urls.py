@@ -7,6 +7,7 @@ from diagnosis.views import (
     histopathology,
     models,
     new_diagnosis,
+    patient_reports,
     recalls,
     records,
     reports,
@@ -17,6 +18,11 @@ from diagnosis.views import (
 urlpatterns = [
     path("", worklist.worklist, name="worklist"),
     path("patients/<uuid:pk>/", records.patient, name="patient"),
+    path(
+        "patients/<uuid:pk>/report.pdf",
+        patient_reports.patient_document,
+        name="patient-report-pdf",
+    ),
     path("lesions/<uuid:pk>/", records.lesion, name="lesion"),
     path(
         "lesions/<uuid:pk>/histopathology/",

@@ -38,6 +38,7 @@ TABLE = {
     "GET patient": ("in", 200, 404, 200, 200),
     "GET patient-edit": ("in", 200, 404, 403, 200),
     "POST patient-edit": ("in", 302, 404, 403, 302),
+    "GET patient-report-pdf": ("in", 200, 404, 200, 200),
     "GET lesion-create": ("in", 200, 404, 403, 200),
     "POST lesion-create": ("in", 302, 404, 403, 302),
     # the figure holds no record
@@ -139,6 +140,7 @@ def key_of(name: str, records):
     return {
         "patient": row.image.lesion.patient_id,
         "patient-edit": row.image.lesion.patient_id,
+        "patient-report-pdf": row.image.lesion.patient_id,
         "lesion-create": row.image.lesion.patient_id,
         "body-map": "front",
         "lesion": row.image.lesion_id,

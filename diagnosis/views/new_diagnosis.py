@@ -64,6 +64,11 @@ def patient_lookup(request: HttpRequest) -> HttpResponse:
     if patient is not None:
         note_patient(request, patient)
     context = panel(form, patient) | {"number": number, "refreshed": True}
+    if patient is None and "sex" in request.POST:
+        # the fields of a new patient stand there: somebody may be typing into them
+        answer = render(request, "diagnoses/still_new.html", context)
+        answer["HX-Reswap"] = "none"
+        return answer
     return render(request, "diagnoses/new_patient.html", context)
 
 

@@ -86,6 +86,8 @@ TABLE = [
     Row("post", "diagnoses/{waiting}/cancel/", 200, 403, 200, 404, D),
     Row("get", "models/{model}/", 200, 200, 200, 200, R),
     Row("post", "models/{model}/activate/", 403, 200, 403, 404, A, {"hospital": "{hospital}"}),
+    Row("get", "reports/patient/{patient}/", 200, 200, 200, 404, R),
+    Row("get", "reports/patient/{patient}/?format=pdf", 200, 200, 200, 404, R),
     Row("get", "reports/hospital/?hospital={hospital}", 200, 200, 200, 404, R),
     Row("get", "reports/hospital/?hospital={hospital}&format=csv", 200, 200, 200, 404, R),
     Row("get", "reports/hospital/?hospital={hospital}&format=pdf", 200, 200, 200, 404, R),

@@ -250,6 +250,16 @@ def test_an_unknown_number_keeps_what_was_typed(page):
     assert 'value="1961-04-30"' in text(response)
 
 
+def test_of_another_unknown_number_only_the_hint_changes(page):
+    typed = {"medical_record_number": "M-8", "sex": "female", "birth_date": "1961-04-30"}
+
+    response = page.post(reverse("diagnosis-patient"), typed, headers=FRAGMENT)
+
+    assert response["HX-Reswap"] == "none"
+    assert "No patient has the number M-8" in text(response)
+    assert "birth_date" not in text(response)
+
+
 def test_without_scripts_a_tap_on_the_figure_keeps_the_new_diagnosis(page):
     typed = form(**{"anatom_site": "", "laterality": "", "back.x": "48", "back.y": "80"})
 
