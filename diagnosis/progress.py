@@ -10,6 +10,7 @@ from diagnosis.models.requests import OPEN
 
 # a melanoma first, whatever else is more probable elsewhere
 FIRST = "melanoma"
+UNANSWERED = (Status.FAILED, Status.REJECTED, Status.CANCELLED)
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,8 @@ class Progress:
 
     @property
     def unanswered(self) -> int:
-        """Failed, not readable, or refused as a file."""
-        return sum(self.counts[state] for state in (Status.FAILED, Status.REJECTED))
+        """Failed, not readable, cancelled, or refused as a file."""
+        return sum(self.counts[state] for state in UNANSWERED)
 
 
 def progress_of(batch: Batch) -> Progress:

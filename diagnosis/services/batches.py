@@ -150,7 +150,8 @@ def _take_in(
             Batch.objects.select_for_update().get(pk=batch.pk)
             if (known := _known(batch, key, digest)) is not None:
                 return known
-            _check_room(batch, key, digest)
+            _check_new(batch, digest)
+            _check_room(batch, key)
             image = _keep(actor, batch, picture)
             return _write(batch, key, name=name, digest=digest, image=image)
     except BaseException:
@@ -174,10 +175,13 @@ def _keep(actor: User, batch: Batch, picture: imaging.Picture) -> Image:
     return image
 
 
-def _check_room(batch: Batch, key: str, digest: str) -> None:
+def _check_new(batch: Batch, digest: str) -> None:
     if batch.files.filter(digest=digest, image__isnull=False).exists():
         message = _("The same file is in this batch already.")
         raise FieldError(DUPLICATE, message, field="file", status=409)
+
+
+def _check_room(batch: Batch, key: str) -> None:
     most = settings.NEVUS_MAX_BATCH_FILES
     if batch.files.exclude(key=key).count() >= most:
         message = _("A batch holds %(most)d files. Begin another one.") % {"most": most}
@@ -188,6 +192,7 @@ def _refuse(batch: Batch, error: DomainError, *, name: str, key: str, digest: st
     """The outcome of a file that became no image."""
     if (known := _known(batch, key, digest)) is not None:
         return known
+    _check_room(batch, key)
     message = next((texts[0] for texts in error.errors.values() if texts), error.message)
     try:
         return _write(
