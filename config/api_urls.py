@@ -11,6 +11,7 @@ from clinic.api.patients import PatientViewSet
 from clinic.api.tokens import TokenViewSet
 from config.api import UnknownAddress
 from config.api_docs import DocsView, SchemaView
+from diagnosis.api.batches import BatchViewSet
 from diagnosis.api.histopathology import LesionHistopathologyViewSet
 from diagnosis.api.models import ModelVersionViewSet
 from diagnosis.api.patient_reports import PatientReportViewSet
@@ -24,6 +25,7 @@ router.register("patients", PatientViewSet, "api-patient")
 router.register("lesions", LesionViewSet, "api-lesion")
 router.register("images", ImageViewSet, "api-image")
 router.register("diagnoses", DiagnosisViewSet, "api-diagnosis")
+router.register("batches", BatchViewSet, "api-batch")
 router.register("models", ModelVersionViewSet, "api-model")
 
 urlpatterns: list[URLPattern] = [

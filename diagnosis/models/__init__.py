@@ -1,3 +1,4 @@
+from diagnosis.models.batches import Batch, BatchFile
 from diagnosis.models.histopathology import Histopathology
 from diagnosis.models.model_versions import ModelPolicy, ModelVersion
 from diagnosis.models.predictions import Prediction
@@ -7,6 +8,8 @@ from diagnosis.models.settings import HospitalSettings
 from diagnosis.models.workers import Worker
 
 __all__ = [
+    "Batch",
+    "BatchFile",
     "DiagnosisRequest",
     "Histopathology",
     "HospitalSettings",

@@ -17,6 +17,8 @@ from diagnosis.models import (
 )
 from tests.constraints import Rule, broken, cases, rules_of
 from tests.factories import (
+    BatchFactory,
+    BatchFileFactory,
     DiagnosisRequestFactory,
     HistopathologyFactory,
     HospitalFactory,
@@ -43,6 +45,13 @@ def ask_again(*, first: dict | None = None, **other: object) -> DiagnosisRequest
     before = ask(**first or {})
     fields = {"image": before.image, "model_version": before.model_version}
     return ask(**fields | other)
+
+
+def same_file(*fields: str, **other: object) -> object:
+    """Two files of one batch that are alike in these fields."""
+    first = BatchFileFactory()
+    alike = {name: getattr(first, name) for name in fields}
+    return BatchFileFactory(batch=first.batch, **alike | other)
 
 
 def two_reviews(first: dict, second: dict) -> Review:
@@ -207,6 +216,28 @@ RULES = {
             "running with": lambda: ask(running=True, finished_at=timezone.now()),
         },
         {"cancelled": lambda: ask(cancelled=True), "running": lambda: ask(running=True)},
+    ),
+    "batch_image_type_is_known": Rule(
+        {"unknown": lambda: BatchFactory(image_type="x-ray")},
+        {"overview": lambda: BatchFactory(image_type="clinical: overview")},
+    ),
+    "batch_file_key_is_unique_in_batch": Rule(
+        {"again": lambda: same_file("key"), "refused": lambda: same_file("key", refused=True)},
+        {"elsewhere": lambda: BatchFileFactory(key=BatchFileFactory().key)},
+    ),
+    "batch_file_picture_is_unique_in_batch": Rule(
+        {"another key": lambda: same_file("digest")},
+        {
+            "refused": lambda: same_file("digest", refused=True),
+            "elsewhere": lambda: BatchFileFactory(digest=BatchFileFactory().digest),
+        },
+    ),
+    "batch_file_without_image_has_error": Rule(
+        {
+            "neither": lambda: BatchFileFactory(image=None),
+            "both": lambda: BatchFileFactory(error_code="not_an_image"),
+        },
+        {"refused": lambda: BatchFileFactory(refused=True)},
     ),
     "request_open_is_unique_per_image_and_model": Rule(
         {
