@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("clinic", "0005_patient_search"),
-        ("diagnosis", "0008_findings_stay"),
+        ("diagnosis", "0009_outlier_score"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
