@@ -14,7 +14,7 @@ from clinic.permissions import get_visible, may_record
 from clinic.services.audit import record_event
 from clinic.views.access import signed_in
 from diagnosis.models import Review
-from diagnosis.services.patient_records import Card, Picture, cards_of
+from diagnosis.services.patient_records import Card, Picture, cards_of, change_between
 
 NEWEST_MOMENTS = 40
 
@@ -64,6 +64,7 @@ def lesion(request: HttpRequest, pk) -> HttpResponse:
         "finding": findings[0] if findings else None,
         "earlier_findings": findings[1:],
         "compared": compared,
+        "change": change_between(*compared) if compared else None,
         "choices": zip(("earlier", "later"), (_("Left"), _("Right")), compared, strict=False),
         "may_record": may_record(request.user, hospital),
     }
