@@ -207,9 +207,13 @@ def test_a_file_over_the_limit_is_refused(page, settings):
 
 
 def test_without_an_active_model_nothing_is_stored(page):
+    asked = reverse("diagnosis-create")
+    assert "No model is active" not in text(page.get(asked))
     ModelPolicy.objects.all().delete()
+    # before anything is typed
+    assert "No model is active at Alpha" in text(page.get(asked))
 
-    response = page.post(reverse("diagnosis-create"), form())
+    response = page.post(asked, form())
 
     assert response.status_code == 409
     assert "No model is active at this hospital." in text(response)
