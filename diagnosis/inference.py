@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -30,9 +29,12 @@ from diagnosis import pulse
 from diagnosis.metrics import timing
 from diagnosis.models import DiagnosisRequest, ModelVersion
 from diagnosis.services import queue
+from diagnosis.services.features import features_of_others, pack
 from diagnosis.services.queue import Answer, Claim, Run
 from ml.errors import CheckpointError
 from ml.manifest import Manifest, read_manifest
+from ml.patients import MOST, Others
+from ml.predictor import Answer as Reading
 from ml.predictor import Predictor
 from ml.refusal import NOT_A_LESION, verdict
 from ml.taxonomy import BY_CODE, malignancy_probability
@@ -155,7 +157,7 @@ class Reader:
         tensors, answers = collect(prepared.tensors)
         started = time.monotonic()
         with pulse.working(), timing("forward"):
-            answers += predict(prepared.predictor, tensors)
+            answers += predict(prepared.predictor, tensors, prepared.claim)
         run = Run(
             device=str(prepared.predictor.device),
             batch_size=len(prepared.tensors),
@@ -256,12 +258,15 @@ def collect(
     return tensors, failures
 
 
-def predict(predictor: Predictor, tensors: dict[uuid.UUID, torch.Tensor]) -> list[Answer]:
+def predict(
+    predictor: Predictor, tensors: dict[uuid.UUID, torch.Tensor], claim: Claim
+) -> list[Answer]:
     """One answer an image. Where the batch fails, each image is tried alone."""
     if not tensors:
         return []
+    others = others_of(predictor, list(tensors), claim)
     try:
-        answer = predictor.read(torch.stack(list(tensors.values())))
+        answer = predictor.read(torch.stack(list(tensors.values())), others)
     except Exception as error:
         release_memory()
         if len(tensors) == 1:
@@ -269,25 +274,44 @@ def predict(predictor: Predictor, tensors: dict[uuid.UUID, torch.Tensor]) -> lis
             logger.exception("request %s could not be read", key)
             return [Answer(key, failure="prediction_error")]
         logger.warning("a batch failed (%s); its images are read alone", type(error).__name__)
-        return [answer for item in tensors.items() for answer in predict(predictor, dict([item]))]
-    labels = [BY_CODE[code].label for code in predictor.manifest.classes]
-    outlier = [None] * len(tensors) if answer.outlier_scores is None else answer.outlier_scores
-    rows = zip(tensors, answer.probabilities, outlier, strict=True)
+        return [
+            answer for item in tensors.items() for answer in predict(predictor, dict([item]), claim)
+        ]
+    counts = [None] * len(tensors) if others is None else others.counts()
     return [
-        answer_of(key, row, labels, None if score is None else float(score), predictor.manifest)
-        for key, row, score in rows
+        answer_of(key, answer, place, predictor.manifest, counts[place])
+        for place, key in enumerate(tensors)
     ]
 
 
+def others_of(predictor: Predictor, keys: list[uuid.UUID], claim: Claim) -> Others | None:
+    """The patients' other images beside these requests', for a model that looks at them."""
+    if not predictor.sees_patient:
+        return None
+    rows = {row.pk: row for row in claim.requests}
+    images = [rows[key].image for key in keys]
+    kept, mates = features_of_others(claim.model_version, images, most=MOST)
+    return Others.of_rows(kept, mates, predictor.width)
+
+
 def answer_of(
-    key: uuid.UUID, row: np.ndarray, labels: list[str], outlier: float | None, manifest: Manifest
+    key: uuid.UUID, found: Reading, place: int, manifest: Manifest, others: int | None
 ) -> Answer:
-    """The answer of one row (K,) of probabilities, or a refusal to give one."""
+    """The answer for one place of a batch, or a refusal to give one."""
+    outlier = None if found.outlier_scores is None else float(found.outlier_scores[place])
     if verdict(outlier, manifest.refusal) == NOT_A_LESION:
         return Answer(key, failure=NOT_A_LESION, final=True)
+    labels = [BY_CODE[code].label for code in manifest.classes]
+    row = found.probabilities[place]  # (K,)
     probabilities = dict(zip(labels, (float(value) for value in row), strict=True))
-    malignancy = malignancy_probability(probabilities)
-    return Answer(key, probabilities, malignancy, outlier_score=outlier)
+    return Answer(
+        key,
+        probabilities,
+        malignancy_probability(probabilities),
+        outlier_score=outlier,
+        features=pack(found.features[place]),
+        others_used=others,
+    )
 
 
 def release_memory() -> None:

@@ -1,3 +1,4 @@
+from diagnosis.models.features import ImageFeatures
 from diagnosis.models.histopathology import Histopathology
 from diagnosis.models.model_versions import ModelPolicy, ModelVersion
 from diagnosis.models.predictions import Prediction
@@ -10,6 +11,7 @@ __all__ = [
     "DiagnosisRequest",
     "Histopathology",
     "HospitalSettings",
+    "ImageFeatures",
     "Management",
     "ModelPolicy",
     "ModelVersion",
