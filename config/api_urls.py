@@ -11,6 +11,7 @@ from clinic.api.patients import PatientViewSet
 from clinic.api.tokens import TokenViewSet
 from config.api import UnknownAddress
 from config.api_docs import DocsView, SchemaView
+from diagnosis.api.differences import PatientDifferencesViewSet
 from diagnosis.api.histopathology import LesionHistopathologyViewSet
 from diagnosis.api.models import ModelVersionViewSet
 from diagnosis.api.reports import HospitalReportViewSet
@@ -29,6 +30,11 @@ urlpatterns: list[URLPattern] = [
     *router.urls,
     path("audit-events/", AuditEventViewSet.as_view({"get": "list"}), name="api-audit-event-list"),
     path("me/", MeViewSet.as_view({"get": "retrieve"}), name="api-me"),
+    path(
+        "patients/<str:pk>/lesion-differences/",
+        PatientDifferencesViewSet.as_view({"get": "retrieve"}),
+        name="api-patient-lesion-differences",
+    ),
     path(
         "lesions/<str:pk>/histopathology/",
         LesionHistopathologyViewSet.as_view({"get": "list", "post": "create"}),

@@ -21,7 +21,7 @@ def pack(features: np.ndarray) -> bytes:
     return np.clip(features, -most, most).astype(KIND).tobytes()
 
 
-def unpack(values: bytes) -> np.ndarray:
+def unpack(values: bytes | memoryview) -> np.ndarray:
     """float32 (D,)."""
     return np.frombuffer(values, KIND).astype(np.float32)
 

@@ -14,6 +14,7 @@ from clinic.permissions import get_visible, may_record
 from clinic.services.audit import record_event
 from clinic.views.access import signed_in
 from diagnosis.models import DiagnosisRequest, Review, Status
+from diagnosis.services.differences import Difference, lesion_differences
 
 NEWEST_MOMENTS = 40
 
@@ -43,6 +44,7 @@ class Card:
     lesion: Lesion
     pictures: list[Picture] = field(default_factory=list)
     number: int = 0  # on the patient's page: the same beside the dot and on the card
+    difference: Difference | None = None  # from the patient's other lesions
 
     @property
     def newest(self) -> Picture | None:
@@ -79,11 +81,14 @@ def patient(request: HttpRequest, pk) -> HttpResponse:
     record_event(actor=request.user, action="view_patient", hospital=found.hospital_id, obj=found)
     cards = cards_of(request, Lesion.objects.visible_to(request.user).filter(patient=found))
     cards.sort(key=lambda card: -card.malignancy)
+    differences = lesion_differences(found)
     for number, card in enumerate(cards, 1):
-        card.number = number
+        card.number, card.difference = number, differences.get(card.lesion.pk)
     context = {
         "patient": found,
         "cards": cards,
+        "compared_lesions": len(differences),
+        "stands_out": any(difference.most for difference in differences.values()),
         "moments": moments_of(cards),
         "may_record": may_record(request.user, found.hospital_id),
     }
@@ -98,12 +103,16 @@ def lesion(request: HttpRequest, pk) -> HttpResponse:
     hospital = found.patient.hospital_id
     record_event(actor=request.user, action="view_lesion", hospital=hospital, obj=found)
     card = cards_of(request, [found])[0]
+    differences = lesion_differences(found.patient)
+    card.difference = differences.get(found.pk)
     findings = list(found.histopathology.all())
     compared = compared_pictures(request, card.pictures)
     context = {
         "lesion": found,
         "patient": found.patient,
         "card": card,
+        "compared_lesions": len(differences),
+        "stands_out": any(difference.most for difference in differences.values()),
         "finding": findings[0] if findings else None,
         "earlier_findings": findings[1:],
         "compared": compared,
