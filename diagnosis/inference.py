@@ -5,7 +5,6 @@ batch in threads while the model works on the current one, and hands the answers
 """
 
 import functools
-import hashlib
 import io
 import logging
 import threading
@@ -24,13 +23,15 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from PIL import Image as PillowImage
 
-from clinic import origin, pictures
+from clinic import origin
 from diagnosis import pulse
+from diagnosis.drawing import draw_next
 from diagnosis.metrics import timing
 from diagnosis.models import DiagnosisRequest, ModelVersion
 from diagnosis.services import queue
 from diagnosis.services.features import features_of_others, pack
 from diagnosis.services.queue import Answer, Claim, Run
+from diagnosis.stored import UnreadableImageError, fetch_checked
 from ml.errors import CheckpointError
 from ml.manifest import Manifest, read_manifest
 from ml.patients import MOST, Others
@@ -43,15 +44,6 @@ logger = logging.getLogger(__name__)
 
 # a hospital that changes its model, or two hospitals with different ones: both stay loaded
 LOADED_MODELS = 2
-
-
-class UnreadableImageError(Exception):
-    """The stored file cannot be given to the model; ``code`` says why."""
-
-    def __init__(self, code: str, *, final: bool) -> None:
-        super().__init__(code)
-        self.code = code
-        self.final = final
 
 
 @dataclass(frozen=True)
@@ -94,7 +86,8 @@ class Reader:
         The rows of a model that cannot be loaded go back to the queue until the next bell; those
         of other models are read meanwhile. What fails in the last batch waits for the next bell
         too: a storage that is away for a moment gets time to come back. After ``stop`` the batch
-        under way is finished and the next one given back.
+        under way is finished and the next one given back. Heat maps are drawn where no doctor
+        waits for a reading: one after each batch of bulk, the rest at the end.
         """
         deadline = time.monotonic() + seconds
         self.unloadable.clear()
@@ -107,6 +100,10 @@ class Reader:
                 if late:
                     return True
                 current = self._keep_unless_stopping(following)
+                if current is not None and current.claim.is_bulk:
+                    self._draw()
+            while time.monotonic() < deadline and self._draw():
+                pass
         return self.stopping.is_set()
 
     def predictor(self, model: ModelVersion) -> Predictor:
@@ -165,6 +162,12 @@ class Reader:
         )
         queue.write_answers(claim=prepared.claim, answers=answers, run=run)
         self.leases.discard(prepared.claim.lease)
+
+    def _draw(self) -> bool:
+        """One heat map, where one waits and may be drawn."""
+        if self.stopping.is_set():
+            return False
+        return draw_next(self.predictor, without=self.unloadable)
 
     @contextmanager
     def _busy(self) -> Iterator[None]:
@@ -228,12 +231,7 @@ def prepare_for(request: DiagnosisRequest, predictor: Predictor) -> torch.Tensor
 
 def prepare(predictor: Predictor, name: str, sha256: str) -> torch.Tensor:
     """Open, verify and decode one stored picture: (3, H, W). Runs in a thread, asks no database."""
-    try:
-        content = pictures.fetch(name)
-    except (FileNotFoundError, pictures.StorageError) as error:
-        raise UnreadableImageError("image_missing", final=False) from error
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise UnreadableImageError("image_altered", final=True)
+    content = fetch_checked(name, sha256)
     try:
         with PillowImage.open(io.BytesIO(content)) as image:
             return predictor.prepare(image)

@@ -14,6 +14,7 @@ from clinic.services.tokens import create_token
 from diagnosis.models import ModelPolicy
 from tests.factories import (
     DiagnosisRequestFactory,
+    HeatMapFactory,
     HospitalFactory,
     InvitationFactory,
     ModelPolicyFactory,
@@ -55,6 +56,8 @@ TABLE = {
     "POST diagnosis-patient": ("in", 200, 200, 403, 200),
     "GET diagnosis": ("in", 200, 404, 200, 200),
     "GET diagnosis-answer": ("in", 200, 404, 200, 200),
+    "GET diagnosis-heat-map": ("in", 200, 404, 200, 200),
+    "GET diagnosis-heat-map-picture": ("in", 200, 404, 200, 200),
     "POST diagnosis-review": ("in", 302, 404, 403, 403),
     "POST diagnosis-cancel": ("in", 302, 404, 403, 302),
     "POST diagnosis-order-again": ("in", 302, 404, 403, 302),
@@ -119,6 +122,7 @@ def records(hospital, people):
     read = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, succeeded=True)
     failed = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, failed=True)
     ReviewFactory(request=read)
+    HeatMapFactory(request=read, drawn=True)
     token = create_token(actor=people["doctor"], user=people["doctor"], scopes=["read"])[0]
     colleague = member(hospital, "doctor")
     return {
@@ -148,6 +152,8 @@ def key_of(name: str, records):
         "image-thumbnail": row.image_id,
         "diagnosis": row.pk,
         "diagnosis-answer": row.pk,
+        "diagnosis-heat-map": row.pk,
+        "diagnosis-heat-map-picture": row.pk,
         "diagnosis-review": row.pk,
         "diagnosis-cancel": records["queued"].pk,
         "diagnosis-order-again": records["failed"].pk,

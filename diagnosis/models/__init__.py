@@ -1,4 +1,5 @@
 from diagnosis.models.features import ImageFeatures
+from diagnosis.models.heat_maps import HeatMap
 from diagnosis.models.histopathology import Histopathology
 from diagnosis.models.model_versions import ModelPolicy, ModelVersion
 from diagnosis.models.predictions import Prediction
@@ -9,6 +10,7 @@ from diagnosis.models.workers import Worker
 
 __all__ = [
     "DiagnosisRequest",
+    "HeatMap",
     "Histopathology",
     "HospitalSettings",
     "ImageFeatures",

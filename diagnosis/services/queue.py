@@ -20,7 +20,14 @@ from kombu.exceptions import OperationalError
 from diagnosis.failures import REFUSALS
 from diagnosis.interpretation import risk_of
 from diagnosis.metrics import ANSWER, BATCH, READINGS, SWEEPS, timing
-from diagnosis.models import DiagnosisRequest, ModelVersion, Prediction, Priority, Status
+from diagnosis.models import (
+    DiagnosisRequest,
+    HeatMap,
+    ModelVersion,
+    Prediction,
+    Priority,
+    Status,
+)
 from diagnosis.models.requests import DiagnosisRequestQuerySet
 from diagnosis.services.features import keep_features
 from diagnosis.services.settings import settings_in_force
@@ -42,6 +49,11 @@ class Claim:
     lease: uuid.UUID
     model_version: ModelVersion
     requests: list[DiagnosisRequest]
+
+    @property
+    def is_bulk(self) -> bool:
+        """Whether no doctor waits for any of them."""
+        return all(request.priority == Priority.BULK for request in self.requests)
 
 
 @dataclass(frozen=True)
@@ -216,7 +228,7 @@ def sweep() -> int:
         row.save()
         _count(row, "worker_lost", row.model_version)
     SWEEPS.labels("lost" if lost else "nothing").inc()
-    if DiagnosisRequest.objects.waiting().exists():
+    if DiagnosisRequest.objects.waiting().exists() or HeatMap.objects.waiting().exists():
         transaction.on_commit(ring_bell)
     return len(lost)
 
