@@ -29,7 +29,8 @@ def heat_map(request: HttpRequest, pk) -> HttpResponse:
     context = heat_map_of(row)
     if request.GET.get("seen") == context["heat_map_stage"]:
         return HttpResponse(status=204)
-    return render(request, "diagnoses/heat_map.html", context | {"row": row, "image": row.image})
+    context |= {"row": row, "image": row.image, "refreshed": True}
+    return render(request, "diagnoses/heat_map.html", context)
 
 
 @guard
