@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` and `make test`. All state lies in .venv/ and var/.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test compare stages lint types architecture migrations tests bench-pages clean
+.PHONY: help demo test compare stages lint types architecture migrations tests bench bench-pages clean
 SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?= 8000
@@ -50,6 +50,10 @@ migrations: .venv/.requirements-dev
 
 tests: .venv/.requirements-dev .venv/.checkov
 	$(call stage,tests,$(CLEAN) .venv/bin/python -m pytest $(ARGS))
+
+bench: .venv/.requirements-dev ## images a second, bare and in a worker: var/bench.json (ARGS= checkpoints)
+	@.ci/need postgresql redis
+	@exec $(CLEAN) .venv/bin/python -m tests.benchmarks.inference $(ARGS)
 
 bench-pages: .venv/.requirements-dev ## pages and lists from 1,000 to 1,000,000 images, first byte and queries (SIZES=)
 	@.ci/need postgresql redis

@@ -6,6 +6,7 @@ a 503 and nothing half stored. Keys are random and say nothing of a patient.
 
 import base64
 import contextlib
+import datetime
 import errno
 import logging
 import uuid
@@ -73,6 +74,33 @@ def remove(name: str) -> None:
             default_storage.delete(name)
     except StorageError as error:
         logger.error("%s was left in the storage: %s", name, error.reason)
+
+
+def held(folder: str) -> Iterator[str]:
+    """Every key below this folder; none where it does not exist. Raises StorageError."""
+    try:
+        with failing_clearly():
+            folders, files = default_storage.listdir(folder)
+    except FileNotFoundError:
+        return
+    yield from (f"{folder}/{name}" for name in files)
+    for name in folders:
+        yield from held(f"{folder}/{name}")
+
+
+def exists(name: str) -> bool:
+    """Raises StorageError."""
+    with failing_clearly():
+        return default_storage.exists(name)
+
+
+def written_at(name: str) -> datetime.datetime | None:
+    """None where it is not there. Raises StorageError."""
+    with contextlib.suppress(FileNotFoundError), failing_clearly():
+        # a bucket has no FileNotFoundError of its own
+        if default_storage.exists(name):
+            return default_storage.get_modified_time(name)
+    return None
 
 
 def probe() -> None:

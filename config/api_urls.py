@@ -11,9 +11,11 @@ from clinic.api.patients import PatientViewSet
 from clinic.api.tokens import TokenViewSet
 from config.api import UnknownAddress
 from config.api_docs import DocsView, SchemaView
+from diagnosis.api.batches import BatchViewSet
 from diagnosis.api.differences import PatientDifferencesViewSet
 from diagnosis.api.histopathology import LesionHistopathologyViewSet
 from diagnosis.api.models import ModelVersionViewSet
+from diagnosis.api.patient_reports import PatientReportViewSet
 from diagnosis.api.reports import HospitalReportViewSet
 from diagnosis.api.requests import DiagnosisViewSet
 
@@ -24,6 +26,7 @@ router.register("patients", PatientViewSet, "api-patient")
 router.register("lesions", LesionViewSet, "api-lesion")
 router.register("images", ImageViewSet, "api-image")
 router.register("diagnoses", DiagnosisViewSet, "api-diagnosis")
+router.register("batches", BatchViewSet, "api-batch")
 router.register("models", ModelVersionViewSet, "api-model")
 
 urlpatterns: list[URLPattern] = [
@@ -44,6 +47,11 @@ urlpatterns: list[URLPattern] = [
         "reports/hospital/",
         HospitalReportViewSet.as_view({"get": "retrieve"}),
         name="api-hospital-report",
+    ),
+    path(
+        "reports/patient/<str:pk>/",
+        PatientReportViewSet.as_view({"get": "retrieve"}),
+        name="api-patient-report",
     ),
     path("schema/", SchemaView.as_view(), name="api-schema"),
     path("docs/", DocsView.as_view(), name="api-docs"),

@@ -1,8 +1,10 @@
 """Celery's tasks. diagnosis.inference is imported inside them: the web process, which imports this
 module to find the tasks, must never load torch."""
 
+import atexit
 import logging
 import os
+import sys
 import threading
 
 from celery import shared_task
@@ -93,14 +95,28 @@ def finish_or_leave(name: str) -> None:
         return
     workers.leave(name=name)
     queue.ring_bell()
-    logging.shutdown()
-    os._exit(0)
+    end_at_once()
 
 
 @worker_shutdown.connect
 def stop_beating(sender, **_kwargs) -> None:
     stopping.set()
     workers.leave(name=sender.hostname)
+
+
+@worker_shutdown.connect
+def skip_teardown(sender, **_kwargs) -> None:
+    """Python takes torch apart module by module, for seconds on a busy machine; nothing of it is
+    needed after a stop that went well. One that failed ends as Celery wants it to."""
+    if sender.exitcode == 0:
+        atexit.register(end_at_once)
+
+
+def end_at_once() -> None:
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def beat(name: str, reads: bool) -> None:

@@ -3,11 +3,13 @@
 from django.urls import path
 
 from diagnosis.views import (
+    batches,
     diagnoses,
     heat_maps,
     histopathology,
     models,
     new_diagnosis,
+    patient_reports,
     recalls,
     records,
     reports,
@@ -18,6 +20,11 @@ from diagnosis.views import (
 urlpatterns = [
     path("", worklist.worklist, name="worklist"),
     path("patients/<uuid:pk>/", records.patient, name="patient"),
+    path(
+        "patients/<uuid:pk>/report.pdf",
+        patient_reports.patient_document,
+        name="patient-report-pdf",
+    ),
     path("lesions/<uuid:pk>/", records.lesion, name="lesion"),
     path(
         "lesions/<uuid:pk>/histopathology/",
@@ -38,6 +45,11 @@ urlpatterns = [
     path("diagnoses/<uuid:pk>/review/", diagnoses.review, name="diagnosis-review"),
     path("diagnoses/<uuid:pk>/cancel/", diagnoses.cancel, name="diagnosis-cancel"),
     path("diagnoses/<uuid:pk>/order-again/", diagnoses.order_again, name="diagnosis-order-again"),
+    path("batches/new/", batches.batch_create, name="batch-create"),
+    path("batches/new/patient/", batches.batch_patient, name="batch-patient"),
+    path("batches/<uuid:pk>/", batches.batch, name="batch"),
+    path("batches/<uuid:pk>/files/", batches.batch_file, name="batch-file"),
+    path("batches/<uuid:pk>/files/<uuid:file>/repeat/", batches.batch_repeat, name="batch-repeat"),
     path("reports/hospital/", reports.hospital, name="hospital-report"),
     path("reports/hospital.csv", reports.hospital_csv, name="hospital-report-csv"),
     path("reports/hospital.pdf", reports.hospital_document, name="hospital-report-pdf"),

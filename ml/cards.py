@@ -171,10 +171,12 @@ def _calibration(manifest: Manifest) -> str:
 def _refusal(manifest: Manifest) -> str:
     if not manifest.refusal:
         return "This model cannot tell what is no lesion: it gives an answer for any picture."
+    more = manifest.data.get("familiar", 0)
+    known = "the validation images" + (f" and {more} of other cameras" if more else "")
     note = (
-        "A picture whose features lie further from those of known lesions than those of "
-        "99.5% of the validation images is refused as no lesion; beyond 97.5% it is read with a "
-        "warning. It was fitted on lesions alone; pictures of other things can pass."
+        f"A picture whose features lie further from those of known lesions than those of 99.5% of "
+        f"{known} is refused as no lesion; beyond 97.5% it is read with a warning. It was fitted "
+        "on lesions alone; pictures of other things can pass."
     )
     rows = [(name.replace("_", " "), f"{value:.4f}") for name, value in manifest.refusal.items()]
     return f"{note}\n\n{_table(('verdict', 'outlier score above'), rows)}"

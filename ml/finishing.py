@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors.torch import load_file
 
 from ml.calibration import (
@@ -24,7 +25,8 @@ from ml.evaluation import Answers, ask, measure, measure_points, measure_subgrou
 from ml.fitting import BEST, RUN
 from ml.manifest import FORMAT, Manifest
 from ml.predictor import Answer, Predictor
-from ml.refusal import fit_refusal
+from ml.reading import read_images
+from ml.refusal import Familiar, fit_refusal
 
 LIMITS = (
     "Trained and measured on one archive; other cameras, clinics and skin types were not measured.",
@@ -56,12 +58,15 @@ def finish(
     return measure_checkpoint(out, parts, f"the test part of {dataset.name}, held out by lesion")
 
 
-def measure_checkpoint(out: Path, parts: Splits, source: str) -> Manifest:
+def measure_checkpoint(
+    out: Path, parts: Splits, source: str, familiar: Sequence[Path] = ()
+) -> Manifest:
     """Calibrate the checkpoint ``out``, choose its thresholds and measure it; weights stay.
 
     Calibration, thresholds, operating points and refusal are fitted on ``parts.validation``; the
-    figures are those of ``parts.test``, read by the same Predictor as in a worker. It may be called
-    again on a finished checkpoint.
+    figures are those of ``parts.test``, read by the same Predictor as in a worker. Refusal is
+    fitted on the images ``familiar`` too: real lesions of other cameras, each by itself and without
+    a label. It may be called again on a finished checkpoint.
     """
     predictor = Predictor(out)
     classes = predictor.manifest.classes
@@ -73,12 +78,12 @@ def measure_checkpoint(out: Path, parts: Splits, source: str) -> Manifest:
     thresholds = choose_thresholds(validation.probabilities, labels, classes, groups)
     points = choose_operating_points(validation.probabilities, labels, classes, groups)
 
-    fitted = fit_refusal(_answer(validation).features, groups)
-    familiar, refusal = fitted or (None, {})
-    if familiar is not None:
-        _answer(test).outlier_scores = familiar.score(_answer(test).features)
+    statistics, refusal = _refusal(predictor, validation, familiar)
+    if statistics is not None:
+        _answer(test).outlier_scores = statistics.score(_answer(test).features)
     description = predictor.manifest.raw | {
         "format": FORMAT,
+        "data": predictor.manifest.data | {"familiar": len(familiar)},
         "limits": list(LIMITS),
         "calibration": calibration,
         "thresholds": thresholds,
@@ -87,8 +92,19 @@ def measure_checkpoint(out: Path, parts: Splits, source: str) -> Manifest:
         "metrics": measure(test, classes, thresholds, source, refusal),
         "subgroups": measure_subgroups(test, classes),
     }
-    statistics = familiar.arrays() if familiar is not None else None
-    return save_checkpoint(out, predictor.model, description, half=True, statistics=statistics)
+    arrays = statistics.arrays() if statistics is not None else None
+    return save_checkpoint(out, predictor.model, description, half=True, statistics=arrays)
+
+
+def _refusal(
+    predictor: Predictor, validation: Answers, more: Sequence[Path]
+) -> tuple[Familiar | None, dict[str, float]]:
+    features, groups = _answer(validation).features, list(validation.groups)
+    if more:
+        readings = read_images(predictor, more)
+        features = np.concatenate([features, readings.answer.features])
+        groups += [str(more[index]) for index in readings.indices]
+    return fit_refusal(features, groups) or (None, {})
 
 
 def check_split(manifest: Manifest, parts: Splits) -> None:

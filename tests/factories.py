@@ -23,6 +23,8 @@ from clinic.models import Hospital, Image, Invitation, Lesion, Membership, Patie
 from clinic.services.tokens import create_token
 from diagnosis.interpretation import risk_of
 from diagnosis.models import (
+    Batch,
+    BatchFile,
     DiagnosisRequest,
     HeatMap,
     Histopathology,
@@ -392,6 +394,37 @@ def clear_map(image: Image) -> bytes:
     drawing = PillowImage.new("RGBA", size, (0, 0, 0, 0))
     drawing.paste((240, 228, 66, 200), (size[0] // 3, size[1] // 3, size[0] // 2, size[1] // 2))
     return image_bytes(drawing, "PNG")
+
+
+class BatchFactory(RecordFactory):
+    class Meta:
+        model = Batch
+
+    patient = factory.SubFactory(PatientFactory)
+    model_version = factory.SubFactory(ModelVersionFactory)
+    created_by = factory.LazyAttribute(lambda batch: doctor(batch.patient.hospital))
+
+
+class BatchFileFactory(RecordFactory):
+    """A picture of a lesion of its own; or with the trait: refused."""
+
+    class Meta:
+        model = BatchFile
+
+    class Params:
+        refused = factory.Trait(
+            image=None, error_code="not_an_image", error_message="The file is not a picture."
+        )
+
+    batch = factory.SubFactory(BatchFactory)
+    key = factory.Sequence("key-{}".format)
+    name = factory.Sequence("{}.jpg".format)
+    digest = factory.LazyFunction(lambda: uuid.uuid4().hex * 2)
+    image = factory.LazyAttribute(
+        lambda file: ImageFactory(
+            lesion__patient=file.batch.patient, uploaded_by=file.batch.created_by
+        )
+    )
 
 
 class HistopathologyFactory(RecordFactory):

@@ -13,6 +13,7 @@ from clinic.services.invitations import digest_of
 from clinic.services.tokens import create_token
 from diagnosis.models import ModelPolicy
 from tests.factories import (
+    BatchFileFactory,
     DiagnosisRequestFactory,
     HeatMapFactory,
     HospitalFactory,
@@ -39,6 +40,7 @@ TABLE = {
     "GET patient": ("in", 200, 404, 200, 200),
     "GET patient-edit": ("in", 200, 404, 403, 200),
     "POST patient-edit": ("in", 302, 404, 403, 302),
+    "GET patient-report-pdf": ("in", 200, 404, 200, 200),
     "GET lesion-create": ("in", 200, 404, 403, 200),
     "POST lesion-create": ("in", 302, 404, 403, 302),
     # the figure holds no record
@@ -61,6 +63,12 @@ TABLE = {
     "POST diagnosis-review": ("in", 302, 404, 403, 403),
     "POST diagnosis-cancel": ("in", 302, 404, 403, 302),
     "POST diagnosis-order-again": ("in", 302, 404, 403, 302),
+    "GET batch-create": ("in", 200, 200, 403, 200),
+    "POST batch-create": ("in", 302, 409, 403, 302),
+    "POST batch-patient": ("in", 200, 200, 403, 200),
+    "GET batch": ("in", 200, 404, 200, 200),
+    "POST batch-file": ("in", 201, 404, 403, 201),
+    "POST batch-repeat": ("in", 302, 404, 403, 302),
     "GET hospital-report": ("in", 200, 200, 200, 200),
     "GET hospital-report-csv": ("in", 200, 200, 200, 200),
     "GET hospital-report-pdf": ("in", 200, 200, 200, 200),
@@ -123,6 +131,7 @@ def records(hospital, people):
     failed = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, failed=True)
     ReviewFactory(request=read)
     HeatMapFactory(request=read, drawn=True)
+    file = BatchFileFactory(batch__patient=failed.image.lesion.patient, image=failed.image)
     token = create_token(actor=people["doctor"], user=people["doctor"], scopes=["read"])[0]
     colleague = member(hospital, "doctor")
     return {
@@ -130,6 +139,8 @@ def records(hospital, people):
         "read": read,
         "failed": failed,
         "token": token,
+        "batch": file.batch,
+        "file": file,
         "colleague": colleague,
         "role": colleague.memberships.get(),
         "invitation": InvitationFactory(hospital=hospital, digest=digest_of(SECRET)),
@@ -139,11 +150,16 @@ def records(hospital, people):
 
 def key_of(name: str, records):
     """The record that the address names, None for an address without one."""
+    if name == "batch-repeat":
+        return records["batch"].pk, records["file"].pk
     row = records["read"]
     return {
         "patient": row.image.lesion.patient_id,
         "patient-edit": row.image.lesion.patient_id,
+        "patient-report-pdf": row.image.lesion.patient_id,
         "lesion-create": row.image.lesion.patient_id,
+        "batch": records["batch"].pk,
+        "batch-file": records["batch"].pk,
         "body-map": "front",
         "lesion": row.image.lesion_id,
         "lesion-edit": row.image.lesion_id,
@@ -184,6 +200,10 @@ def data_of(name: str, hospital) -> dict:
         },
         "diagnosis-create": new_patient
         | {"image_type": "dermoscopic", "file": SimpleUploadedFile("a.jpg", jpeg_bytes(seed=99))},
+        "batch-create": new_patient
+        | {"image_type": "dermoscopic", "files": SimpleUploadedFile("a.jpg", jpeg_bytes(seed=99))},
+        "batch-patient": {"medical_record_number": "new"},
+        "batch-file": {"file": SimpleUploadedFile("a.jpg", jpeg_bytes(seed=99))},
         "diagnosis-patient": {"medical_record_number": "new"},
         "diagnosis-review": {"conclusion": "nevus", "management": "none", "sign": "1"},
         "model-activate": {"hospital": str(hospital.pk)},
@@ -203,10 +223,13 @@ def test_permissions(what, who, status, hospital, people, records):
     if who != "anonymous":
         client.force_login(people[who])
     key = key_of(name, records)
-    address = reverse(name, args=[key] if key else [])
+    keys = key if isinstance(key, tuple) else [key] if key else []
+    address = reverse(name, args=keys)
 
     if method == "POST":
-        response = client.post(address, data_of(name, hospital))
+        # what the script sends with every file
+        headers = {"Idempotency-Key": "k"}
+        response = client.post(address, data_of(name, hospital), headers=headers)
     else:
         response = client.get(address)
 

@@ -41,3 +41,15 @@ class UploadParser(MultiPartParser):
             message = _("Send one picture at a time.")
             raise FieldError("several_files", message, field="file")
         return parsed
+
+
+class BatchParser(MultiPartParser):
+    """Many files and a few fields."""
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        limit = settings.NEVUS_MAX_BATCH_BYTES
+        if announced_length(parser_context) > limit:
+            message = _("One request holds up to %(limit)d MB. Send fewer pictures at a time.")
+            values = {"limit": limit // 1024**2}
+            raise FieldError("body_too_large", message % values, field="files", status=413)
+        return super().parse(stream, media_type, parser_context)

@@ -3,6 +3,7 @@
 import datetime
 
 from django.db import models
+from django.db.models.functions import Upper
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -15,6 +16,10 @@ from clinic.vocabulary import Sex, SkinType
 class PatientQuerySet(models.QuerySet["Patient"]):
     def visible_to(self, user) -> "PatientQuerySet":
         return self.filter(hospital__in=hospital_ids(user))
+
+    def numbered(self, number: str) -> "PatientQuerySet":
+        """Those with this medical record number, in capitals or not; one at most at a hospital."""
+        return self.filter(medical_record_number__iexact=number)
 
     def search(self, text: str) -> "PatientQuerySet":
         """Every word must begin the medical record number or one of the names."""
@@ -60,8 +65,10 @@ class Patient(Record):
             models.Index(fields=["hospital", "-created_at", "id"], name="patient_of_hospital"),
         ]
         constraints = [
+            # n-17 and N-17 are one number: people type it either way
             models.UniqueConstraint(
-                fields=["hospital", "medical_record_number"],
+                "hospital",
+                Upper("medical_record_number"),
                 name="patient_mrn_is_unique_in_hospital",
             ),
             models.CheckConstraint(

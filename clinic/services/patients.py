@@ -72,8 +72,8 @@ def _check(patient: Patient) -> None:
     if patient.birth_date is not None and patient.birth_date.year < OLDEST_YEAR:
         message = _("The birth date is too long ago.")
         raise FieldError("birth_date_too_old", message, field="birth_date")
-    same = Patient.objects.filter(
-        hospital=patient.hospital_id, medical_record_number=patient.medical_record_number
+    same = Patient.objects.filter(hospital=patient.hospital_id).numbered(
+        patient.medical_record_number
     )
     if same.exclude(pk=patient.pk).exists():
         raise _duplicate()

@@ -193,6 +193,10 @@ STORAGES = {
 CHECKPOINT_ROOT = Path(env.text("CHECKPOINT_ROOT", str(VAR_DIR / "checkpoints")))
 NEVUS_MAX_UPLOAD_BYTES = env.integer("NEVUS_MAX_UPLOAD_BYTES", 25 * 1024 * 1024)
 NEVUS_MAX_UPLOAD_PIXELS = env.integer("NEVUS_MAX_UPLOAD_PIXELS", 64_000_000)
+# one request may bring a whole batch; the pages send each picture by itself
+NEVUS_MAX_BATCH_FILES = env.integer("NEVUS_MAX_BATCH_FILES", 500)
+NEVUS_MAX_BATCH_BYTES = env.integer("NEVUS_MAX_BATCH_BYTES", 512 * 1024 * 1024)
+DATA_UPLOAD_MAX_NUMBER_FILES = NEVUS_MAX_BATCH_FILES
 # behind nginx: its internal address of the pictures, from which it sends what a view allowed
 NEVUS_ACCEL_PREFIX = env.text("NEVUS_ACCEL_PREFIX")
 # a form holds one picture and a few fields; anything larger is refused while it streams in

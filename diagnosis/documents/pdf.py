@@ -1,8 +1,8 @@
-"""The look of our PDF documents: fonts that are shipped, styles, tables, and bar charts."""
+"""The look of our PDF documents: fonts that are shipped, styles, tables, pictures, bar charts."""
 
 import io
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,15 @@ from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Table, TableStyle
+from reportlab.platypus import (
+    CondPageBreak,
+    Flowable,
+    Image,
+    Paragraph,
+    SimpleDocTemplate,
+    Table,
+    TableStyle,
+)
 
 from diagnosis.charts import Columns
 
@@ -25,6 +33,7 @@ NORMAL, BOLD = "NevusSans", "NevusSansBold"
 MARGIN = 16 * mm
 # it fits A4 and, with the same margins, Letter
 PAPER = A4
+MISSING = "?"
 TEXT, MUTED, GRID = HexColor("#15191d"), HexColor("#545d67"), HexColor("#c6ccd2")
 KINDS = {
     "high": HexColor("#d55e00"),
@@ -57,14 +66,27 @@ def style(size: float, *, bold: bool = False, muted: bool = False, **more: Any) 
 
 TITLE = style(16, bold=True, spaceAfter=4)
 HEADING = style(11, bold=True, spaceBefore=12, spaceAfter=4, keepWithNext=1)
+TABLE_HEADING = style(11, bold=True, spaceBefore=12, spaceAfter=4)
 BODY, SMALL = style(9), style(7.5, muted=True)
+STRONG, LABEL = style(10, bold=True), style(7.5, bold=True, muted=True, spaceBefore=4)
 CELL, HEAD = style(7), style(7, bold=True)
 
 
 def text(content: object, look: ParagraphStyle = BODY) -> Paragraph:
     """A paragraph of plain text: whatever stands in it, it is no markup."""
+    return Paragraph(escape(printable(str(content))), look)
+
+
+def printable(content: str) -> str:
+    """A sign that the font lacks would vanish from a name: it becomes a mark that is seen."""
     register_fonts()
-    return Paragraph(escape(str(content)), look)
+    known = pdfmetrics.getFont(NORMAL).face.charToGlyph
+    return "".join(sign if ord(sign) in known or sign.isspace() else MISSING for sign in content)
+
+
+def table_heading(content: str) -> list[Flowable]:
+    """Not alone at the foot of a page, and not moved to the next one with all of its table."""
+    return [CondPageBreak(40 * mm), text(content, TABLE_HEADING)]
 
 
 def table(
@@ -111,6 +133,50 @@ def word(x: float, y: float, content: str, anchor: str) -> String:
     return String(x, y, content, fontName=NORMAL, fontSize=10, textAnchor=anchor, fillColor=MUTED)
 
 
+def picture(content: bytes, width: float, height: float) -> Image:
+    """The whole picture, as large as fits into the room; its bytes are read when it is drawn."""
+    found = Image(io.BytesIO(content), lazy=2)
+    found._restrictSize(width, height)
+    return found
+
+
+class NumberedCanvas(Canvas):
+    """Keeps its pages until the last is drawn: only then is "of how many" known."""
+
+    def __init__(self, *args: Any, foot: str, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.foot = foot
+        self.pages: list[dict[str, Any]] = []
+
+    def showPage(self) -> None:  # noqa: N802
+        self.pages.append(dict(self.__dict__))
+        self._startPage()
+
+    def save(self) -> None:
+        for number, page in enumerate(self.pages, 1):
+            self.__dict__.update(page)
+            self.draw_foot(number, len(self.pages))
+            super().showPage()
+        super().save()
+
+    def draw_foot(self, number: int, count: int) -> None:
+        self.setFont(NORMAL, 7)
+        self.setFillColor(MUTED)
+        words = _("Page %(number)d of %(count)d") % {"number": number, "count": count}
+        room = PAPER[0] - 2 * MARGIN - self.stringWidth(words, NORMAL, 7) - 5 * mm
+        self.drawString(MARGIN, MARGIN, shortened(self.foot, room, 7))
+        self.drawRightString(PAPER[0] - MARGIN, MARGIN, words)
+
+
+def shortened(content: str, room: float, size: float) -> str:
+    """As much of one line as fits into the room."""
+    if pdfmetrics.stringWidth(content, NORMAL, size) <= room:
+        return content
+    while content and pdfmetrics.stringWidth(f"{content}…", NORMAL, size) > room:
+        content = content[:-1]
+    return f"{content}…"
+
+
 def build(parts: Sequence[Flowable], *, title: str) -> bytes:
     """The document as bytes, with its title and page numbers at the foot of each page."""
     register_fonts()
@@ -118,20 +184,13 @@ def build(parts: Sequence[Flowable], *, title: str) -> bytes:
     document = SimpleDocTemplate(
         buffer,
         pagesize=PAPER,
-        leftMargin=MARGIN,
-        rightMargin=MARGIN,
+        # a frame keeps 6 points of its own
+        leftMargin=MARGIN - 6,
+        rightMargin=MARGIN - 6,
         topMargin=MARGIN,
         bottomMargin=MARGIN + 6 * mm,
         title=title,
         creator="Nevus",
     )
-
-    def foot(canvas: Canvas, page: Any) -> None:
-        canvas.setFont(NORMAL, 7)
-        canvas.setFillColor(MUTED)
-        canvas.drawString(MARGIN, MARGIN, title)
-        number = _("Page %(number)d") % {"number": page.page}
-        canvas.drawRightString(PAPER[0] - MARGIN, MARGIN, number)
-
-    document.build(list(parts), onFirstPage=foot, onLaterPages=foot)
+    document.build(list(parts), canvasmaker=partial(NumberedCanvas, foot=title))
     return buffer.getvalue()

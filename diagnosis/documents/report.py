@@ -21,7 +21,7 @@ from diagnosis.services.reports import CSV_COLUMNS, Totals, csv_rows
 MOST_ROWS = 500
 SHOWN = ("requested_at", "lesion", "medical_record_number", "diagnosis", "probability")
 SHOWN += ("malignancy_probability", "status", "conclusion", "management", "signed_by")
-WIDTHS = (1.3, 1, 1.1, 1.6, 1.2, 1.2, 0.9, 1.6, 1.35, 1.4)
+WIDTHS = (1.3, 1, 1.1, 1.6, 1.25, 1.35, 0.9, 1.45, 1.55, 1.4)
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def chart_parts(found: Dashboard) -> Iterator[Flowable]:
 
 def row_parts(rows: DiagnosisRequestQuerySet, count: int) -> Iterator[Flowable]:
     lines = list(itertools.islice(csv_rows(rows[:MOST_ROWS]), 1, None))
-    yield pdf.text(_("Orders, the newest first"), pdf.HEADING)
+    yield from pdf.table_heading(_("Orders, the newest first"))
     if not lines:
         yield pdf.text(_("There is no order in this period."))
         return

@@ -21,7 +21,9 @@ IMAGE_FIELDS = ("image_type", "dermoscopic_type")
 ACCEPT = ".jpg,.jpeg,.png,.webp,.tif,.tiff,.bmp,image/jpeg,image/png,image/webp,image/tiff"
 
 
-class NewDiagnosisForm(HospitalChoice, PlaceFields):
+class WhoseForm(HospitalChoice):
+    """Patient and lesion, each found or new."""
+
     medical_record_number = number_field()
     family_name = forms.CharField(label=gettext_lazy("Family name"), required=False, max_length=100)
     given_name = forms.CharField(label=gettext_lazy("Given name"), required=False, max_length=100)
@@ -35,36 +37,12 @@ class NewDiagnosisForm(HospitalChoice, PlaceFields):
     )
     # empty for a new one
     lesion = forms.UUIDField(label=gettext_lazy("Lesion"), required=False, widget=forms.Select)
-    label = forms.CharField(label=gettext_lazy("Label"), required=False, max_length=100)
-    image_type = forms.ChoiceField(
-        label=gettext_lazy("Kind of picture"),
-        choices=ImageType.choices,
-        initial=ImageType.DERMOSCOPIC,
-        widget=forms.RadioSelect,
-    )
-    dermoscopic_type = forms.ChoiceField(
-        label=gettext_lazy("Dermoscopy"),
-        required=False,
-        choices=optional(DermoscopicType.choices, gettext_lazy("Not recorded")),
-    )
-    file = forms.FileField(
-        label=gettext_lazy("Picture"),
-        allow_empty_file=True,
-        error_messages={"required": gettext_lazy("Choose the picture.")},
-    )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, user=user, **kwargs)
         self.user = user
-        for name in ("family_name", "given_name", "label"):
+        for name in ("family_name", "given_name"):
             self.fields[name].widget.attrs["autocomplete"] = "off"
-        limit = settings.NEVUS_MAX_UPLOAD_BYTES
-        self.fields["file"].widget.attrs |= {"accept": ACCEPT, "data-max-bytes": limit}
-
-    def clean_file(self) -> UploadedFile:
-        if len(self.files.getlist("file")) > 1:
-            raise forms.ValidationError(_("Choose one picture; every picture is read by itself."))
-        return self.cleaned_data["file"]
 
     def find_patient(self) -> Patient | None:
         """The patient whose number was typed. Raises FieldError where another one is meant."""
@@ -90,8 +68,8 @@ class NewDiagnosisForm(HospitalChoice, PlaceFields):
             raise FieldError("other_patients_lesion", message, field="lesion")
         return found
 
-    def order(self) -> dict[str, Any]:
-        """What record_and_request takes. Raises DomainError."""
+    def whose(self) -> dict[str, Any]:
+        """The hospital, and the patient and lesion that were found or are to be recorded."""
         values = self.cleaned_data
         patient = self.find_patient()
         return {
@@ -100,6 +78,43 @@ class NewDiagnosisForm(HospitalChoice, PlaceFields):
             "patient": patient,
             "patient_fields": changed(values, PATIENT_FIELDS) | {"sex": values["sex"] or "unknown"},
             "lesion": self.find_lesion(patient),
+        }
+
+
+class NewDiagnosisForm(WhoseForm, PlaceFields):
+    label = forms.CharField(label=gettext_lazy("Label"), required=False, max_length=100)
+    image_type = forms.ChoiceField(
+        label=gettext_lazy("Kind of picture"),
+        choices=ImageType.choices,
+        initial=ImageType.DERMOSCOPIC,
+        widget=forms.RadioSelect,
+    )
+    dermoscopic_type = forms.ChoiceField(
+        label=gettext_lazy("Dermoscopy"),
+        required=False,
+        choices=optional(DermoscopicType.choices, gettext_lazy("Not recorded")),
+    )
+    file = forms.FileField(
+        label=gettext_lazy("Picture"),
+        allow_empty_file=True,
+        error_messages={"required": gettext_lazy("Choose the picture.")},
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, user=user, **kwargs)
+        self.fields["label"].widget.attrs["autocomplete"] = "off"
+        limit = settings.NEVUS_MAX_UPLOAD_BYTES
+        self.fields["file"].widget.attrs |= {"accept": ACCEPT, "data-max-bytes": limit}
+
+    def clean_file(self) -> UploadedFile:
+        if len(self.files.getlist("file")) > 1:
+            raise forms.ValidationError(_("Choose one picture; every picture is read by itself."))
+        return self.cleaned_data["file"]
+
+    def order(self) -> dict[str, Any]:
+        """What record_and_request takes. Raises DomainError."""
+        values = self.cleaned_data
+        return self.whose() | {
             "lesion_fields": changed(values, LESION_FIELDS),
             "image_fields": changed(values, IMAGE_FIELDS),
             "file": values["file"],
@@ -109,4 +124,4 @@ class NewDiagnosisForm(HospitalChoice, PlaceFields):
 
 def patient_by_number(user: User, hospital_id: Any, number: str) -> Patient | None:
     found = Patient.objects.visible_to(user).select_related("hospital")
-    return found.filter(hospital=hospital_id, medical_record_number=number.strip()).first()
+    return found.filter(hospital=hospital_id).numbered(number.strip()).first()

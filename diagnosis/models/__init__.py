@@ -1,3 +1,4 @@
+from diagnosis.models.batches import Batch, BatchFile
 from diagnosis.models.features import ImageFeatures
 from diagnosis.models.heat_maps import HeatMap
 from diagnosis.models.histopathology import Histopathology
@@ -9,6 +10,8 @@ from diagnosis.models.settings import HospitalSettings
 from diagnosis.models.workers import Worker
 
 __all__ = [
+    "Batch",
+    "BatchFile",
     "DiagnosisRequest",
     "HeatMap",
     "Histopathology",

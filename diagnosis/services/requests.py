@@ -111,7 +111,7 @@ def record_and_request(
     lesion is not the patient's or the patient not the hospital's.
     """
     require_record(actor, hospital.pk)
-    _check_belonging(hospital, patient, lesion)
+    check_belonging(hospital, patient, lesion)
     picture = images.read_upload(file, name=name)
     image: Image | None = None
     try:
@@ -146,7 +146,7 @@ def cancel_request(*, actor: User, request: DiagnosisRequest) -> DiagnosisReques
     return locked
 
 
-def _check_belonging(hospital: Hospital, patient: Patient | None, lesion: Lesion | None) -> None:
+def check_belonging(hospital: Hospital, patient: Patient | None, lesion: Lesion | None) -> None:
     """A picture filed with the wrong person is worse than one that is refused."""
     elsewhere = patient is not None and patient.hospital_id != hospital.pk
     another_s = lesion is not None and (patient is None or lesion.patient_id != patient.pk)

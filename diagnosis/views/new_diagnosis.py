@@ -15,7 +15,7 @@ from clinic.models import Lesion, Patient
 from clinic.permissions import get_visible, require_record
 from clinic.services.audit import record_event
 from clinic.views.access import go_to, is_fragment, signed_in
-from diagnosis.forms.new_diagnosis import NewDiagnosisForm, patient_by_number
+from diagnosis.forms.new_diagnosis import NewDiagnosisForm, WhoseForm, patient_by_number
 from diagnosis.services.requests import record_and_request
 
 MAXIMUM_CHOICES = 200
@@ -64,10 +64,15 @@ def patient_lookup(request: HttpRequest) -> HttpResponse:
     if patient is not None:
         note_patient(request, patient)
     context = panel(form, patient) | {"number": number, "refreshed": True}
+    if patient is None and "sex" in request.POST:
+        # the fields of a new patient stand there: somebody may be typing into them
+        answer = render(request, "diagnoses/still_new.html", context)
+        answer["HX-Reswap"] = "none"
+        return answer
     return render(request, "diagnoses/new_patient.html", context)
 
 
-def chosen_hospital(form: NewDiagnosisForm, key: str) -> Any:
+def chosen_hospital(form: WhoseForm, key: str) -> Any:
     keys = {str(hospital.pk): hospital.pk for hospital in form.hospitals}
     return keys.get(key, form.hospitals[0].pk)
 
@@ -115,7 +120,7 @@ def initial_of(patient: Patient | None, lesion: Lesion | None) -> dict[str, Any]
     }
 
 
-def typed_patient(form: NewDiagnosisForm) -> Patient | None:
+def typed_patient(form: WhoseForm) -> Patient | None:
     """The patient of a form that comes back with errors: known ones stay known."""
     number = form["medical_record_number"].value() or ""
     hospital = chosen_hospital(form, str(form["hospital"].value() or ""))

@@ -2,66 +2,22 @@
 
 import datetime
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from clinic.models import Image, Lesion, Patient
+from clinic.models import Lesion, Patient
 from clinic.permissions import get_visible, may_record
 from clinic.services.audit import record_event
 from clinic.views.access import signed_in
-from diagnosis.models import DiagnosisRequest, Review, Status
-from diagnosis.services.differences import Difference, lesion_differences
+from diagnosis.models import Review
+from diagnosis.services.differences import lesion_differences
+from diagnosis.services.patient_records import Card, Picture, cards_of
 
 NEWEST_MOMENTS = 40
-
-
-@dataclass
-class Picture:
-    """An image with its readings, newest first."""
-
-    image: Image
-    requests: list[DiagnosisRequest] = field(default_factory=list)
-
-    @property
-    def taken(self) -> datetime.datetime:
-        return self.image.captured_at or self.image.created_at
-
-    @property
-    def request(self) -> DiagnosisRequest | None:
-        """The reading that counts: the newest with an answer, else the newest."""
-        answered = (r for r in self.requests if r.status == Status.SUCCEEDED)
-        return next(answered, self.requests[0] if self.requests else None)
-
-
-@dataclass
-class Card:
-    """A lesion with its pictures, newest first."""
-
-    lesion: Lesion
-    pictures: list[Picture] = field(default_factory=list)
-    number: int = 0  # on the patient's page: the same beside the dot and on the card
-    difference: Difference | None = None  # from the patient's other lesions
-
-    @property
-    def newest(self) -> Picture | None:
-        return self.pictures[0] if self.pictures else None
-
-    @property
-    def request(self) -> DiagnosisRequest | None:
-        """Of the newest picture that was read."""
-        read = (p.request for p in self.pictures if p.request and p.request.prediction)
-        waiting = (p.request for p in self.pictures if p.request)
-        return next(read, None) or next(waiting, None)
-
-    @property
-    def malignancy(self) -> float:
-        request = self.request
-        answered = request is not None and request.prediction is not None
-        return request.prediction.malignancy_probability if answered else -1.0
 
 
 @dataclass(frozen=True)
@@ -79,7 +35,7 @@ class Moment:
 def patient(request: HttpRequest, pk) -> HttpResponse:
     found = get_visible(Patient.objects.select_related("hospital"), request.user, pk=pk)
     record_event(actor=request.user, action="view_patient", hospital=found.hospital_id, obj=found)
-    cards = cards_of(request, Lesion.objects.visible_to(request.user).filter(patient=found))
+    cards = cards_of(request.user, Lesion.objects.visible_to(request.user).filter(patient=found))
     cards.sort(key=lambda card: -card.malignancy)
     differences = lesion_differences(found)
     for number, card in enumerate(cards, 1):
@@ -102,7 +58,7 @@ def lesion(request: HttpRequest, pk) -> HttpResponse:
     found = get_visible(lesions, request.user, pk=pk)
     hospital = found.patient.hospital_id
     record_event(actor=request.user, action="view_lesion", hospital=hospital, obj=found)
-    card = cards_of(request, [found])[0]
+    card = cards_of(request.user, [found])[0]
     differences = lesion_differences(found.patient)
     card.difference = differences.get(found.pk)
     findings = list(found.histopathology.all())
@@ -141,16 +97,3 @@ def moments_of(cards: Iterable[Card]) -> list[Moment]:
             reviews = (review for row in picture.requests for review in row.reviews.all())
             moments += [Moment(r.signed_at, card, picture, r) for r in reviews if r.signed_at]
     return sorted(moments, key=lambda moment: moment.time, reverse=True)[:NEWEST_MOMENTS]
-
-
-def cards_of(request: HttpRequest, lesions: Iterable[Lesion]) -> list[Card]:
-    """The lesions with pictures and readings, in four queries however many there are."""
-    cards = {lesion.pk: Card(lesion) for lesion in lesions}
-    pictures = {}
-    for image in Image.objects.visible_to(request.user).filter(lesion__in=list(cards)):
-        pictures[image.pk] = Picture(image)
-        cards[image.lesion_id].pictures.append(pictures[image.pk])
-    rows = DiagnosisRequest.objects.visible_to(request.user).with_records()
-    for row in rows.filter(image__lesion__in=list(cards)):
-        pictures[row.image_id].requests.append(row)
-    return list(cards.values())

@@ -14,6 +14,7 @@ HERE = Path(__file__).resolve().parent
 WARNING_DAYS = 30
 MADE_DAYS = 825
 # what the form around a picture may take, as DATA_UPLOAD_MAX_MEMORY_SIZE of the application
+DEFAULT_BATCH_BYTES = 512 * 1024 * 1024
 FORM_BYTES = 2 * 1024 * 1024
 DEFAULT_UPLOAD_BYTES = 25 * 1024 * 1024
 
@@ -45,7 +46,8 @@ def main(arguments: list[str]) -> None:
     # started by root, outside of a container: the workers read the same folders as their master
     values["USER"] = "" if os.getuid() else "user root;\n"
     values["ACCEL_PREFIX"] = os.environ.get("NEVUS_ACCEL_PREFIX") or "/media-internal/"
-    values["BODY_BYTES"] = str(body_bytes(os.environ.get("NEVUS_MAX_UPLOAD_BYTES", "")))
+    values["BODY_BYTES"] = body_bytes("NEVUS_MAX_UPLOAD_BYTES", DEFAULT_UPLOAD_BYTES)
+    values["BATCH_BYTES"] = body_bytes("NEVUS_MAX_BATCH_BYTES", DEFAULT_BATCH_BYTES)
     certificate, key = Path(values["CERTIFICATE"]), Path(values["KEY"])
     if os.environ.get("NEVUS_CERTIFICATE") == "self-made":
         make_where_needed(certificate, key)
@@ -74,11 +76,12 @@ def make_writable(log: str) -> None:
     os.close(writing)
 
 
-def body_bytes(text: str) -> int:
-    """The largest body: the application's limit of the picture, and its form."""
+def body_bytes(name: str, default: int) -> str:
+    """The largest body: the application's limit of the files, and their form."""
+    text = os.environ.get(name, "")
     if text and not text.isdecimal():
-        sys.exit(f"NEVUS_MAX_UPLOAD_BYTES is {text!r}: write a number of bytes.")
-    return int(text or DEFAULT_UPLOAD_BYTES) + FORM_BYTES
+        sys.exit(f"{name} is {text!r}: write a number of bytes.")
+    return str(int(text or default) + FORM_BYTES)
 
 
 def fill_in(template: str, values: dict[str, str]) -> str:

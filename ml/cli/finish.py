@@ -22,6 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=("TRAIN", "VALIDATION", "TEST"),
         help="of its split (default: 0.8 0.1 0.1)",
     )
+    parser.add_argument(
+        "--familiar",
+        type=Path,
+        metavar="DIR",
+        help="pictures of real lesions from other cameras, which are not to be refused",
+    )
 
 
 def run(options: argparse.Namespace) -> None:
@@ -33,12 +39,18 @@ def run(options: argparse.Namespace) -> None:
     from ml.data import read_dataset
     from ml.data.samples import fold_labels
     from ml.data.splits import split
+    from ml.errors import DataError
     from ml.finishing import check_split, measure_checkpoint
     from ml.manifest import read_manifest
+    from ml.reading import list_images
 
     manifest = read_manifest(options.checkpoint)
     dataset = fold_labels(read_dataset(options.data), manifest.classes)
     parts = split(dataset.samples, options.fractions, options.seed)
     check_split(manifest, parts)
+    familiar = list_images(options.familiar) if options.familiar else []
+    if options.familiar and not familiar:
+        raise DataError(f"{options.familiar} holds no pictures.")
     source = f"the test part of {dataset.name}, held out by lesion"
-    print_figures(measure_checkpoint(options.checkpoint, parts, source).metrics)
+    measured = measure_checkpoint(options.checkpoint, parts, source, familiar)
+    print_figures(measured.metrics)

@@ -73,7 +73,17 @@
 
   const isForm = (event) => event.detail.elt === form();
 
+  // the camera of a phone; what it took is the chosen file
+  function showCamera() {
+    const camera = form().querySelector("[data-camera]");
+    if (camera) camera.hidden = false;
+  }
+
   document.addEventListener("change", (event) => {
+    if (event.target.closest("[data-camera]") && event.target.files.length) {
+      document.getElementById("id_file").files = event.target.files;
+      showFile();
+    }
     if (event.target.id === "id_file") showFile();
     apply();
   });
@@ -97,6 +107,7 @@
   document.addEventListener("htmx:afterSettle", () => {
     if (document.getElementById("id_file").files.length && !form().querySelector(".upload.filled")) showFile();
     apply();
+    showCamera();
   });
   for (const name of ["dragover", "dragleave", "drop"]) {
     document.addEventListener(name, (event) => {
@@ -110,5 +121,6 @@
     });
   }
   apply();
+  showCamera();
   if (document.getElementById("id_file").files.length) showFile();
 })();

@@ -20,7 +20,7 @@
     management.focus();
   });
   // a recall in so many months from today, on the same day or the last one of a shorter month
-  const recall = form.querySelector("[data-recall] .buttons");
+  const recall = form.querySelector("[data-recall] .months");
   recall.hidden = false;
   recall.addEventListener("click", (event) => {
     const button = event.target.closest("[data-months]");

@@ -9,6 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from clinic.models import Hospital, Scope, User
 from tests.api_client import API, assert_problem, client
 from tests.factories import (
+    BatchFileFactory,
     DiagnosisRequestFactory,
     HeatMapFactory,
     HospitalFactory,
@@ -55,6 +56,8 @@ class Row(NamedTuple):
 
 REVIEW = {"conclusion": "nevus", "management": "none", "signed": True}
 FINDING = {"diagnosis": "nevus", "confirmed_by": "Laboratory", "date": "2026-05-04"}
+BATCH = {"lesion": "{lesion}", "files": "photo.jpg"}
+FILE = {"file": "photo.jpg"}
 UPLOAD = {"lesion": "{lesion}", "file": "photo.jpg"}
 R, W, D, A = Scope.READ, Scope.WRITE, Scope.DIAGNOSE, Scope.ADMIN
 TABLE = [
@@ -87,8 +90,15 @@ TABLE = [
     Row("post", "diagnoses/", 202, 403, 202, 404, D, UPLOAD, "multipart"),
     Row("post", "diagnoses/{request}/review/", 201, 403, 403, 404, W, REVIEW),
     Row("post", "diagnoses/{waiting}/cancel/", 200, 403, 200, 404, D),
+    Row("get", "batches/?patient={patient}", 200, 200, 200, 404, R),
+    Row("get", "batches/?lesion={lesion}", 200, 200, 200, 404, R),
+    Row("get", "batches/{batch}/", 200, 200, 200, 404, R),
+    Row("post", "batches/", 202, 403, 202, 404, D, BATCH, "multipart"),
+    Row("post", "batches/{batch}/files/", 201, 403, 201, 404, D, FILE, "multipart"),
     Row("get", "models/{model}/", 200, 200, 200, 200, R),
     Row("post", "models/{model}/activate/", 403, 200, 403, 404, A, {"hospital": "{hospital}"}),
+    Row("get", "reports/patient/{patient}/", 200, 200, 200, 404, R),
+    Row("get", "reports/patient/{patient}/?format=pdf", 200, 200, 200, 404, R),
     Row("get", "reports/hospital/?hospital={hospital}", 200, 200, 200, 404, R),
     Row("get", "reports/hospital/?hospital={hospital}&format=csv", 200, 200, 200, 404, R),
     Row("get", "reports/hospital/?hospital={hospital}&format=pdf", 200, 200, 200, 404, R),
@@ -117,6 +127,7 @@ class World:
             "image": self.image.pk,
             "request": request.pk,
             "waiting": waiting.pk,
+            "batch": BatchFileFactory(batch__patient=patient).batch_id,
             "model": policy.model_version_id,
         }
 
@@ -124,8 +135,8 @@ class World:
         body = {name: self.fill(value) for name, value in (row.body or {}).items()}
         if row.path == "patients/" and row.method == "post":
             body["medical_record_number"] = "N-1"
-        if "file" in body:
-            body["file"] = SimpleUploadedFile("photo.jpg", jpeg_bytes(seed=999_999))
+        for name in {"file", "files"} & set(body):
+            body[name] = SimpleUploadedFile("photo.jpg", jpeg_bytes(seed=999_999))
         found = client(user, *scopes)
         path = f"{API}/{row.path.format(**self.ids)}"
         if row.method == "get":
@@ -171,7 +182,9 @@ def test_without_a_token(world: World, row: Row) -> None:
     assert_problem(world.ask(row, None), 401, "not_authenticated")
 
 
-@pytest.mark.parametrize("path", ["patients/", "lesions/", "images/", "diagnoses/", "hospitals/"])
+@pytest.mark.parametrize(
+    "path", ["patients/", "lesions/", "images/", "diagnoses/", "batches/", "hospitals/"]
+)
 @pytest.mark.parametrize("who", list(WHO)[-OUTSIDE:])
 def test_lists_hold_nothing_of_another_hospital(world: World, path: str, who: str) -> None:
     user = WHO[who](world.home, world.away)

@@ -159,8 +159,9 @@ def test_a_number_is_given_once_in_a_hospital(api, hospital, media) -> None:
     PatientFactory(hospital=hospital, medical_record_number="N-1")
     PatientFactory(medical_record_number="N-2")
     before = stored(media)
-    response = api.post(f"{API}/patients/", PATIENT)
-    assert_problem(response, 409, "duplicate_medical_record_number", "medical_record_number")
+    for number in ("N-1", "n-1"):
+        response = api.post(f"{API}/patients/", PATIENT | {"medical_record_number": number})
+        assert_problem(response, 409, "duplicate_medical_record_number", "medical_record_number")
     assert stored(media) == before
     other = api.post(f"{API}/patients/", PATIENT | {"medical_record_number": "N-2"})
     assert other.status_code == 201

@@ -102,7 +102,13 @@ RULES = {
         {"known": lambda: MembershipFactory(role="integration")},
     ),
     "patient_mrn_is_unique_in_hospital": Rule(
-        {"same": same_number},
+        {
+            "same": same_number,
+            "other capitals": lambda: PatientFactory(
+                medical_record_number="n-1ä",
+                hospital=PatientFactory(medical_record_number="N-1ä").hospital,
+            ),
+        },
         {
             "other hospital": lambda: same_number(hospital=HospitalFactory()),
             "other number": lambda: same_number(medical_record_number="other"),

@@ -1,9 +1,12 @@
 """Patients are recorded and corrected by the rules."""
 
 import datetime
+import importlib
 from unittest import mock
 
 import pytest
+from django.apps import apps
+from django.db import connection
 from django.utils import timezone
 
 from clinic.errors import DomainError
@@ -133,6 +136,44 @@ def test_a_number_is_recorded_once_at_a_hospital() -> None:
     other = HospitalFactory()
     create_patient(actor=doctor(other), hospital=other, medical_record_number="17")
     assert Patient.objects.filter(medical_record_number="17").count() == 2
+
+
+def test_capitals_make_no_other_number() -> None:
+    first = PatientFactory(medical_record_number="n-17")
+    second = PatientFactory(medical_record_number="n-18", hospital=first.hospital)
+    actor = doctor(first.hospital)
+    with pytest.raises(DomainError, match="already recorded"):
+        create_patient(actor=actor, hospital=first.hospital, medical_record_number="N-17")
+    with pytest.raises(DomainError, match="already recorded"):
+        update_patient(actor=actor, patient=second, medical_record_number="N-17")
+    # the own one may be written otherwise, and is kept as it was typed
+    update_patient(actor=actor, patient=first, medical_record_number="N-17")
+    first.refresh_from_db()
+    assert first.medical_record_number == "N-17"
+    # no wildcard, and nothing but the whole number
+    for other in ("N_17", "N%", "N-1"):
+        assert create_patient(actor=actor, hospital=first.hospital, medical_record_number=other).pk
+    for typed in ("n-17", "N-17"):
+        assert set(Patient.objects.search(typed)) == {first}
+
+
+def test_numbers_that_differed_in_capitals_stop_the_migration() -> None:
+    migration = importlib.import_module("clinic.migrations.0006_numbers_in_any_case")
+    migration.refuse_doubles(apps, None)
+    (rule,) = (
+        rule for rule in Patient._meta.constraints if rule.name.startswith("patient_mrn_is_unique")
+    )
+    hospital = HospitalFactory()
+    with connection.schema_editor() as editor:
+        editor.remove_constraint(Patient, rule)
+    wrong = [
+        PatientFactory(hospital=hospital, medical_record_number=number) for number in ("a1", "A1")
+    ]
+    PatientFactory(medical_record_number="A1")
+    PatientFactory(hospital=hospital, medical_record_number="A2")
+    with pytest.raises(SystemExit) as caught:
+        migration.refuse_doubles(apps, None)
+    assert str(caught.value).endswith(f"migrate again: {wrong[0].pk}, {wrong[1].pk}")
 
 
 def test_the_database_has_the_last_word_on_duplicates() -> None:

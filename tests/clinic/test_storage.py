@@ -19,6 +19,7 @@ from django.test import Client
 
 from clinic import pictures
 from clinic.models import AuditEvent, Image
+from clinic.services import stored_files
 from clinic.services.images import read_stored
 from config import health, storages
 from config.environment import Environment
@@ -165,6 +166,22 @@ def test_nothing_is_left_of_an_upload_that_fails_in_the_middle(
     assert [key for key in kept() if key != "thumbnails"] == []
     assert not Image.objects.exists()
     assert not AuditEvent.objects.filter(action="create_image").exists()
+
+
+def test_files_without_a_row_are_found_and_removed(api, lesion, kept, monkeypatch) -> None:
+    image = Image.objects.get(pk=upload(api, lesion).json()["id"])
+    pictures.put("images/ab/left.jpg", b"of an upload that was killed")
+    # it may be one that is about to be committed
+    assert stored_files.compare() == stored_files.Findings([], [])
+    monkeypatch.setattr(stored_files, "AGE", -stored_files.AGE)
+    found = stored_files.compare()
+    assert found == stored_files.Findings(["images/ab/left.jpg"], [])
+    assert stored_files.remove_orphans(found.orphans) == 1
+    assert sorted(kept()) == sorted([image.file.name, image.thumbnail.name])
+    assert AuditEvent.objects.get(action="remove_orphan_files").details == {"count": 1}
+    pictures.remove(image.thumbnail.name)
+    missing = [(image.pk, image.thumbnail.name)]
+    assert stored_files.compare() == stored_files.Findings([], missing)
 
 
 def test_the_probe_takes_its_file_away(kept) -> None:

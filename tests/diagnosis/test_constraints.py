@@ -18,6 +18,8 @@ from diagnosis.models import (
 from tests.constraints import Rule, broken, cases, rules_of
 from tests.diagnosis.rules_of_workers import RULES_OF_WORKERS
 from tests.factories import (
+    BatchFactory,
+    BatchFileFactory,
     DiagnosisRequestFactory,
     HistopathologyFactory,
     HospitalFactory,
@@ -44,6 +46,13 @@ def ask_again(*, first: dict | None = None, **other: object) -> DiagnosisRequest
     before = ask(**first or {})
     fields = {"image": before.image, "model_version": before.model_version}
     return ask(**fields | other)
+
+
+def same_file(*fields: str, **other: object) -> object:
+    """Two files of one batch that are alike in these fields."""
+    first = BatchFileFactory()
+    alike = {name: getattr(first, name) for name in fields}
+    return BatchFileFactory(batch=first.batch, **alike | other)
 
 
 def two_reviews(first: dict, second: dict) -> Review:
@@ -208,6 +217,28 @@ RULES = {
             "running with": lambda: ask(running=True, finished_at=timezone.now()),
         },
         {"cancelled": lambda: ask(cancelled=True), "running": lambda: ask(running=True)},
+    ),
+    "batch_image_type_is_known": Rule(
+        {"unknown": lambda: BatchFactory(image_type="x-ray")},
+        {"overview": lambda: BatchFactory(image_type="clinical: overview")},
+    ),
+    "batch_file_key_is_unique_in_batch": Rule(
+        {"again": lambda: same_file("key"), "refused": lambda: same_file("key", refused=True)},
+        {"elsewhere": lambda: BatchFileFactory(key=BatchFileFactory().key)},
+    ),
+    "batch_file_picture_is_unique_in_batch": Rule(
+        {"another key": lambda: same_file("digest")},
+        {
+            "refused": lambda: same_file("digest", refused=True),
+            "elsewhere": lambda: BatchFileFactory(digest=BatchFileFactory().digest),
+        },
+    ),
+    "batch_file_without_image_has_error": Rule(
+        {
+            "neither": lambda: BatchFileFactory(image=None),
+            "both": lambda: BatchFileFactory(error_code="not_an_image"),
+        },
+        {"refused": lambda: BatchFileFactory(refused=True)},
     ),
     "request_open_is_unique_per_image_and_model": Rule(
         {

@@ -172,7 +172,7 @@ def test_the_page_draws_charts_with_tables_behind(page, image) -> None:
     signed(image, "melanoma", "nevus", hours=2)
     response = page.get(reverse("hospital-report")).content.decode()
     assert response.count('<svg class="columns" role="img"') == 2
-    assert response.count("As a table") == 2
+    assert response.count("<summary>As a table</summary>") == 2
     assert "AI Melanoma, doctor Nevus (1)" in response
     # the policy of the page forbids styles of an element
     assert not re.search(r"\sstyle=", response)

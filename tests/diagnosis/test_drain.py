@@ -1,5 +1,7 @@
 """A worker that is asked to stop finishes its batch, or gives it back unread and uncounted."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
@@ -101,3 +103,37 @@ def test_only_what_is_still_owned_is_given_back(requests: list[DiagnosisRequest]
     assert queue.release([claim.lease]) == 1
     assert sorted(states()) == sorted([READ] + [WAITS] * 5)
     assert queue.release([claim.lease]) == 0
+
+
+STOPPED = """
+import atexit, sys, types
+import django
+django.setup()
+from diagnosis import tasks
+atexit.register(print, "taken apart")
+tasks.skip_teardown(types.SimpleNamespace(exitcode={code!r}))
+print("stopped")
+sys.exit({code!r})
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "said"),
+    [
+        # Celery's word for a stop that was asked for
+        (0, 0, ["stopped"]),
+        (1, 1, ["stopped", "taken apart"]),
+        ("NEVUS_DEVICE is cuda, but", 1, ["stopped", "taken apart"]),
+    ],
+)
+def test_a_worker_that_has_stopped_well_is_not_taken_apart(
+    code: int | str, status: int, said: list[str]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED.format(code=code)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout.splitlines()) == (status, said), done.stderr

@@ -120,10 +120,11 @@ def test_with_htmx_the_browser_is_told_where_to_go(page):
     assert response["HX-Redirect"] == reverse("diagnosis", args=[request.pk])
 
 
-def test_a_known_number_is_that_patient(page, hospital):
+@pytest.mark.parametrize("typed", [" M-1 ", "m-1"])
+def test_a_known_number_is_that_patient(page, hospital, typed):
     known = PatientFactory(hospital=hospital, medical_record_number="M-1", family_name="Reed")
 
-    page.post(reverse("diagnosis-create"), form(birth_date="", medical_record_number=" M-1 "))
+    page.post(reverse("diagnosis-create"), form(birth_date="", medical_record_number=typed))
 
     assert DiagnosisRequest.objects.get().image.lesion.patient == known
     known.refresh_from_db()
@@ -223,13 +224,14 @@ def test_a_refused_form_with_htmx_is_only_the_form(page):
     assert "Choose the picture." in text(response)
 
 
-def test_the_number_finds_the_patient_and_the_lesions(page, hospital):
+@pytest.mark.parametrize("typed", ["M-7", "m-7"])
+def test_the_number_finds_the_patient_and_the_lesions(page, hospital, typed):
     lesion = LesionFactory(
         patient__hospital=hospital, patient__medical_record_number="M-7", label="Mole at the knee"
     )
 
     response = page.post(
-        reverse("diagnosis-patient"), {"medical_record_number": "M-7"}, headers=FRAGMENT
+        reverse("diagnosis-patient"), {"medical_record_number": typed}, headers=FRAGMENT
     )
 
     assert "Known: Ada" in text(response)
@@ -247,6 +249,16 @@ def test_an_unknown_number_keeps_what_was_typed(page):
     assert "No patient has the number M-7" in text(response)
     assert 'value="Quill"' in text(response)
     assert 'value="1961-04-30"' in text(response)
+
+
+def test_of_another_unknown_number_only_the_hint_changes(page):
+    typed = {"medical_record_number": "M-8", "sex": "female", "birth_date": "1961-04-30"}
+
+    response = page.post(reverse("diagnosis-patient"), typed, headers=FRAGMENT)
+
+    assert response["HX-Reswap"] == "none"
+    assert "No patient has the number M-8" in text(response)
+    assert "birth_date" not in text(response)
 
 
 def test_without_scripts_a_tap_on_the_figure_keeps_the_new_diagnosis(page):

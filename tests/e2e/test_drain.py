@@ -3,28 +3,39 @@
 The lease and the sweep are longer than the test: whatever comes back was given back.
 """
 
+import http.client
+import os
 import signal
 import subprocess
 import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from clinic.models import Image
+from clinic.services.images import read_stored
 from diagnosis.demo.processes import Child
 from diagnosis.models import DiagnosisRequest, ModelVersion, Prediction
-from tests.e2e.clinic import make_clinic, wait_until
+from tests.e2e.clinic import make_clinic, new_lesion, wait_until
 from tests.factories import DiagnosisRequestFactory, ImageFactory, LesionFactory, jpeg_bytes
-from tests.support.stack import ROOT, Stack, Worker
+from tests.support.api import ApiClient, multipart
+from tests.support.pictures import photographs
+from tests.support.stack import ROOT, Stack, WebServer, Worker
 
 pytestmark = pytest.mark.timeout(240)
 LONG = {"NEVUS_LEASE_SECONDS": "600", "NEVUS_SWEEP_SECONDS": "600"}
 
 
 @pytest.fixture(scope="module")
-def model(stack: Stack) -> ModelVersion:
-    make_clinic(stack)
+def token(stack: Stack) -> str:
+    return make_clinic(stack)
+
+
+@pytest.fixture(scope="module")
+def model(stack: Stack, token: str) -> ModelVersion:
     with stack.orm():
         return ModelVersion.objects.get()
 
@@ -46,6 +57,10 @@ def count(stack: Stack, **lookup: object) -> int:
 def terminate_in_the_middle(stack: Stack, worker: Worker) -> float:
     """SIGTERM while rows are claimed; the seconds until it has ended."""
     wait_until(lambda: count(stack, status="running") > 0, seconds=90)
+    return seconds_to_stop(worker)
+
+
+def seconds_to_stop(worker: Worker) -> float:
     started = time.monotonic()
     worker.send(signal.SIGTERM)
     wait_until(lambda: not worker.running, seconds=30)
@@ -71,7 +86,8 @@ def test_it_finishes_its_batch_and_others_take_the_rest(stack: Stack, model: Mod
     assert 0 < count(stack, status="succeeded") < 24
     second = stack.start_worker(queues="inference", **LONG)
     wait_until(lambda: count(stack, status="succeeded") == 24, seconds=90)
-    second.stop()
+    # it has nothing to do by now
+    assert seconds_to_stop(second) < 3
     assert_all_read_once(stack)
 
 
@@ -124,6 +140,45 @@ def start_beat(stack: Stack, name: str, **overrides: str) -> Child:
     # the file that the health check of the container looks at
     beat.wait_until((folder / "beat.alive").exists, seconds=60)
     return beat
+
+
+def test_an_upload_under_way_is_taken_in_though_the_web_server_stops(
+    stack: Stack, token: str
+) -> None:
+    server = stack.start_web()
+    lesion = new_lesion(ApiClient(server.url, token), "in-flight")
+    body, media_type = multipart({"lesion": lesion}, name="a.jpg", content=photographs(1)[0])
+    half = len(body) // 2
+    link = begin_upload(server, token, media_type, body, half)
+    # the first process alone, as in a container
+    os.kill(server.pid, signal.SIGTERM)
+    wait_until(lambda: "Handling signal: term" in server.log.read_text(), seconds=10)
+    time.sleep(1)
+    assert server.running
+    link.send(body[half:])
+    answer = link.getresponse()
+    assert (answer.status, len(answer.read()) > 0) == (201, True)
+    link.close()
+    wait_until(lambda: not server.running, seconds=10)
+    assert server.returncode == 0
+    with stack.orm():
+        image = Image.objects.get(lesion=lesion)
+        assert len(read_stored(image)) == image.byte_size
+
+
+def begin_upload(
+    server: WebServer, token: str, media_type: str, body: bytes, count: int
+) -> http.client.HTTPConnection:
+    """Send so many bytes of it, and wait until the application waits for more."""
+    address = urlsplit(server.url)
+    link = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
+    link.putrequest("POST", "/api/v1/images/")
+    link.putheader("Authorization", f"Bearer {token}")
+    link.putheader("Content-Type", media_type)
+    link.putheader("Content-Length", str(len(body)))
+    link.endheaders(body[:count])
+    time.sleep(1)
+    return link
 
 
 def test_a_full_volume_is_told_and_nothing_stays_half_stored(tmp_path: Path) -> None:

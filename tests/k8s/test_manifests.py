@@ -12,6 +12,8 @@ import yaml
 
 from config import health
 from diagnosis import status_server
+from ml.cli import build_parser
+from ml.recipes import RECIPES
 from tests.config.test_settings_table import table
 from tests.support.kustomize import kubectl, render
 
@@ -291,3 +293,25 @@ def test_training_runs_on_every_gpu() -> None:
     assert (
         f"--master-addr={two['metadata']['name']}-0.{service['metadata']['name']}" in each["args"]
     )
+
+
+@pytest.mark.parametrize("job", ["nevus-training-one-node", "nevus-training-two-nodes"])
+def test_training_is_asked_for_in_words_that_it_knows(job: str) -> None:
+    (container,) = pod_of(find("training", f"Job/{job}"))["containers"]
+    _torchrun, words = split_after(container["args"], "-m", "ml")
+    options = build_parser().parse_args(words)
+    assert options.recipe in RECIPES
+    # a pod that died goes on, and what it reads and writes is mounted
+    assert options.resume
+    mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
+    assert mounts["/data"]["readOnly"]
+    assert "/data" in str(options.data)
+    assert str(options.out).startswith("/results/")
+    assert "readOnly" not in mounts["/results"]
+
+
+def split_after(words: list[str], *marks: str) -> tuple[list[str], list[str]]:
+    place = next(
+        index for index in range(len(words)) if words[index : index + len(marks)] == [*marks]
+    )
+    return words[:place], words[place + len(marks) :]

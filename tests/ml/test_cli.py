@@ -59,6 +59,36 @@ def test_train_evaluate_predict_card(small_starter, ham10000, tmp_path, capsys):
     assert "## Quality by class" in capsys.readouterr().out
 
 
+def test_finish_measures_anew_and_leaves_the_weights(small_starter, ham10000, tmp_path, capsys):
+    out, data = tmp_path / "trained", str(ham10000)
+    assert main(["train", "starter", "--data", data, "--out", str(out)]) == 0
+    before = read_manifest(out)
+    again = ["finish", str(out), "--data", data]
+    assert main(again) == 0
+    assert read_manifest(out).raw == before.raw
+    more = str(ham10000 / "images")
+    assert main([*again, "--familiar", more]) == 0
+    after = read_manifest(out)
+    assert after.data["familiar"] == 140
+    assert after.refusal != before.refusal
+    assert "and 140 of other cameras" in (out / "MODEL_CARD.md").read_text()
+    assert after.thresholds == before.thresholds
+    assert after.metrics["overall"].items() > before.metrics["overall"].items()
+    capsys.readouterr()
+    # another split would measure on images that the model has learnt
+    assert main([*again, "--fractions", "0.5", "0.25", "0.25"]) == 2
+    assert main([*again, "--familiar", str(tmp_path / "trained")]) == 2
+    assert capsys.readouterr().err.count("ml: ") == 2
+
+
+def test_export_writes_a_checkpoint_that_card_reads(checkpoint, tmp_path, capsys):
+    half = tmp_path / "half"
+    assert main(["export", str(checkpoint), "--format", "fp16", "--out", str(half)]) == 0
+    assert "MB" in capsys.readouterr().out
+    assert main(["card", str(half)]) == 0
+    assert main(["export", "nowhere", "--format", "fp16", "--out", str(half)]) == 2
+
+
 def test_predict_writes_one_row_an_image(checkpoint, ham10000, tmp_path, capsys):
     (ham10000 / "images" / "broken.png").write_bytes(b"no image")
     table = tmp_path / "tables" / "answers.csv"

@@ -30,16 +30,7 @@ class ApiClient:
 
     def upload(self, path: str, fields: dict[str, str], *, name: str, content: bytes) -> Answer:
         """Multipart, the file as ``file``."""
-        boundary = uuid.uuid4().hex
-        parts = [
-            f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'
-            for key, value in fields.items()
-        ]
-        disposition = f'form-data; name="file"; filename="{name}"'
-        head = f"--{boundary}\r\nContent-Disposition: {disposition}\r\n"
-        body = "".join(parts).encode() + head.encode() + b"Content-Type: image/jpeg\r\n\r\n"
-        body += content + f"\r\n--{boundary}--\r\n".encode()
-        return self._send("POST", path, body, f"multipart/form-data; boundary={boundary}")
+        return self._send("POST", path, *multipart(fields, name=name, content=content))
 
     def _send(
         self, method: str, path: str, body: bytes | None = None, media_type: str = ""
@@ -60,3 +51,17 @@ class ApiClient:
         is_json = "json" in response.headers.get("Content-Type", "")
         body = json.loads(content) if is_json and content else content
         return Answer(response.status, body, dict(response.headers))
+
+
+def multipart(fields: dict[str, str], *, name: str, content: bytes) -> tuple[bytes, str]:
+    """The body and its media type."""
+    boundary = uuid.uuid4().hex
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'
+        for key, value in fields.items()
+    ]
+    disposition = f'form-data; name="file"; filename="{name}"'
+    head = f"--{boundary}\r\nContent-Disposition: {disposition}\r\n"
+    body = "".join(parts).encode() + head.encode() + b"Content-Type: image/jpeg\r\n\r\n"
+    body += content + f"\r\n--{boundary}--\r\n".encode()
+    return body, f"multipart/form-data; boundary={boundary}"

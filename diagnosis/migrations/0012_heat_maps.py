@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("diagnosis", "0010_image_features"),
+        ("diagnosis", "0011_image_features"),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("clinic", "0005_patient_search"),
-        ("diagnosis", "0009_outlier_score"),
+        ("diagnosis", "0010_batches"),
     ]
 
     operations = [

@@ -1,0 +1,292 @@
+"""The printable report of one patient: the lesions by body site, each with its newest pictures and
+what the AI, the doctor and the pathologist say, apart from each other."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from reportlab.lib.styles import ParagraphStyle
+from reportlab.lib.units import mm
+from reportlab.platypus import CondPageBreak, Flowable, KeepTogether, Spacer, Table, TableStyle
+
+from clinic.errors import DomainError
+from clinic.models import Lesion, Patient
+from clinic.services.images import read_thumbnail
+from diagnosis.documents import pdf
+from diagnosis.interpretation import interpret, label_name
+from diagnosis.models import DiagnosisRequest, Histopathology, Review
+from diagnosis.services.patient_records import Card, Picture
+from diagnosis.templatetags.readings import percent
+
+# so that a patient with thousands of pictures is a document of some megabytes, made in seconds
+MOST_PICTURES = 150
+PICTURES_OF_LESION = 4
+# conclusions and findings that a later one took the place of
+EARLIER = 3
+LARGE, SMALL, GAP = (56 * mm, 42 * mm), (32 * mm, 24 * mm), 4 * mm
+OPINION_SHARES = (0.38, 0.31, 0.31)
+
+Line = tuple[str, ParagraphStyle]
+
+
+def patient_pdf(patient: Patient, cards: Sequence[Card], *, author: str) -> bytes:
+    """``cards`` are in the order of the sites; ``author`` is the name of who asks for it."""
+    title = _("Patient report: %(number)s") % {"number": patient.medical_record_number}
+    parts = [*head(patient, author), *overview(cards), *lesion_parts(cards)]
+    return pdf.build(parts, title=title)
+
+
+def standing_sentence() -> str:
+    return _(
+        "AI readings assist and are no diagnoses: nothing is final until a named doctor has "
+        "signed it."
+    )
+
+
+# Head and overview --------------------------------------------------------------------------------
+
+
+def head(patient: Patient, author: str) -> Iterator[Flowable]:
+    yield pdf.text(patient.hospital.name, pdf.HEADING)
+    name = patient.name or patient.medical_record_number
+    yield pdf.text(name, pdf.TITLE)
+    if pdf.printable(name) != name:
+        words = _("The font of this document lacks signs of this name, shown as question marks.")
+        yield pdf.text(words, pdf.SMALL)
+    yield pdf.text("; ".join(facts_of(patient)))
+    made = _("Made %(time)s by %(name)s.")
+    now = timezone.localtime().strftime("%Y-%m-%d %H:%M")
+    yield pdf.text(made % {"time": now, "name": author}, pdf.SMALL)
+    yield pdf.text(standing_sentence(), pdf.SMALL)
+
+
+def facts_of(patient: Patient) -> Iterator[str]:
+    yield _("Medical record number %(number)s") % {"number": patient.medical_record_number}
+    if patient.birth_date:
+        values = {"date": patient.birth_date.isoformat(), "age": patient.age}
+        yield _("born %(date)s, %(age)d years") % values
+    yield _("sex: %(sex)s") % {"sex": patient.get_sex_display().lower()}
+    if patient.skin_type:
+        yield _("skin type %(type)s") % {"type": patient.get_skin_type_display()}
+    yield _("had a melanoma before: %(answer)s") % {
+        "answer": known(patient.personal_history_of_melanoma)
+    }
+    yield _("melanoma in the family: %(answer)s") % {
+        "answer": known(patient.family_history_of_melanoma)
+    }
+
+
+def known(answer: bool | None) -> str:
+    return _("not recorded") if answer is None else _("yes") if answer else _("no")
+
+
+def overview(cards: Sequence[Card]) -> Iterator[Flowable]:
+    yield from pdf.table_heading(_("Lesions"))
+    if not cards:
+        yield pdf.text(_("No lesion of this patient is recorded."))
+        return
+    rows = [overview_row(card) for card in cards]
+    columns = (_("No."), _("Lesion"), _("Pictures"), _("AI reading"), _("Doctor"), _("Pathologist"))
+    yield pdf.table(columns, rows, (0.4, 2, 0.8, 1.8, 1.8, 1.6))
+
+
+def overview_row(card: Card) -> tuple[Any, ...]:
+    request, reviews, findings = card.request, card.signed_reviews, findings_of(card)
+    prediction = request.prediction if request else None
+    return (
+        card.number,
+        title_of(card.lesion),
+        len(card.pictures),
+        label_name(prediction.label) if prediction else "–",
+        label_name(reviews[0].conclusion) if reviews else "–",
+        label_name(findings[0].diagnosis) if findings else "–",
+    )
+
+
+def title_of(lesion: Lesion) -> str:
+    side = lesion.get_laterality_display().lower() if lesion.laterality else ""
+    return ", ".join(part for part in (lesion.title, side) if part)
+
+
+# Lesion by lesion ---------------------------------------------------------------------------------
+
+
+def lesion_parts(cards: Sequence[Card]) -> Iterator[Flowable]:
+    each = PICTURES_OF_LESION if len(cards) * PICTURES_OF_LESION <= MOST_PICTURES else 1
+    room = MOST_PICTURES
+    for site, found in itertools.groupby(cards, key=site_of):
+        yield CondPageBreak(80 * mm)
+        yield pdf.text(site, pdf.HEADING)
+        for card in found:
+            shown = card.pictures[: min(each, room)]
+            room -= len(shown)
+            yield from lesion_part(card, shown)
+
+
+def site_of(card: Card) -> str:
+    return card.lesion.get_anatom_site_display() if card.lesion.anatom_site else _("Other lesions")
+
+
+def lesion_part(card: Card, shown: Sequence[Picture]) -> Iterator[Flowable]:
+    left = len(card.pictures) - len(shown)
+    title = pdf.text(f"{card.number} · {title_of(card.lesion)}", pdf.STRONG)
+    facts = [pdf.text(line, pdf.SMALL) for line in lesion_facts(card)]
+    block = [Spacer(0, 6), title, *facts, newest_and_opinions(card, shown[:1])]
+    if shown[1:]:
+        block.append(strip(shown[1:]))
+    if left or not shown:
+        block.append(pdf.text(not_shown(len(shown), left), pdf.SMALL))
+    yield KeepTogether(block)
+    # a page long, where somebody writes that much: nothing that has to stay in one piece
+    yield from notes(card)
+
+
+def not_shown(shown: int, left: int) -> str:
+    if not left:
+        return _("No picture yet.")
+    if not shown:
+        return _("Pictures not shown here: %(n)d") % {"n": left}
+    return _("Earlier pictures not shown here: %(n)d") % {"n": left}
+
+
+def lesion_facts(card: Card) -> Iterator[str]:
+    lesion = card.lesion
+    if lesion.first_noticed:
+        yield _("First noticed %(date)s") % {"date": lesion.first_noticed.isoformat()}
+    if lesion.diameter_mm:
+        yield _("Diameter %(size)s mm") % {"size": f"{lesion.diameter_mm.normalize():f}"}
+
+
+def notes(card: Card) -> Iterator[Flowable]:
+    reviews, findings = card.signed_reviews, findings_of(card)
+    found = [
+        (_("Notes on the lesion"), card.lesion.notes),
+        (_("Doctor's notes"), reviews[0].notes if reviews else ""),
+        (_("Pathologist's notes"), findings[0].notes if findings else ""),
+    ]
+    for name, content in found:
+        if content:
+            yield pdf.text(name, pdf.LABEL)
+            yield from (pdf.text(line) for line in content.splitlines() if line.strip())
+
+
+# The three opinions -------------------------------------------------------------------------------
+
+
+def newest_and_opinions(card: Card, newest: Sequence[Picture]) -> Table:
+    pictures = [picture_part(picture, LARGE) for picture in newest]
+    widths = [LARGE[0] + GAP] * len(pictures)
+    room = pdf.PAPER[0] - 2 * pdf.MARGIN - sum(widths)
+    widths += [room * share for share in OPINION_SHARES]
+    return plain_table([[*pictures, *opinions(card)]], widths)
+
+
+def opinions(card: Card) -> list[list[Flowable]]:
+    columns = {
+        _("AI reading, not a diagnosis"): reading_lines(card.request),
+        _("Doctor"): doctor_lines(card),
+        _("Pathologist"): pathologist_lines(card),
+    }
+    return [
+        [pdf.text(name, pdf.LABEL), *(pdf.text(line, look) for line, look in lines)]
+        for name, lines in columns.items()
+    ]
+
+
+def reading_lines(request: DiagnosisRequest | None) -> Iterator[Line]:
+    if request is None or request.prediction is None:
+        yield _("No reading yet."), pdf.BODY
+        return
+    prediction = request.prediction
+    reading = interpret(
+        prediction.probabilities, prediction.malignancy_probability, request.thresholds
+    )
+    yield f"{label_name(prediction.label)} {percent(prediction.probability)}", pdf.BODY
+    malignancy = percent(prediction.malignancy_probability)
+    words = _("%(risk)s, malignancy %(share)s") % {"risk": reading.risk_name, "share": malignancy}
+    yield words, pdf.BODY
+    yield reading.recommendation, pdf.BODY
+    yield f"{request.model_version}, {day(request.finished_at)}", pdf.SMALL
+
+
+def doctor_lines(card: Card) -> Iterator[Line]:
+    reviews = card.signed_reviews
+    if not reviews:
+        yield _("Not signed yet."), pdf.BODY
+        return
+    newest = reviews[0]
+    yield conclusion_of(newest), pdf.BODY
+    if newest.recall_on:
+        yield _("Recall on %(date)s") % {"date": newest.recall_on.isoformat()}, pdf.BODY
+    yield signature_of(newest), pdf.SMALL
+    for earlier in reviews[1 : 1 + EARLIER]:
+        values = {"conclusion": conclusion_of(earlier), "signature": signature_of(earlier)}
+        yield _("before: %(conclusion)s, %(signature)s") % values, pdf.SMALL
+
+
+def conclusion_of(review: Review) -> str:
+    return f"{label_name(review.conclusion)}, {review.get_management_display().lower()}"
+
+
+def signature_of(review: Review) -> str:
+    values = {"name": review.signed_by.display_name, "date": day(review.signed_at)}
+    return _("signed by %(name)s, %(date)s") % values
+
+
+def pathologist_lines(card: Card) -> Iterator[Line]:
+    findings = findings_of(card)
+    if not findings:
+        yield _("No finding recorded."), pdf.BODY
+        return
+    yield label_name(findings[0].diagnosis), pdf.BODY
+    yield source_of(findings[0]), pdf.SMALL
+    for earlier in findings[1 : 1 + EARLIER]:
+        values = {"diagnosis": label_name(earlier.diagnosis), "source": source_of(earlier)}
+        yield _("before: %(diagnosis)s, %(source)s") % values, pdf.SMALL
+
+
+def source_of(finding: Histopathology) -> str:
+    return f"{finding.confirmed_by}, {finding.date.isoformat()}"
+
+
+def findings_of(card: Card) -> list[Histopathology]:
+    return list(card.lesion.histopathology.all())
+
+
+def day(at: Any) -> str:
+    return timezone.localtime(at).date().isoformat()
+
+
+# Pictures -----------------------------------------------------------------------------------------
+
+
+def strip(pictures: Sequence[Picture]) -> Table:
+    """Small, side by side with their dates."""
+    cells = [picture_part(picture, SMALL) for picture in pictures]
+    return plain_table([cells], [SMALL[0] + GAP] * len(cells))
+
+
+def picture_part(picture: Picture, size: tuple[float, float]) -> list[Flowable]:
+    date = pdf.text(day(picture.taken), pdf.SMALL)
+    try:
+        return [pdf.picture(read_thumbnail(picture.image), *size), date]
+    except DomainError as error:
+        return [pdf.text(error.message, pdf.SMALL), date]
+
+
+def plain_table(rows: list[list[Any]], widths: list[float]) -> Table:
+    found = Table(rows, colWidths=widths, hAlign="LEFT")
+    found.setStyle(
+        TableStyle(
+            [
+                ("VALIGN", (0, 0), (-1, -1), "TOP"),
+                ("LEFTPADDING", (0, 0), (-1, -1), 0),
+                ("RIGHTPADDING", (0, 0), (-1, -1), GAP),
+                ("TOPPADDING", (0, 0), (-1, -1), 2),
+                ("BOTTOMPADDING", (0, 0), (-1, -1), 2),
+            ]
+        )
+    )
+    return found

@@ -1,0 +1,95 @@
+"""Many pictures of one patient that are taken in together.
+
+A batch is the list of what was sent: each file became an image or says why it did not. How far the
+reading is stands on the requests of those images and nowhere else.
+"""
+
+from django.core.validators import MinLengthValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from clinic.models import Image, Lesion, Patient, User
+from clinic.models.base import Record
+from clinic.permissions import hospital_ids
+from clinic.vocabulary import ImageType
+from diagnosis.models.model_versions import ModelVersion
+from diagnosis.models.requests import iff
+
+NAME_LENGTH = 255
+
+
+class BatchQuerySet(models.QuerySet["Batch"]):
+    def visible_to(self, user) -> "BatchQuerySet":
+        return self.filter(patient__hospital__in=hospital_ids(user))
+
+    def with_records(self) -> "BatchQuerySet":
+        return self.select_related(
+            "patient__hospital", "lesion__patient__hospital", "model_version", "created_by"
+        )
+
+
+class Batch(Record):
+    """Read by one model version, which stays the same for files that come later."""
+
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="batches")
+    # none: every picture is of a lesion of its own
+    lesion = models.ForeignKey(Lesion, models.PROTECT, null=True, related_name="+")
+    model_version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="+")
+    image_type = models.CharField(
+        _("image type"), max_length=20, choices=ImageType.choices, default=ImageType.DERMOSCOPIC
+    )
+    created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+
+    objects = BatchQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("batch")
+        verbose_name_plural = _("batches")
+        ordering = ["-created_at", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(image_type__in=ImageType.values), name="batch_image_type_is_known"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)[:8]
+
+
+class BatchFile(Record):
+    """One file of a batch: an image, or the reason why there is none."""
+
+    batch = models.ForeignKey(Batch, models.PROTECT, related_name="files")
+    # chosen once by the client for each file: a repetition finds this row
+    key = models.CharField(max_length=100, validators=[MinLengthValidator(1)])
+    # what the client called the file; never a name in the storage
+    name = models.CharField(max_length=NAME_LENGTH)
+    # SHA-256 of the file as it was sent
+    digest = models.CharField(max_length=64)
+    image = models.OneToOneField(Image, models.PROTECT, null=True, related_name="batch_file")
+    error_code = models.CharField(max_length=50, blank=True)
+    # one sentence, in the language of who sent the file
+    error_message = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        verbose_name = _("file of a batch")
+        verbose_name_plural = _("files of a batch")
+        ordering = ["created_at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["batch", "key"], name="batch_file_key_is_unique_in_batch"
+            ),
+            models.UniqueConstraint(
+                fields=["batch", "digest"],
+                condition=Q(image__isnull=False),
+                name="batch_file_picture_is_unique_in_batch",
+            ),
+            models.CheckConstraint(
+                condition=iff(Q(image__isnull=True), ~Q(error_code="")),
+                name="batch_file_without_image_has_error",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)[:8]

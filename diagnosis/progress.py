@@ -1,0 +1,108 @@
+"""How far a batch is: each file with the reading that counts, counted and put in order."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+
+from diagnosis.models import Batch, BatchFile, DiagnosisRequest, Status
+from diagnosis.models.requests import OPEN
+
+# a melanoma first, whatever else is more probable elsewhere
+FIRST = "melanoma"
+UNANSWERED = (Status.FAILED, Status.REJECTED, Status.CANCELLED)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file and its reading; None where the file became no image."""
+
+    file: BatchFile
+    request: DiagnosisRequest | None
+
+    @property
+    def status(self) -> str:
+        return self.request.status if self.request else Status.REJECTED
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN
+
+    @property
+    def is_suspicious(self) -> bool:
+        """A risk that is not low, by the bands with which it was read."""
+        return self.request is not None and self.request.risk in ("medium", "high")
+
+    @property
+    def by_name(self) -> tuple:
+        """So that 2.jpg comes before 10.jpg."""
+        parts = re.split(r"(\d+)", self.file.name.casefold())
+        return [(part.isdigit(), int(part) if part.isdigit() else part) for part in parts], self.key
+
+    @property
+    def by_malignancy(self) -> tuple:
+        row = self.request
+        return (-row.malignancy, -row.severity, *self.by_name) if row else (2.0, 0, *self.by_name)
+
+    @property
+    def by_importance(self) -> tuple:
+        """Melanoma, then falling malignancy, then what has no answer."""
+        label = self.request.label if self.request else ""
+        return (label != FIRST, *self.by_malignancy)
+
+    @property
+    def key(self) -> str:
+        return str(self.file.pk)
+
+
+@dataclass(frozen=True)
+class Progress:
+    batch: Batch
+    entries: list[Entry]
+
+    @cached_property
+    def counts(self) -> Counter:
+        return Counter(entry.status for entry in self.entries)
+
+    @property
+    def total(self) -> int:
+        return len(self.entries)
+
+    @property
+    def waiting(self) -> int:
+        return sum(entry.is_open for entry in self.entries)
+
+    @property
+    def done(self) -> int:
+        return self.total - self.waiting
+
+    @property
+    def suspicious(self) -> int:
+        return sum(entry.is_suspicious for entry in self.entries)
+
+    @property
+    def unanswered(self) -> int:
+        """Failed, not readable, cancelled, or refused as a file."""
+        return sum(self.counts[state] for state in UNANSWERED)
+
+
+def progress_of(batch: Batch) -> Progress:
+    """Constant in queries, however many files there are."""
+    files = list(batch.files.select_related("image__lesion"))
+    rows = DiagnosisRequest.objects.filter(image__batch_file__batch=batch).with_records()
+    counting: dict = {}
+    for row in rows.order_by("created_at", "id"):
+        row.image.lesion.patient = batch.patient
+        before = counting.get(row.image_id)
+        # a reading that is there counts until a newer one is
+        if before is None or row.prediction_id or not before.prediction_id:
+            counting[row.image_id] = row
+    return Progress(batch, [Entry(file, counting.get(file.image_id)) for file in files])
+
+
+def stage_of(batch: Batch) -> str:
+    """Changes whenever a file or a reading of the batch does; two light queries."""
+    rows = DiagnosisRequest.objects.filter(image__batch_file__batch=batch)
+    states = Counter(rows.values_list("status", flat=True))
+    parts = [f"{state}{count}" for state, count in sorted(states.items())]
+    return f"{batch.files.count()}-{'-'.join(parts)}"

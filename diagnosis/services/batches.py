@@ -1,0 +1,218 @@
+"""Batches: many files of one patient, each taken in by itself, so that a bad one loses no other."""
+
+import hashlib
+import uuid
+from collections.abc import Iterable
+from typing import Any, BinaryIO
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from clinic import imaging
+from clinic.errors import DomainError, FieldError
+from clinic.models import Hospital, Image, Lesion, Patient, User
+from clinic.permissions import get_visible, require_record
+from clinic.services import images
+from clinic.services.audit import record_event
+from clinic.services.lesions import create_lesion
+from clinic.services.patients import create_patient
+from clinic.vocabulary import ImageType
+from diagnosis.models import Batch, BatchFile, DiagnosisRequest, ModelVersion, Priority
+from diagnosis.models.batches import NAME_LENGTH
+from diagnosis.services.model_versions import active_model
+from diagnosis.services.requests import check_belonging, request_diagnosis
+
+CHUNK = 1024 * 1024
+DUPLICATE = "duplicate_in_batch"
+# not the file's fault, or not to be told: the whole call fails
+NOT_THE_FILE_S = ("permission_denied", "not_found", "batch_full", "idempotency_key_reused")
+
+
+@transaction.atomic
+def create_batch(
+    *,
+    actor: User,
+    hospital: Hospital,
+    patient: Patient | None = None,
+    patient_fields: dict[str, Any] | None = None,
+    lesion: Lesion | None = None,
+    model_version: ModelVersion | None = None,
+    image_type: str = ImageType.DERMOSCOPIC,
+    pk: uuid.UUID | None = None,
+) -> Batch:
+    """Begin a batch, without files yet. Without a lesion each picture gets one of its own.
+
+    ``pk`` makes it repeatable: the user's batch of that identifier is given back as it is. Raises
+    DomainError: ``permission_denied`` (403), ``not_found`` (404) where the lesion is not the
+    patient's, ``no_active_model`` (409) where none is given and none reads for the hospital.
+    """
+    require_record(actor, hospital.pk)
+    if pk is not None and (begun := Batch.objects.filter(pk=pk).first()):
+        return get_visible(Batch.objects.with_records(), actor, pk=begun.pk, created_by=actor)
+    check_belonging(hospital, patient, lesion)
+    model = model_version or active_model(hospital.pk)
+    patient = patient or create_patient(actor=actor, hospital=hospital, **(patient_fields or {}))
+    batch = Batch(
+        pk=pk or uuid.uuid4(),
+        patient=patient,
+        lesion=lesion,
+        model_version=model,
+        image_type=image_type or ImageType.DERMOSCOPIC,
+        created_by=actor,
+    )
+    batch.save(force_insert=True)
+    details = {"patient": str(patient.pk), "model_version": str(model.pk)}
+    record_event(actor=actor, action="create_batch", hospital=hospital, obj=batch, details=details)
+    return batch
+
+
+def add_file(*, actor: User, batch: Batch, file: BinaryIO, name: str, key: str) -> BatchFile:
+    """Take in one file; what is wrong with it stands on the row that comes back.
+
+    ``key`` is the client's for this file. The same key again, or the same bytes by another key, is
+    the row that is there: a repetition never makes a second image. Raises DomainError:
+    ``permission_denied`` (403), ``batch_full`` (409), ``idempotency_key_reused`` (409) where the
+    key brought other bytes before, ``storage_unavailable`` (503).
+    """
+    require_record(actor, batch.patient.hospital_id)
+    digest = digest_of(file)
+    if (known := _known(batch, key, digest)) is not None:
+        return known
+    try:
+        return _take_in(actor, batch, file, name=name, key=key, digest=digest)
+    except DomainError as error:
+        if error.status >= 500 or error.code in NOT_THE_FILE_S:
+            raise
+        if error.code == DUPLICATE:
+            return batch.files.get(digest=digest, image__isnull=False)
+        return _refuse(batch, error, name=name, key=key, digest=digest)
+
+
+def add_files(*, actor: User, batch: Batch, files: Iterable[tuple[str, BinaryIO]]) -> None:
+    """Take in the files of one request. Whatever is wrong with one stands on its row; a file that
+    is there twice, and one that the storage did not take, are such as well."""
+    require_record(actor, batch.patient.hospital_id)
+    for number, (name, file) in enumerate(files):
+        digest = digest_of(file)
+        key = f"{number}-{digest[:32]}"
+        if _known(batch, key, digest) is not None:
+            continue
+        try:
+            _take_in(actor, batch, file, name=name, key=key, digest=digest)
+        except DomainError as error:
+            if error.code in NOT_THE_FILE_S:
+                raise
+            _refuse(batch, error, name=name, key=key, digest=digest)
+
+
+def repeat_file(*, actor: User, file: BatchFile) -> DiagnosisRequest:
+    """Order another reading of a picture of the batch, by the batch's model."""
+    require_record(actor, file.batch.patient.hospital_id)
+    if file.image is None:
+        message = _("There is no picture to read. Send the file again.")
+        raise DomainError("no_image", message, status=409)
+    return request_diagnosis(
+        actor=actor,
+        image=file.image,
+        model_version=file.batch.model_version,
+        priority=Priority.BULK,
+    )
+
+
+def digest_of(file: BinaryIO) -> str:
+    """SHA-256 of the bytes as they were sent; the file is at its beginning again."""
+    digest = hashlib.sha256()
+    while chunk := file.read(CHUNK):
+        digest.update(chunk)
+    file.seek(0)
+    return digest.hexdigest()
+
+
+def _known(batch: Batch, key: str, digest: str) -> BatchFile | None:
+    """The row of a file that came before and became an image."""
+    row = batch.files.filter(key=key, image__isnull=False).first()
+    if row is not None and row.digest != digest:
+        message = _("This idempotency key was used for another file.")
+        raise DomainError("idempotency_key_reused", message, status=409)
+    return row
+
+
+def _take_in(
+    actor: User, batch: Batch, file: BinaryIO, *, name: str, key: str, digest: str
+) -> BatchFile:
+    """Lesion, image, order and row together or none; decoded before anything is locked."""
+    picture = images.read_upload(file, name=name)
+    image = None
+    try:
+        with transaction.atomic():
+            # two connections may bring the same file at the same time: one of them waits here
+            Batch.objects.select_for_update().get(pk=batch.pk)
+            if (known := _known(batch, key, digest)) is not None:
+                return known
+            _check_new(batch, digest)
+            _check_room(batch, key)
+            image = _keep(actor, batch, picture)
+            return _write(batch, key, name=name, digest=digest, image=image)
+    except BaseException:
+        if image is not None:
+            images.remove_files(image)
+        raise
+
+
+def _keep(actor: User, batch: Batch, picture: imaging.Picture) -> Image:
+    lesion = batch.lesion or create_lesion(actor=actor, patient=batch.patient)
+    image = images.store_image(
+        actor=actor, lesion=lesion, picture=picture, image_type=batch.image_type
+    )
+    try:
+        request_diagnosis(
+            actor=actor, image=image, model_version=batch.model_version, priority=Priority.BULK
+        )
+    except BaseException:
+        images.remove_files(image)
+        raise
+    return image
+
+
+def _check_new(batch: Batch, digest: str) -> None:
+    if batch.files.filter(digest=digest, image__isnull=False).exists():
+        message = _("The same file is in this batch already.")
+        raise FieldError(DUPLICATE, message, field="file", status=409)
+
+
+def _check_room(batch: Batch, key: str) -> None:
+    most = settings.NEVUS_MAX_BATCH_FILES
+    if batch.files.exclude(key=key).count() >= most:
+        message = _("A batch holds %(most)d files. Begin another one.") % {"most": most}
+        raise DomainError("batch_full", message, status=409)
+
+
+def _refuse(batch: Batch, error: DomainError, *, name: str, key: str, digest: str) -> BatchFile:
+    """The outcome of a file that became no image."""
+    if (known := _known(batch, key, digest)) is not None:
+        return known
+    _check_room(batch, key)
+    message = next((texts[0] for texts in error.errors.values() if texts), error.message)
+    try:
+        return _write(
+            batch, key, name=name, digest=digest, error_code=error.code, error_message=message[:500]
+        )
+    except IntegrityError:
+        # the same file, sent at the same time by another connection, was written meanwhile
+        return batch.files.get(key=key)
+
+
+@transaction.atomic
+def _write(batch: Batch, key: str, *, name: str, **columns: Any) -> BatchFile:
+    """A refused file that is sent again has one row, with what became of it the last time."""
+    cleared = {"error_code": "", "error_message": "", "image": None}
+    values = cleared | columns | {"name": clean_name(name)}
+    return BatchFile.objects.update_or_create(batch=batch, key=key, defaults=values)[0]
+
+
+def clean_name(name: str) -> str:
+    """The last part of a path, without what cannot be shown."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    shown = "".join(character for character in last if character.isprintable())
+    return shown[:NAME_LENGTH] or _("without a name")

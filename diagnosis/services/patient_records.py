@@ -1,0 +1,94 @@
+"""What is known of a patient's lesions: their pictures, with every reading and review."""
+
+import datetime
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from clinic.models import Image, Lesion, Patient, User
+from clinic.vocabulary import AnatomSite
+from diagnosis.models import DiagnosisRequest, Review, Status
+from diagnosis.services.differences import Difference
+
+
+@dataclass
+class Picture:
+    """An image with its readings, newest first."""
+
+    image: Image
+    requests: list[DiagnosisRequest] = field(default_factory=list)
+
+    @property
+    def taken(self) -> datetime.datetime:
+        return self.image.captured_at or self.image.created_at
+
+    @property
+    def request(self) -> DiagnosisRequest | None:
+        """The reading that counts: the newest with an answer, else the newest."""
+        answered = (r for r in self.requests if r.status == Status.SUCCEEDED)
+        return next(answered, self.requests[0] if self.requests else None)
+
+
+@dataclass
+class Card:
+    """A lesion with its pictures, newest first."""
+
+    lesion: Lesion
+    pictures: list[Picture] = field(default_factory=list)
+    number: int = 0  # on the patient's page: the same beside the dot and on the card
+    difference: Difference | None = None  # from the patient's other lesions
+
+    @property
+    def newest(self) -> Picture | None:
+        return self.pictures[0] if self.pictures else None
+
+    @property
+    def request(self) -> DiagnosisRequest | None:
+        """Of the newest picture that was read."""
+        read = (p.request for p in self.pictures if p.request and p.request.prediction)
+        waiting = (p.request for p in self.pictures if p.request)
+        return next(read, None) or next(waiting, None)
+
+    @property
+    def malignancy(self) -> float:
+        request = self.request
+        if request is None or request.prediction is None:
+            return -1.0
+        return request.prediction.malignancy_probability
+
+    @property
+    def signed_reviews(self) -> list[Review]:
+        """Of all its readings, the last signed first; an amended one after the new one."""
+        reviews = [
+            review
+            for picture in self.pictures
+            for request in picture.requests
+            for review in request.reviews.all()
+        ]
+        dated = [(review.signed_at, review) for review in reviews if review.signed_at is not None]
+        return [review for _, review in sorted(dated, key=lambda pair: pair[0], reverse=True)]
+
+
+def cards_of(user: User, lesions: Iterable[Lesion]) -> list[Card]:
+    """The lesions with what the user may see of them, in as many queries for one as for many."""
+    cards = {lesion.pk: Card(lesion) for lesion in lesions}
+    pictures: dict[uuid.UUID, Picture] = {}
+    for image in Image.objects.visible_to(user).filter(lesion__in=list(cards)):
+        pictures[image.pk] = Picture(image)
+        cards[image.lesion_id].pictures.append(pictures[image.pk])
+    rows = DiagnosisRequest.objects.visible_to(user).with_records()
+    for row in rows.filter(image__lesion__in=list(cards)):
+        pictures[row.image_id].requests.append(row)
+    return list(cards.values())
+
+
+def report_cards(user: User, patient: Patient) -> list[Card]:
+    """The patient's lesions for a report, numbered: by body site in the order of the vocabulary,
+    those without one last; with their findings."""
+    lesions = Lesion.objects.visible_to(user).filter(patient=patient)
+    cards = cards_of(user, lesions.prefetch_related("histopathology"))
+    sites: list[str | None] = [*AnatomSite.values, None]
+    cards.sort(key=lambda card: (sites.index(card.lesion.anatom_site), card.lesion.created_at))
+    for number, card in enumerate(cards, 1):
+        card.number = number
+    return cards

@@ -1,0 +1,206 @@
+"""Many pictures at once: the page that sends them, and the grid that fills in as they are read."""
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from clinic.errors import DomainError, FieldError, RetryError
+from clinic.permissions import get_visible, may_record, require_record
+from clinic.services.audit import record_event
+from clinic.views.access import is_fragment, signed_in
+from diagnosis.forms.batches import BatchForm, sent_files
+from diagnosis.interpretation import warnings_for
+from diagnosis.models import Batch, BatchFile
+from diagnosis.progress import progress_of, stage_of
+from diagnosis.services.batches import add_file, add_files, create_batch, repeat_file
+from diagnosis.services.workers import readers_alive
+from diagnosis.views.new_diagnosis import (
+    asked_for,
+    chosen_hospital,
+    initial_of,
+    lesions_of,
+    note_patient,
+    patient_by_number,
+    typed_patient,
+)
+
+RECENT = 6
+ORDERS = ("name", "importance")
+
+
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+def batch_create(request: HttpRequest) -> HttpResponse:
+    """With ``?batch=`` more pictures for one that was begun. The script asks as a fragment: it
+    gets the addresses for single files, or the fields again with what is wrong."""
+    begun = begun_batch(request)
+    if request.method == "POST":
+        return begin(request, begun)
+    lesion, patient = asked_for(request)
+    initial = initial_of(patient, lesion) | ({"batch": begun.pk} if begun else {})
+    form = BatchForm(user=request.user, initial=initial)
+    return show(request, form, patient, begun)
+
+
+def begun_batch(request: HttpRequest) -> Batch | None:
+    key = request.GET.get("batch")
+    if not key:
+        return None
+    try:
+        found = get_visible(Batch.objects.with_records(), request.user, pk=UUID(key))
+    except ValueError as error:
+        raise DomainError("not_found", _("There is no such record."), status=404) from error
+    require_record(request.user, found.patient.hospital_id)
+    return found
+
+
+def begin(request: HttpRequest, begun: Batch | None) -> HttpResponse:
+    form = BatchForm(request.POST, request.FILES, user=request.user)
+    batch = begun or begin_new(request, form)
+    if batch is None:
+        patient = typed_patient(form)
+        if patient is not None:
+            note_patient(request, patient)
+        return show(request, form, patient, None)
+    address = reverse("batch", args=[batch.pk])
+    if is_fragment(request):
+        return JsonResponse(
+            {
+                "address": address,
+                "files": reverse("batch-file", args=[batch.pk]),
+                "more": f"{reverse('batch-create')}?batch={batch.pk}",
+            },
+            status=201,
+        )
+    add_files(actor=request.user, batch=batch, files=sent_files(request.FILES.getlist("files")))
+    return redirect(address)
+
+
+def begin_new(request: HttpRequest, form: BatchForm) -> Batch | None:
+    valid = form.is_valid()
+    if not is_fragment(request):
+        valid = form.submit(sent_files, files=request.FILES.getlist("files")) is not None and valid
+    if not valid:
+        return None
+    arguments = form.submit(form.begin)
+    return None if arguments is None else form.submit(create_batch, **arguments)
+
+
+def show(request: HttpRequest, form: BatchForm, patient: Any, begun: Batch | None) -> HttpResponse:
+    template = "batches/fields.html" if is_fragment(request) else "batches/new.html"
+    context = fields_of(form, patient) | {"begun": begun, "recent": recent(request)}
+    return render(request, template, context, status=form.status)
+
+
+def fields_of(form: BatchForm, patient: Any) -> dict[str, Any]:
+    return {
+        "form": form,
+        "patient": patient,
+        "lesions": lesions_of(patient) if patient else [],
+        "chosen_lesion": str(form["lesion"].value() or ""),
+        "many": True,
+        "limit_mb": settings.NEVUS_MAX_UPLOAD_BYTES // 1024**2,
+        "most": settings.NEVUS_MAX_BATCH_FILES,
+    }
+
+
+def recent(request: HttpRequest) -> list[Batch]:
+    """The user's own, to go back to."""
+    rows = Batch.objects.visible_to(request.user).filter(created_by=request.user)
+    return list(rows.select_related("patient")[:RECENT])
+
+
+@signed_in
+@require_POST
+def batch_patient(request: HttpRequest) -> HttpResponse:
+    """The fragment after the number was typed. A POST, because addresses end up in logs."""
+    form = BatchForm(user=request.user, initial=request.POST.dict() | {"lesion": ""})
+    number = request.POST.get("medical_record_number", "").strip()
+    hospital = chosen_hospital(form, request.POST.get("hospital", ""))
+    patient = patient_by_number(request.user, hospital, number) if number else None
+    if patient is not None:
+        note_patient(request, patient)
+    context = fields_of(form, patient) | {"number": number, "refreshed": True}
+    return render(request, "diagnoses/new_patient.html", context)
+
+
+@signed_in
+@require_POST
+def batch_file(request: HttpRequest, pk) -> HttpResponse:
+    """One file, sent by the script with a key of its own; told in JSON what became of it."""
+    try:
+        batch = get_visible(Batch.objects.with_records(), request.user, pk=pk)
+        file = request.FILES.get("file")
+        key = request.headers.get("Idempotency-Key", "")
+        if file is None or not 0 < len(key) <= 100 or not key.isprintable():
+            raise FieldError("invalid", _("Send one file with an Idempotency-Key."), field="file")
+        row = add_file(actor=request.user, batch=batch, file=file, name=file.name or "", key=key)
+    except DomainError as error:
+        headers = {"Retry-After": str(error.seconds)} if isinstance(error, RetryError) else None
+        body = {"code": error.code, "message": error.message}
+        return JsonResponse(body, status=error.status, headers=headers)
+    return JsonResponse(outcome_of(batch, row), status=201)
+
+
+def outcome_of(batch: Batch, row: BatchFile) -> dict[str, Any]:
+    """``warnings`` are about the picture, long before there is an answer."""
+    if row.image is None:
+        return {"stored": False, "code": row.error_code, "message": row.error_message}
+    found = warnings_for(
+        quality=row.image.quality,
+        image_type=row.image.image_type,
+        manifest=batch.model_version.manifest,
+    )
+    return {"stored": True, "warnings": [warning.message for warning in found]}
+
+
+@signed_in
+@require_safe
+def batch(request: HttpRequest, pk) -> HttpResponse:
+    """With htmx only the grid; 204 while nothing changed."""
+    found = get_visible(Batch.objects.with_records(), request.user, pk=pk)
+    stage = stage_of(found)
+    if is_fragment(request) and request.GET.get("seen") == stage:
+        return HttpResponse(status=204)
+    hospital = found.patient.hospital_id
+    record_event(actor=request.user, action="view_batch", hospital=hospital, obj=found)
+    progress = progress_of(found)
+    order = request.GET.get("sort") or ("name" if progress.waiting else "importance")
+    entries = sorted(progress.entries, key=lambda entry: getattr(entry, f"by_{sort_of(order)}"))
+    context = {
+        "batch": found,
+        "patient": found.patient,
+        "progress": progress,
+        "entries": entries,
+        "stage": stage,
+        "order": sort_of(order),
+        "chosen_order": request.GET.get("sort", ""),
+        "silent": progress.waiting and not readers_alive(),
+        "may_record": may_record(request.user, hospital),
+    }
+    template = "batches/grid.html" if is_fragment(request) else "batches/batch.html"
+    return render(request, template, context)
+
+
+def sort_of(asked: str) -> str:
+    return asked if asked in ORDERS else "importance"
+
+
+@signed_in
+@require_POST
+def batch_repeat(request: HttpRequest, pk, file) -> HttpResponse:
+    found = get_visible(Batch.objects.with_records(), request.user, pk=pk)
+    row = found.files.select_related("image__lesion__patient").filter(pk=file).first()
+    if row is None:
+        raise DomainError("not_found", _("There is no such record."), status=404)
+    row.batch = found
+    repeat_file(actor=request.user, file=row)
+    messages.success(request, _("A new reading is ordered."))
+    return redirect("batch", found.pk)

@@ -1,0 +1,308 @@
+"""Batches as pages: begun, filled file by file or at once, and read as a grid."""
+
+import uuid
+from io import BytesIO
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from clinic import pictures
+from clinic.errors import DomainError
+from clinic.models import Image, Lesion, Patient
+from clinic.pictures import StorageError
+from diagnosis.models import Batch, BatchFile, DiagnosisRequest, Priority
+from diagnosis.services.batches import add_file, add_files
+from tests.factories import (
+    BatchFactory,
+    BatchFileFactory,
+    DiagnosisRequestFactory,
+    LesionFactory,
+    ModelPolicyFactory,
+    ModelVersionFactory,
+    PatientFactory,
+    PredictionFactory,
+    doctor,
+    jpeg_bytes,
+    png_bytes,
+)
+from tests.threads import together
+
+pytestmark = pytest.mark.django_db
+FRAGMENT = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def hospital():
+    return ModelPolicyFactory().hospital
+
+
+@pytest.fixture
+def user(hospital):
+    return doctor(hospital)
+
+
+@pytest.fixture
+def page(user):
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def batch(hospital, user):
+    return BatchFactory(patient__hospital=hospital, created_by=user)
+
+
+def picture(name: str = "a.jpg", seed: int = 1, content: bytes | None = None) -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, jpeg_bytes(seed=seed) if content is None else content)
+
+
+def form(**fields) -> dict:
+    return {"medical_record_number": "M-1", "sex": "female", "image_type": "dermoscopic"} | fields
+
+
+def send(page: Client, batch: Batch, file: SimpleUploadedFile, key: str = "k"):
+    address = reverse("batch-file", args=[batch.pk])
+    return page.post(address, {"file": file}, headers=FRAGMENT | {"Idempotency-Key": key})
+
+
+def names(response) -> list[str]:
+    return [entry.file.name for entry in response.context["entries"]]
+
+
+# Without a script ---------------------------------------------------------------------------------
+
+
+def test_a_plain_form_sends_everything_and_shows_what_became_of_it(page) -> None:
+    files = [picture("1.jpg", 1), picture("2.jpg", 2), picture("notes.txt", content=b"no picture")]
+    response = page.post(reverse("batch-create"), form(files=files), follow=True)
+
+    assert response.redirect_chain == [(reverse("batch", args=[Batch.objects.get().pk]), 302)]
+    assert names(response) == ["1.jpg", "2.jpg", "notes.txt"]
+    assert "1 of 3 done" in response.content.decode()
+    assert BatchFile.objects.get(name="notes.txt").error_message in response.content.decode()
+    assert (Patient.objects.count(), Lesion.objects.count(), Image.objects.count()) == (1, 2, 2)
+
+
+def test_the_form_sent_twice_begins_one_batch(page) -> None:
+    key = str(uuid.uuid4())
+    for _ in range(2):
+        page.post(reverse("batch-create"), form(batch=key, files=[picture()]))
+
+    assert [str(batch.pk) for batch in Batch.objects.all()] == [key]
+    assert (BatchFile.objects.count(), Image.objects.count()) == (1, 1)
+
+
+def test_a_form_without_pictures_comes_back(page) -> None:
+    response = page.post(reverse("batch-create"), form())
+
+    assert response.status_code == 400
+    assert "Choose at least one picture." in response.content.decode()
+    assert (Batch.objects.count(), Patient.objects.count()) == (0, 0)
+
+
+def test_the_identifier_of_somebody_elses_batch_is_unknown(page, batch, hospital) -> None:
+    batch.created_by = doctor(hospital)
+    batch.save()
+    response = page.post(reverse("batch-create"), form(batch=str(batch.pk), files=[picture()]))
+
+    assert response.status_code == 404
+    assert BatchFile.objects.count() == 0
+
+
+def test_pictures_of_a_known_lesion_by_a_chosen_model(page, hospital) -> None:
+    lesion = LesionFactory(patient=PatientFactory(hospital=hospital, medical_record_number="M-1"))
+    model = ModelVersionFactory()
+    fields = form(lesion=str(lesion.pk), model=str(model.pk), files=[picture()])
+    page.post(reverse("batch-create"), fields)
+
+    order = DiagnosisRequest.objects.get()
+    assert (order.image.lesion, order.model_version) == (lesion, model)
+    assert order.priority == Priority.BULK
+
+
+# File by file -------------------------------------------------------------------------------------
+
+
+def test_the_script_gets_the_addresses_or_what_is_wrong(page) -> None:
+    refused = page.post(reverse("batch-create"), form(medical_record_number=""), headers=FRAGMENT)
+    assert refused.status_code == 400
+    assert 'id="upload-fields"' in refused.content.decode()
+    assert "<html" not in refused.content.decode()
+
+    begun = page.post(reverse("batch-create"), form(), headers=FRAGMENT)
+    assert begun.status_code == 201
+    assert begun.json()["files"] == reverse("batch-file", args=[Batch.objects.get().pk])
+    assert page.get(begun.json()["more"]).status_code == 200
+
+
+def test_a_repeated_file_is_stored_once(page, batch) -> None:
+    for key in ("k", "k", "another"):
+        response = send(page, batch, picture(), key)
+        assert (response.status_code, response.json()["stored"]) == (201, True)
+
+    assert (BatchFile.objects.count(), Image.objects.count()) == (1, 1)
+
+
+def test_a_key_is_for_one_file(page, batch) -> None:
+    send(page, batch, picture())
+    response = send(page, batch, picture(seed=2))
+
+    assert (response.status_code, response.json()["code"]) == (409, "idempotency_key_reused")
+    assert Image.objects.count() == 1
+
+
+def test_a_bad_file_is_told_and_can_be_replaced(page, batch) -> None:
+    refused = send(page, batch, picture(content=b"no picture")).json()
+    assert (refused["stored"], refused["code"]) == (False, "not_an_image")
+    assert send(page, batch, picture()).json()["stored"]
+
+    assert BatchFile.objects.get().error_code == ""
+
+
+def test_what_is_wrong_with_the_picture_is_told_before_it_is_read(page, batch) -> None:
+    small = picture("a.png", content=png_bytes((160, 120)))
+    warnings = send(page, batch, small).json()["warnings"]
+
+    assert "The picture has few pixels. Use the original photograph." in warnings
+    grid = page.get(reverse("batch", args=[batch.pk])).content.decode()
+    assert DiagnosisRequest.objects.get().prediction is None
+    assert warnings[0] in grid
+
+
+@pytest.mark.parametrize("key", ["", "x" * 101, "tab\t"])
+def test_a_file_without_a_usable_key_is_refused(page, batch, key) -> None:
+    response = send(page, batch, picture(), key)
+    assert (response.status_code, response.json()["code"]) == (400, "invalid")
+    assert BatchFile.objects.count() == 0
+
+
+def test_a_session_that_ended_is_told_and_nothing_is_stored(batch) -> None:
+    assert send(Client(), batch, picture()).status_code == 401
+    assert BatchFile.objects.count() == 0
+
+
+def test_a_storage_that_fails_is_to_be_asked_again(page, batch, monkeypatch) -> None:
+    def fail(name: str, content: bytes) -> str:
+        raise StorageError("full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pictures, "put", fail)
+        response = send(page, batch, picture())
+    assert (response.status_code, response["Retry-After"]) == (503, "10")
+    assert (BatchFile.objects.count(), Lesion.objects.count()) == (0, 0)
+    assert send(page, batch, picture()).json()["stored"]
+
+
+def test_the_name_is_shown_and_never_a_path(page, batch) -> None:
+    add_file(
+        actor=batch.created_by,
+        batch=batch,
+        file=BytesIO(jpeg_bytes()),
+        name="C:\\photos\\<b>left\x00 arm</b>.jpg",
+        key="k",
+    )
+    assert BatchFile.objects.get().name == "b>.jpg"
+    assert "/" not in BatchFile.objects.get().name
+
+
+def test_five_hundred_files_at_once(batch) -> None:
+    """Every twentieth is a picture."""
+    contents = (png_bytes((32, 24), seed=n) if n % 20 == 0 else b"none" for n in range(500))
+    files = ((f"{n}.png", BytesIO(content)) for n, content in enumerate(contents))
+    add_files(actor=batch.created_by, batch=batch, files=files)
+
+    assert (batch.files.count(), Image.objects.count()) == (500, 25)
+    one_more = BytesIO(png_bytes(seed=501))
+    with pytest.raises(DomainError, match="holds 500 files") as caught:
+        add_file(actor=batch.created_by, batch=batch, file=one_more, name="a.png", key="k")
+    assert caught.value.code == "batch_full"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_connections_that_bring_the_same_file_make_one_image(batch) -> None:
+    def bring(key: str) -> BatchFile:
+        return add_file(
+            actor=batch.created_by, batch=batch, file=BytesIO(jpeg_bytes()), name="a.jpg", key=key
+        )
+
+    rows = together(*(lambda key=key: bring(key) for key in ("one", "one", "two", "two")))
+
+    assert len({row.pk for row in rows}) == 1
+    assert (Image.objects.count(), Lesion.objects.count()) == (1, 1)
+
+
+# The grid -----------------------------------------------------------------------------------------
+
+
+def read(batch: Batch, name: str, label: str, malignancy: float) -> DiagnosisRequest:
+    file = BatchFileFactory(batch=batch, name=name)
+    prediction = PredictionFactory(label=label, malignancy_probability=malignancy)
+    return DiagnosisRequestFactory(image=file.image, succeeded=True, prediction=prediction)
+
+
+def test_sorted_by_name_while_it_is_read_then_by_importance(page, batch) -> None:
+    read(batch, "2.jpg", "nevus", 0.1)
+    read(batch, "10.jpg", "basal_cell_carcinoma", 0.9)
+    read(batch, "3.jpg", "melanoma", 0.5)
+    BatchFileFactory(batch=batch, name="1.jpg", refused=True)
+    waiting = DiagnosisRequestFactory(image=BatchFileFactory(batch=batch, name="4.jpg").image)
+    address = reverse("batch", args=[batch.pk])
+
+    assert names(page.get(address)) == ["1.jpg", "2.jpg", "3.jpg", "4.jpg", "10.jpg"]
+    waiting.status, waiting.finished_at = "cancelled", waiting.created_at
+    waiting.save()
+    response = page.get(address)
+    assert names(response) == ["3.jpg", "10.jpg", "2.jpg", "4.jpg", "1.jpg"]
+    assert response.content.decode().count('shot suspicious"') == 2
+    assert names(page.get(f"{address}?sort=name"))[0] == "1.jpg"
+
+
+def test_the_grid_is_drawn_again_only_when_something_changed(page, batch) -> None:
+    row = DiagnosisRequestFactory(image=BatchFileFactory(batch=batch).image)
+    address = reverse("batch", args=[batch.pk])
+    first = page.get(address)
+    again = f"{address}?seen={first.context['stage']}"
+    assert page.get(again, headers=FRAGMENT).status_code == 204
+
+    row.status, row.finished_at = "cancelled", row.created_at
+    row.save()
+    changed = page.get(again, headers=FRAGMENT)
+    assert changed.status_code == 200
+    assert "hx-get" not in changed.content.decode()
+
+
+def test_a_failed_one_is_read_again_by_the_same_model(page, batch) -> None:
+    file = BatchFileFactory(batch=batch)
+    DiagnosisRequestFactory(image=file.image, failed=True)
+    assert "Read again" in page.get(reverse("batch", args=[batch.pk])).content.decode()
+    page.post(reverse("batch-repeat", args=[batch.pk, file.pk]))
+
+    order = DiagnosisRequest.objects.get(status="queued")
+    assert (order.model_version, order.priority) == (batch.model_version, Priority.BULK)
+    grid = page.get(reverse("batch", args=[batch.pk]))
+    assert grid.context["progress"].waiting == 1
+
+
+def test_a_refused_file_has_nothing_to_read_again(page, batch) -> None:
+    file = BatchFileFactory(batch=batch, refused=True)
+    response = page.post(reverse("batch-repeat", args=[batch.pk, file.pk]))
+    assert response.status_code == 409
+
+
+def test_queries_do_not_grow_with_the_files(page, hospital) -> None:
+    counts = []
+    for size in (2, 12):
+        batch = BatchFactory(patient__hospital=hospital)
+        for number in range(size):
+            read(batch, f"{number}.jpg", "nevus", 0.1)
+        address = reverse("batch", args=[batch.pk])
+        page.get(address)
+        with CaptureQueriesContext(connection) as captured:
+            assert page.get(address).status_code == 200
+        counts.append(len(captured))
+    assert counts[0] == counts[1]

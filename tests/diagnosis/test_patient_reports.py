@@ -1,0 +1,264 @@
+"""The printable report of one patient, as a page's PDF and through the API."""
+
+import datetime
+import resource
+import time
+import uuid
+
+import pytest
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from reportlab.platypus import Image as Drawn
+
+from clinic.models import AuditEvent, Image
+from diagnosis.documents import patient as document
+from diagnosis.documents import pdf
+from diagnosis.services.patient_records import report_cards
+from tests.api_client import API, assert_problem, client
+from tests.factories import (
+    DiagnosisRequestFactory,
+    HistopathologyFactory,
+    HospitalFactory,
+    HospitalSettingsFactory,
+    ImageFactory,
+    LesionFactory,
+    ModelVersionFactory,
+    PatientFactory,
+    ReviewFactory,
+    doctor,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def patient():
+    return PatientFactory(hospital=HospitalFactory(name="Alpha"), medical_record_number="M-1")
+
+
+@pytest.fixture
+def user(patient):
+    return doctor(patient.hospital, first_name="Ada", last_name="Signer")
+
+
+@pytest.fixture
+def page(user):
+    browser = Client()
+    browser.force_login(user)
+    return browser
+
+
+@pytest.fixture
+def lesion(patient):
+    """Read, signed and then amended, and found by a pathologist."""
+    found = LesionFactory(patient=patient, anatom_site="head/neck", laterality="left", notes="Red.")
+    row = DiagnosisRequestFactory(image__lesion=found, succeeded=True, prediction__label="melanoma")
+    signer = doctor(patient.hospital, first_name="Sig", last_name="Natory")
+    facts = {"request": row, "signed": True, "author": signer}
+    first = ReviewFactory(**facts, conclusion="nevus", management="monitor")
+    ReviewFactory(
+        **facts,
+        amends=first,
+        conclusion="melanoma",
+        management="excise",
+        recall_on=datetime.date(2027, 1, 31),
+    )
+    HistopathologyFactory(lesion=found, diagnosis="basal_cell_carcinoma", confirmed_by="Dr Path")
+    return found
+
+
+def address(patient) -> str:
+    return reverse("patient-report-pdf", args=[patient.pk])
+
+
+def words_of(user, patient, monkeypatch) -> str:
+    """All that the document says, in its order."""
+    said: list[str] = []
+    paragraph = pdf.text
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            pdf,
+            "text",
+            lambda content, *look: said.append(str(content)) or paragraph(content, *look),
+        )
+        document.patient_pdf(patient, report_cards(user, patient), author=user.display_name)
+    return "\n".join(said)
+
+
+def test_the_three_opinions_stand_apart_with_names_and_dates(user, patient, lesion, monkeypatch):
+    words = words_of(user, patient, monkeypatch)
+
+    assert words.index("Alpha") < words.index("AI reading, not a diagnosis")
+    assert "Medical record number M-1; born 1970-05-17" in words
+    ai = words.index("Melanoma 70%")
+    signed = words.index("Melanoma, excise")
+    found = words.rindex("Basal cell carcinoma")
+    assert ai < signed < found
+    today = datetime.datetime.now(tz=datetime.UTC).astimezone().date().isoformat()
+    assert f"signed by Sig Natory, {today}" in words
+    assert f"before: Nevus, monitor, signed by Sig Natory, {today}" in words
+    assert "Recall on 2027-01-31" in words
+    assert "Dr Path, 2026-05-04" in words
+    assert "nothing is final until a named doctor has signed" in words
+
+
+def test_the_hospitals_own_words_stand_in_it(user, patient, monkeypatch):
+    own = HospitalSettingsFactory(
+        hospital=patient.hospital,
+        monitor_from=0.01,
+        dermatologist_from=0.02,
+        urgent_from=0.03,
+        words_urgent="Call room 7.",
+    )
+    DiagnosisRequestFactory(image__lesion__patient=patient, succeeded=True, settings=own)
+    assert "Call room 7." in words_of(user, patient, monkeypatch)
+
+
+def test_lesions_stand_by_body_site_and_those_without_one_last(user, patient):
+    for site in (None, "palms/soles", "head/neck", "anterior torso"):
+        LesionFactory(patient=patient, anatom_site=site)
+    cards = report_cards(user, patient)
+    sites = [card.lesion.anatom_site for card in cards]
+    assert sites == ["head/neck", "anterior torso", "palms/soles", None]
+    assert [card.number for card in cards] == [1, 2, 3, 4]
+
+
+def test_the_page_hands_out_a_pdf_and_notes_it(page, user, patient, lesion):
+    response = page.get(address(patient))
+
+    assert response.status_code == 200
+    assert response.content.startswith(b"%PDF-")
+    assert patient.family_name not in response["Content-Disposition"]
+    event = AuditEvent.objects.get(action="export_patient_report")
+    assert (event.actor, event.object_id) == (user, str(patient.pk))
+    assert event.details == {"format": "pdf"}
+    assert address(patient) in page.get(reverse("patient", args=[patient.pk])).content.decode()
+
+
+@pytest.mark.parametrize("of", ["nobody", "elsewhere"])
+def test_a_patient_that_one_may_not_see_does_not_exist(page, user, of):
+    pk = uuid.uuid4() if of == "nobody" else PatientFactory().pk
+    assert page.get(reverse("patient-report-pdf", args=[pk])).status_code == 404
+    assert_problem(client(user).get(f"{API}/reports/patient/{pk}/"), 404, "not_found")
+    assert not AuditEvent.objects.filter(action="export_patient_report").exists()
+
+
+def test_what_is_not_there_is_said(user, patient, monkeypatch):
+    assert "No lesion of this patient is recorded." in words_of(user, patient, monkeypatch)
+    LesionFactory(patient=patient)
+    words = words_of(user, patient, monkeypatch)
+    for sentence in (
+        "No picture yet.",
+        "No reading yet.",
+        "Not signed yet.",
+        "No finding recorded.",
+    ):
+        assert sentence in words
+
+
+def test_a_picture_that_is_lost_does_not_stop_the_report(user, patient, lesion, monkeypatch):
+    default_storage.delete(str(Image.objects.get().thumbnail))
+    assert "The picture is missing from the storage." in words_of(user, patient, monkeypatch)
+
+
+def test_a_sign_that_the_font_lacks_is_seen_to_be_missing(user, patient, monkeypatch):
+    patient.given_name, patient.family_name = "Zoë", "山田"
+    assert pdf.printable(patient.name) == "Zoë ??"
+    assert "lacks signs of this name" in words_of(user, patient, monkeypatch)
+
+
+def test_long_names_and_notes_fit(user, patient):
+    long = "Maximilian" * 10
+    patient.given_name = patient.family_name = long
+    patient.medical_record_number = "1" * 64
+    lesion = LesionFactory(patient=patient, label=long, notes="word " * 1000)
+    row = DiagnosisRequestFactory(image__lesion=lesion, succeeded=True)
+    ReviewFactory(request=row, signed=True, notes="x" * 5000)
+    HistopathologyFactory(lesion=lesion, notes="line\n" * 900, confirmed_by="y" * 200)
+    content = document.patient_pdf(patient, report_cards(user, patient), author=long * 3)
+    assert content.count(b"/Type /Page\n") > 3
+
+
+def test_five_hundred_pictures_take_no_more_queries_and_little_time(user, patient, monkeypatch):
+    model = ModelVersionFactory()
+    first = ImageFactory(lesion__patient=patient, uploaded_by=user)
+    one = queries(user, patient)
+    Image.objects.bulk_create(copies(first, 60))
+    rows = Image.objects.filter(lesion__patient=patient)
+    for image in rows[:20]:
+        DiagnosisRequestFactory(image=image, model_version=model, requested_by=user, succeeded=True)
+    drawn: list[Drawn] = []
+    picture = pdf.picture
+    monkeypatch.setattr(pdf, "picture", lambda *facts: drawn.append(picture(*facts)) or drawn[-1])
+    memory, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+
+    assert queries(user, patient) <= one + 5  # readings, their models, reviews and their people
+
+    assert rows.count() == 501
+    assert len(drawn) <= document.MOST_PICTURES
+    assert time.monotonic() - began < 20
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 150_000  # KB
+
+
+def copies(image: Image, lesions: int) -> list[Image]:
+    """500 images over so many new lesions, all with the files of that one."""
+    patient = image.lesion.patient
+    found = [LesionFactory(patient=patient, anatom_site="head/neck") for _ in range(lesions)]
+    names = ("image_type", "file", "thumbnail", "media_type", "byte_size", "width", "height")
+    facts = {name: getattr(image, name) for name in (*names, "quality", "uploaded_by")}
+    return [Image(lesion=found[n % lesions], sha256=f"{n:064x}", **facts) for n in range(500)]
+
+
+def queries(user, patient) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        document.patient_pdf(patient, report_cards(user, patient), author="Somebody")
+    return len(captured)
+
+
+# API ----------------------------------------------------------------------------------------------
+
+
+def test_the_api_gives_the_same_as_json(user, patient, lesion):
+    body = client(user).get(f"{API}/reports/patient/{patient.pk}/").json()
+
+    assert body["hospital"]["name"] == "Alpha"
+    assert body["patient"]["medical_record_number"] == "M-1"
+    assert "assist" in body["note"]
+    [entry] = body["lesions"]
+    assert (entry["number"], entry["lesion"]["id"]) == (1, str(lesion.pk))
+    [picture] = entry["pictures"]
+    [diagnosis] = picture["diagnoses"]
+    assert diagnosis["prediction"]["label"] == "melanoma"
+    assert diagnosis["review"]["signed_by_name"] == "Sig Natory"
+    assert entry["histopathology"][0]["diagnosis"] == "basal_cell_carcinoma"
+    event = AuditEvent.objects.get(action="export_patient_report")
+    assert event.details == {"format": "json", "through": "api"}
+
+
+def test_the_json_takes_a_constant_number_of_queries(user, patient, lesion):
+    api, path = client(user), f"{API}/reports/patient/{patient.pk}/"
+    api.get(path)
+    counts = []
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as captured:
+            assert api.get(path).status_code == 200
+        counts.append(len(captured))
+        for _ in range(3):
+            other = LesionFactory(patient=patient)
+            ReviewFactory(request__image__lesion=other, signed=True)
+            HistopathologyFactory(lesion=other)
+    assert counts[0] == counts[1]
+
+
+def test_the_api_hands_out_the_pdf(user, patient):
+    response = client(user).get(f"{API}/reports/patient/{patient.pk}/?format=pdf")
+    assert response["Content-Type"] == "application/pdf"
+    assert response.content.startswith(b"%PDF-")
+
+
+def test_an_unknown_format_is_explained(user, patient):
+    answer = client(user).get(f"{API}/reports/patient/{patient.pk}/?format=csv")
+    assert_problem(answer, 400, "unknown_format", "format")

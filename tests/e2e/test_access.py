@@ -1,0 +1,179 @@
+"""Every page, in every state, on a phone and on a wide screen, light and dark: axe-core finds no
+violation of WCAG 2.2 AA or of its best practices, and nothing scrolls sideways."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from django.test import RequestFactory
+from playwright.sync_api import Browser, Page
+
+from clinic.views.errors import server_error
+from tests.e2e.clinic import PASSWORD
+from tests.e2e.records import INVITATION, make_records
+from tests.support.axe import ALL, COLOURS, violations
+from tests.support.browser import open_page
+from tests.support.stack import Stack
+
+pytestmark = pytest.mark.timeout(300)
+
+SCREENS = [
+    (390, "light", ALL),
+    (390, "dark", COLOURS),
+    (1440, "dark", ALL),
+    (1440, "light", COLOURS),
+]
+Act = Callable[[Page], Any]
+
+
+def nothing(page: Page) -> None:
+    """The page as it comes."""
+
+
+def press(name: str) -> Act:
+    return lambda page: page.get_by_role("main").get_by_role("button", name=name).first.click()
+
+
+def open_keys(page: Page) -> None:
+    page.keyboard.press("?")
+
+
+def search_nobody(page: Page) -> None:
+    page.get_by_role("main").get_by_role("searchbox").fill("nobody")
+    press("Find")(page)
+
+
+def compare_by_slider(page: Page) -> None:
+    page.get_by_role("radio", name="Slider").check()
+
+
+def fail(page: Page) -> None:
+    """The page of a server error, which no address gives on purpose."""
+    body = server_error(RequestFactory().get("/")).content
+    page.route("**/", lambda route: route.fulfill(status=500, body=body, content_type="text/html"))
+    page.goto(page.url)
+    page.unroute("**/")
+
+
+# who looks, what is looked at ({name} is the key of that record), and what is done there before
+PAGES: dict[str, tuple[str, str, Act]] = {
+    "sign-in": ("", "/sign-in/", nothing),
+    "sign-in, wrong": ("", "/sign-in/", press("Sign in")),
+    "invitation": ("", f"/invitations/{INVITATION}/", nothing),
+    "invitation, wrong": ("", f"/invitations/{INVITATION}/", press("Make my account")),
+    "too large": ("", "/problems/too-large/", nothing),
+    "server error": ("", "/", fail),
+    "not found": ("doctor", "/nowhere/", nothing),
+    "not allowed": ("doctor", "/administration/staff/", nothing),
+    "worklist": ("doctor", "/", nothing),
+    "worklist, signed": ("doctor", "/?review=signed", nothing),
+    "worklist, nothing": ("doctor", "/?label=vascular_lesion", nothing),
+    "keys": ("doctor", "/", open_keys),
+    "patients": ("doctor", "/patients/", nothing),
+    "patients, nobody": ("doctor", "/patients/", search_nobody),
+    "patient": ("doctor", "/patients/{patient}/", nothing),
+    "patient, new": ("doctor", "/patients/new/", nothing),
+    "patient, wrong": ("doctor", "/patients/new/", press("Record patient")),
+    "patient, correct": ("doctor", "/patients/{patient}/edit/", nothing),
+    "lesion": ("doctor", "/lesions/{lesion}/", nothing),
+    "lesion, slider": ("doctor", "/lesions/{lesion}/", compare_by_slider),
+    "lesion, bare": ("doctor", "/lesions/{bare}/", nothing),
+    "lesion, new": ("doctor", "/patients/{patient}/lesions/new/", nothing),
+    "lesion, describe": ("doctor", "/lesions/{lesion}/edit/", nothing),
+    "histopathology": ("doctor", "/lesions/{lesion}/histopathology/", nothing),
+    "new diagnosis": ("doctor", "/diagnoses/new/", nothing),
+    "new diagnosis, known": ("doctor", "/diagnoses/new/?lesion={lesion}", nothing),
+    "new diagnosis, wrong": ("doctor", "/diagnoses/new/", press("Read")),
+    "queued": ("doctor", "/diagnoses/{queued}/", nothing),
+    "running": ("doctor", "/diagnoses/{running}/", nothing),
+    "succeeded": ("doctor", "/diagnoses/{succeeded}/", nothing),
+    "review, wrong": ("doctor", "/diagnoses/{succeeded}/", press("Sign")),
+    "failed": ("doctor", "/diagnoses/{failed}/", nothing),
+    "rejected": ("doctor", "/diagnoses/{rejected}/", nothing),
+    "cancelled": ("doctor", "/diagnoses/{cancelled}/", nothing),
+    "signed": ("doctor", "/diagnoses/{signed}/", nothing),
+    "every warning": ("doctor", "/diagnoses/{warned}/", nothing),
+    "recalls": ("doctor", "/recalls/", nothing),
+    "report": ("doctor", "/reports/hospital/", nothing),
+    "report, wrong": ("doctor", "/reports/hospital/?from=2026-02-01&to=2026-01-01", nothing),
+    "models": ("doctor", "/models/", nothing),
+    "model": ("administrator", "/models/{model}/", nothing),
+    "account": ("doctor", "/account/", nothing),
+    "account, wrong": ("doctor", "/account/", press("Create token")),
+    "password": ("doctor", "/account/password/", nothing),
+    "staff": ("administrator", "/administration/staff/", nothing),
+    "staff, wrong": ("administrator", "/administration/staff/", press("Make the link")),
+    "settings": ("administrator", "/administration/settings/", nothing),
+    "audit log": ("administrator", "/administration/audit/", nothing),
+    "empty worklist": ("newcomer", "/", nothing),
+    "empty patients": ("newcomer", "/patients/", nothing),
+    "empty recalls": ("newcomer", "/recalls/", nothing),
+    "empty report": ("newcomer", "/reports/hospital/", nothing),
+}
+
+
+@pytest.fixture(scope="module")
+def records(stack: Stack) -> dict[str, Any]:
+    return make_records(stack)
+
+
+@pytest.fixture(scope="module")
+def visit(stack: Stack, records: dict[str, Any], browser: Browser) -> Iterator[Callable]:
+    """Opens the address as somebody, who signs in once."""
+    url = stack.start_web().url
+    pages: dict[str, Page] = {}
+    with ExitStack() as endings:
+
+        def opened(who: str, address: str) -> Page:
+            if who not in pages:
+                pages[who] = endings.enter_context(open_page(browser))
+                if who:
+                    sign_in(pages[who], url, who)
+            keys = {name: record.pk for name, record in records.items()}
+            pages[who].goto(url + address.format(**keys))
+            return pages[who]
+
+        yield opened
+
+
+def sign_in(page: Page, url: str, who: str) -> None:
+    page.goto(url)
+    page.get_by_label("Username").fill(who)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{url}/")
+
+
+def too_wide(page: Page, width: int) -> str:
+    """Names what reaches beyond a window of that width, where the page scrolls sideways."""
+    page.set_viewport_size({"width": width, "height": 900})
+    return page.evaluate(
+        """() => document.documentElement.scrollWidth <= document.documentElement.clientWidth ? ""
+          : [...document.querySelectorAll("main *, header *")]
+            .filter((part) => part.getBoundingClientRect().right > innerWidth + 1)
+            .map((part) => part.outerHTML.slice(0, 120)).slice(-3).join("\\n")"""
+    )
+
+
+def unfold(page: Page) -> None:
+    page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_breaks_a_rule_of_axe(visit: Callable, name: str) -> None:
+    who, address, act = PAGES[name]
+    page = visit(who, address)
+    act(page)
+    page.wait_for_load_state()
+    unfold(page)
+    found = {}
+    for width, theme, rules in SCREENS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=theme)
+        found |= dict.fromkeys(violations(page, rules), (width, theme))
+    # 320 px are 1280 px enlarged to 400%
+    for width in (320, 390, 820, 1440):
+        if wide := too_wide(page, width):
+            found[f"scrolls sideways:\n    {wide}"] = (width, "light")
+    assert not found, "\n".join(f"{where}: {line}" for line, where in found.items())
