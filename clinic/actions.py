@@ -24,6 +24,7 @@ ACTIONS = {
     "list_lesions": _("Lesions listed"),
     "list_patients": _("Patients listed"),
     "list_requests": _("Orders listed"),
+    "measure_image": _("Lesion measured on a picture"),
     "register_model": _("Model registered"),
     "remove_membership": _("Role taken away"),
     "remove_orphan_files": _("Files without a picture removed"),

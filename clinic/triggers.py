@@ -11,6 +11,19 @@ def refuse(name: str, table: str, event: str, *, when: str = "") -> RunPython:
     return RunPython(_create(name, table, event, when, when), _drop(name, table))
 
 
+def refuse_again(name: str, table: str, event: str) -> RunPython:
+    """The trigger of ``refuse``, where it was lost: SQLite changes a column by building the table
+    anew, and the triggers of the old one go with it."""
+    make = _create(name, table, event, "", "")
+
+    def create(apps, editor) -> None:
+        if editor.connection.vendor == "sqlite":
+            editor.execute(f"DROP TRIGGER IF EXISTS {name}")
+            make(apps, editor)
+
+    return RunPython(create, RunPython.noop)
+
+
 def refuse_unless(name: str, table: str, event: str, *, sqlite: str, postgresql: str) -> RunPython:
     """The same, with the condition that must hold written for each database."""
     return RunPython(

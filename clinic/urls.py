@@ -42,5 +42,6 @@ urlpatterns = [
     path("patients/<uuid:pk>/lesions/new/", lesions.lesion_create, name="lesion-create"),
     path("lesions/<uuid:pk>/edit/", lesions.lesion_edit, name="lesion-edit"),
     path("images/<uuid:pk>/file/", images.image_file, name="image-file"),
+    path("images/<uuid:pk>/size/", lesions.image_size, name="image-size"),
     path("images/<uuid:pk>/thumbnail/", images.image_thumbnail, name="image-thumbnail"),
 ]

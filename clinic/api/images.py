@@ -20,7 +20,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from clinic.api.base import RecordViewSet
-from clinic.api.fields import IdField, RecordSerializer, UtcDateTimeField, WordField
+from clinic.api.fields import IdField, NumberField, RecordSerializer, UtcDateTimeField, WordField
 from clinic.api.idempotency import idempotent
 from clinic.api.parsers import UploadParser
 from clinic.models import Hospital, Image, Lesion, Patient
@@ -56,6 +56,7 @@ class ImageSerializer(RecordSerializer):
     patient = serializers.UUIDField(source="lesion.patient_id")
     hospital = serializers.UUIDField(source="lesion.patient.hospital_id")
     uploaded_by = serializers.UUIDField(source="uploaded_by_id")
+    diameter_mm = NumberField(max_digits=5, decimal_places=2, allow_null=True)
     quality = serializers.SerializerMethodField()
     file = serializers.SerializerMethodField()
     thumbnail = serializers.SerializerMethodField()
@@ -70,6 +71,7 @@ class ImageSerializer(RecordSerializer):
             "image_type",
             "dermoscopic_type",
             "captured_at",
+            "diameter_mm",
             "media_type",
             "byte_size",
             "width",
@@ -113,6 +115,13 @@ class UploadSerializer(serializers.Serializer):
 
 class NewImageSerializer(UploadSerializer):
     lesion = IdField()
+    diameter_mm = NumberField(
+        max_digits=5,
+        decimal_places=2,
+        allow_null=True,
+        default=None,
+        help_text="The lesion's largest diameter, measured on this picture.",
+    )
 
 
 class ImageQuerySerializer(serializers.Serializer):

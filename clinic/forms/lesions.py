@@ -73,6 +73,14 @@ class PlaceFields(ServiceForm):
         return None
 
 
+class SizeForm(ServiceForm):
+    """The lesion's size on one picture."""
+
+    diameter_mm = forms.DecimalField(
+        label=_("Largest diameter (mm)"), required=False, max_digits=5, decimal_places=2
+    )
+
+
 class LesionForm(PlaceFields):
     label = forms.CharField(
         label=_("Label"),

@@ -24,6 +24,10 @@ class Image(Record):
         _("dermoscopy"), max_length=25, choices=DermoscopicType.choices, null=True, blank=True
     )
     captured_at = models.DateTimeField(_("captured"), null=True, blank=True)
+    # measured on this picture by a person, against the scale of the dermatoscope or a ruler
+    diameter_mm = models.DecimalField(
+        _("largest diameter (mm)"), max_digits=5, decimal_places=2, null=True, blank=True
+    )
     # keys of the storage: random, never the client's file name
     file = models.FileField(max_length=200, editable=False)
     thumbnail = models.FileField(max_length=200, editable=False)
@@ -57,6 +61,10 @@ class Image(Record):
                     image_type=ImageType.DERMOSCOPIC, dermoscopic_type__in=DermoscopicType.values
                 ),
                 name="image_dermoscopic_type_fits_image_type",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(diameter_mm__isnull=True) | models.Q(diameter_mm__gt=0),
+                name="image_diameter_is_positive",
             ),
         ]
 

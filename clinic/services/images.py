@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import logging
 import uuid
+from decimal import Decimal
 from typing import Any, BinaryIO
 
 from django.conf import settings
@@ -50,6 +51,7 @@ def store_image(
     image_type: str = ImageType.DERMOSCOPIC,
     dermoscopic_type: str | None = None,
     captured_at: datetime.datetime | None = None,
+    diameter_mm: Decimal | None = None,
 ) -> Image:
     """Keep a picture as an image of the lesion, file and row together or neither.
 
@@ -62,6 +64,7 @@ def store_image(
         image_type=image_type or ImageType.DERMOSCOPIC,
         dermoscopic_type=dermoscopic_type or None,
         captured_at=captured_at or None,
+        diameter_mm=diameter_mm,
         uploaded_by=actor,
         **_facts(picture),
     )
@@ -89,6 +92,25 @@ def add_image(*, actor: User, lesion: Lesion, file: BinaryIO, name: str, **field
     require_record(actor, lesion.patient.hospital_id)
     picture = read_upload(file, name=name)
     return store_image(actor=actor, lesion=lesion, picture=picture, **fields)
+
+
+@transaction.atomic
+def measure_image(*, actor: User, image: Image, diameter_mm: Decimal | None) -> Image:
+    """Note the lesion's largest diameter (mm) on this picture; None takes it away again."""
+    hospital = image.lesion.patient.hospital_id
+    require_record(actor, hospital)
+    image.diameter_mm = diameter_mm
+    _check_fields(image)
+    image.save(update_fields=["diameter_mm"])
+    size = None if diameter_mm is None else str(diameter_mm)
+    record_event(
+        actor=actor,
+        action="measure_image",
+        hospital=hospital,
+        obj=image,
+        details={"diameter_mm": size},
+    )
+    return image
 
 
 def remove_files(image: Image) -> None:
@@ -157,15 +179,22 @@ def _check(image: Image) -> None:
     if image.dermoscopic_type and image.image_type != ImageType.DERMOSCOPIC:
         message = _("Only a dermoscopic image has a dermoscopy type.")
         raise FieldError("dermoscopic_type_without_dermoscopy", message, field="dermoscopic_type")
-    try:
-        image.clean_fields(exclude=["lesion", "uploaded_by", "file", "thumbnail"])
-    except ValidationError as error:
-        raise from_validation_error(error) from error
+    _check_fields(image)
     if image.captured_at is not None and image.captured_at > timezone.now() + CLOCK_TOLERANCE:
         message = _("The time of capture lies in the future.")
         raise FieldError("captured_in_future", message, field="captured_at")
     if Image.objects.filter(lesion=image.lesion, sha256=image.sha256).exists():
         raise _duplicate(image)
+
+
+def _check_fields(image: Image) -> None:
+    try:
+        image.clean_fields(exclude=["lesion", "uploaded_by", "file", "thumbnail"])
+    except ValidationError as error:
+        raise from_validation_error(error) from error
+    if image.diameter_mm is not None and image.diameter_mm <= 0:
+        message = _("A diameter is more than 0 mm.")
+        raise FieldError("diameter_not_positive", message, field="diameter_mm")
 
 
 def _put_files(image: Image, picture: imaging.Picture, stored: list[str]) -> None:

@@ -79,5 +79,9 @@ def row_of(event: AuditEvent) -> dict[str, Any]:
         "event": event,
         "action": action_words(event.action),
         "page": PAGES.get(event.object_type),
-        "details": sorted(event.details.items()),
+        "details": sorted((name, in_words(value)) for name, value in event.details.items()),
     }
+
+
+def in_words(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

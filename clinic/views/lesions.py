@@ -5,12 +5,14 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
-from clinic.forms.lesions import LesionForm, asked_place
-from clinic.models import Lesion, Patient
+from clinic.forms.lesions import LesionForm, SizeForm, asked_place
+from clinic.models import Image, Lesion, Patient
 from clinic.permissions import get_visible, require_record
+from clinic.services.images import measure_image
 from clinic.services.lesions import create_lesion, update_lesion
 from clinic.views.access import signed_in
 
@@ -45,6 +47,26 @@ def lesion_edit(request: HttpRequest, pk) -> HttpResponse:
             return redirect("lesion", lesion.pk)
     context = {"form": form, "patient": lesion.patient, "lesion": lesion, "title": title}
     return render(request, "lesions/form.html", context, status=form.status)
+
+
+@signed_in
+@require_POST
+def image_size(request: HttpRequest, pk) -> HttpResponse:
+    """How large the lesion is on one picture; back to its row on the page of the lesion."""
+    image = get_visible(Image.objects.select_related("lesion__patient"), request.user, pk=pk)
+    form = SizeForm(request.POST)
+    saved = form.is_valid() and form.submit(
+        measure_image,
+        actor=request.user,
+        image=image,
+        diameter_mm=form.cleaned_data["diameter_mm"],
+    )
+    if saved:
+        messages.success(request, _("The size is kept."))
+    else:
+        for text in (text for texts in form.errors.values() for text in texts):
+            messages.error(request, text)
+    return redirect(f"{reverse('lesion', args=[image.lesion_id])}#image-{image.pk}")
 
 
 def lesion_form(request: HttpRequest, initial: dict[str, Any]) -> LesionForm:

@@ -2,6 +2,7 @@
 
 import shutil
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 from uuid import UUID
 
@@ -102,3 +103,11 @@ def retire_model(*, actor: User, hospital: Hospital, model_version: ModelVersion
     record_event(
         actor=actor, action="retire_model", hospital=hospital, obj=model_version, details=details
     )
+
+
+def without_model(hospitals: Iterable[Hospital]) -> list[Hospital]:
+    """Those at which no model is active: an order there would be refused."""
+    hospitals = list(hospitals)
+    policies = ModelPolicy.objects.filter(hospital__in=hospitals)
+    active = set(policies.values_list("hospital_id", flat=True))
+    return [hospital for hospital in hospitals if hospital.pk not in active]

@@ -4,6 +4,7 @@ import datetime
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from clinic.models import Image, Lesion, Patient, User
 from clinic.vocabulary import AnatomSite
@@ -27,6 +28,36 @@ class Picture:
         """The reading that counts: the newest with an answer, else the newest."""
         answered = (r for r in self.requests if r.status == Status.SUCCEEDED)
         return next(answered, self.requests[0] if self.requests else None)
+
+
+@dataclass(frozen=True)
+class Change:
+    """Of the largest diameter (mm) from one picture to a later one."""
+
+    before: Decimal
+    after: Decimal
+    days: int
+
+    @property
+    def millimetres(self) -> Decimal:
+        return self.after - self.before
+
+    @property
+    def smaller(self) -> Decimal:
+        return -self.millimetres
+
+    @property
+    def percent(self) -> Decimal:
+        return 100 * self.millimetres / self.before
+
+
+def change_between(one: Picture, other: Picture) -> Change | None:
+    """None where a size was not measured on both."""
+    earlier, later = sorted((one, other), key=lambda picture: picture.taken)
+    before, after = earlier.image.diameter_mm, later.image.diameter_mm
+    if before is None or after is None:
+        return None
+    return Change(before, after, (later.taken - earlier.taken).days)
 
 
 @dataclass

@@ -16,6 +16,7 @@ from clinic.permissions import get_visible, require_record
 from clinic.services.audit import record_event
 from clinic.views.access import go_to, is_fragment, signed_in
 from diagnosis.forms.new_diagnosis import NewDiagnosisForm, WhoseForm, patient_by_number
+from diagnosis.services.model_versions import without_model
 from diagnosis.services.requests import record_and_request
 
 MAXIMUM_CHOICES = 200
@@ -50,7 +51,10 @@ def order(request: HttpRequest) -> HttpResponse:
 
 def show(request: HttpRequest, form: NewDiagnosisForm, patient: Patient | None) -> HttpResponse:
     template = "diagnoses/new_form.html" if is_fragment(request) else "diagnoses/new.html"
-    return render(request, template, panel(form, patient), status=form.status)
+    # said before anything is typed; a refused form says it itself
+    unread = [] if form.is_bound else without_model(form.hospitals)
+    context = panel(form, patient) | {"without_model": unread}
+    return render(request, template, context, status=form.status)
 
 
 @signed_in

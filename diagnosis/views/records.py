@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.core.paginator import Page, Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -15,9 +16,12 @@ from clinic.services.audit import record_event
 from clinic.views.access import signed_in
 from diagnosis.models import Review
 from diagnosis.services.differences import lesion_differences
-from diagnosis.services.patient_records import Card, Picture, cards_of
+from diagnosis.services.patient_records import Card, Picture, cards_of, change_between
 
 NEWEST_MOMENTS = 40
+PICTURES_A_PAGE = 25
+# in the list to compare from: the newest, and always the first, which began the follow-up
+NEWEST_CHOICES = 100
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,11 @@ def lesion(request: HttpRequest, pk) -> HttpResponse:
         "stands_out": any(difference.most for difference in differences.values()),
         "finding": findings[0] if findings else None,
         "earlier_findings": findings[1:],
+        "page": page_of_pictures(request, card.pictures),
         "compared": compared,
+        "change": change_between(*compared) if compared else None,
         "choices": zip(("earlier", "later"), (_("Left"), _("Right")), compared, strict=False),
+        "comparable": comparable(card.pictures, compared),
         "may_record": may_record(request.user, hospital),
     }
     return render(request, "lesions/lesion.html", context)
@@ -86,6 +93,20 @@ def compared_pictures(request: HttpRequest, pictures: list[Picture]) -> list[Pic
     newest = sorted(pictures, key=lambda picture: picture.taken)[-2:]
     names = ("earlier", "later")
     return [by_key.get(request.GET.get(n, ""), p) for n, p in zip(names, newest, strict=True)]
+
+
+def comparable(pictures: list[Picture], chosen: list[Picture]) -> list[Picture]:
+    kept = pictures[:NEWEST_CHOICES]
+    return kept + [p for p in pictures[NEWEST_CHOICES:] if p in chosen or p is pictures[-1]]
+
+
+def page_of_pictures(request: HttpRequest, pictures: list[Picture]) -> Page:
+    """Those of ``?page=``, or of the page on which the image of ``?picture=`` stands."""
+    pages = Paginator(pictures, PICTURES_A_PAGE)
+    keys = [str(picture.image.pk) for picture in pictures]
+    if (key := request.GET.get("picture")) in keys:
+        return pages.page(keys.index(key) // PICTURES_A_PAGE + 1)
+    return pages.get_page(request.GET.get("page"))
 
 
 def moments_of(cards: Iterable[Card]) -> list[Moment]:

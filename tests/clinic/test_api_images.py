@@ -44,6 +44,14 @@ def upload(api, to, content: bytes, name: str = "photo.jpg", path: str = IMAGES,
     return api.post(path, fields, format="multipart")
 
 
+def test_a_size_that_cannot_be_stores_nothing(api, lesion) -> None:
+    for size in ("0", "-2"):
+        refused = upload(api, lesion, jpeg_bytes(), diameter_mm=size)
+        assert_problem(refused, 400, "diameter_not_positive", "diameter_mm")
+    assert upload(api, lesion, jpeg_bytes(), diameter_mm="wide").status_code == 400
+    assert Image.objects.count() == 0
+
+
 def test_a_picture_is_kept_and_given_back(api, lesion) -> None:
     response = upload(
         api,
@@ -51,9 +59,11 @@ def test_a_picture_is_kept_and_given_back(api, lesion) -> None:
         jpeg_bytes(),
         dermoscopic_type="contact polarized",
         captured_at="2026-01-02T03:04:05+01:00",
+        diameter_mm="4.5",
     )
     body = response.json()
     assert response.status_code == 201
+    assert body["diameter_mm"] == 4.5
     assert (body["width"], body["height"], body["media_type"]) == (320, 240, "image/jpeg")
     assert (body["image_type"], body["dermoscopic_type"]) == ("dermoscopic", "contact polarized")
     assert body["captured_at"] == "2026-01-02T02:04:05Z"

@@ -208,9 +208,13 @@ def test_a_file_over_the_limit_is_refused(page, settings):
 
 
 def test_without_an_active_model_nothing_is_stored(page):
+    asked = reverse("diagnosis-create")
+    assert "No model is active" not in text(page.get(asked))
     ModelPolicy.objects.all().delete()
+    # before anything is typed
+    assert "No model is active at Alpha" in text(page.get(asked))
 
-    response = page.post(reverse("diagnosis-create"), form())
+    response = page.post(asked, form())
 
     assert response.status_code == 409
     assert "No model is active at this hospital." in text(response)
@@ -948,3 +952,37 @@ def test_another_lesions_picture_cannot_be_compared(page, hospital):
 
     for foreign in (str(ImageFactory().pk), "no identifier"):
         assert compared(page.get(address, {"earlier": foreign})) == pictures
+
+
+def test_the_change_in_size_is_told_where_both_pictures_were_measured(page, hospital):
+    lesion = LesionFactory(patient__hospital=hospital)
+    earlier, later = ImageFactory(lesion=lesion), ImageFactory(lesion=lesion)
+    Image.objects.filter(pk=earlier.pk).update(captured_at=later.created_at - timedelta(days=90))
+    address = reverse("lesion", args=[lesion.pk])
+    assert "Note the size on both pictures" in text(page.get(address))
+
+    def measure(image, size):
+        return page.post(reverse("image-size", args=[image.pk]), {"diameter_mm": size}, follow=True)
+
+    assert "4 mm" in text(measure(earlier, "4"))
+    shown = text(measure(later, "5.5"))
+    assert "<strong>1.50 mm larger</strong> (38%) than 90 days before" in " ".join(shown.split())
+    assert "<strong>0.75 mm smaller</strong>" in text(measure(later, "3.25"))
+    assert AuditEvent.objects.filter(action="measure_image", object_id=later.pk).count() == 2
+    # nothing of a size that cannot be is kept
+    for wrong in ("-1", "0", "large", "4.123", "1e9"):
+        assert "The size is kept." not in text(measure(later, wrong)), wrong
+        assert str(Image.objects.get(pk=later.pk).diameter_mm) == "3.25"
+    assert "Note the size on both pictures" in text(measure(later, ""))
+
+
+def test_only_who_may_record_there_notes_a_size(page, hospital):
+    foreign = ImageFactory()
+    address = reverse("image-size", args=[foreign.pk])
+    assert page.post(address, {"diameter_mm": "4"}).status_code == 404
+    own = ImageFactory(lesion__patient__hospital=hospital)
+    reader = Client()
+    reader.force_login(administrator(hospital))
+    refused = reader.post(reverse("image-size", args=[own.pk]), {"diameter_mm": "4"})
+    assert refused.status_code == 403
+    assert Image.objects.filter(diameter_mm__isnull=False).count() == 0

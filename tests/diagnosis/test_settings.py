@@ -6,10 +6,12 @@ from django.urls import reverse
 
 from clinic.errors import DomainError
 from clinic.models import AuditEvent
+from diagnosis.documents.patient import reading_lines
 from diagnosis.interpretation import interpret
 from diagnosis.models import DiagnosisRequest, HospitalSettings
 from diagnosis.services.queue import Answer, Run, claim_batch, write_answers
 from diagnosis.services.settings import change_settings, settings_in_force
+from tests.api_client import API, client
 from tests.factories import (
     DiagnosisRequestFactory,
     HospitalFactory,
@@ -99,6 +101,33 @@ def test_a_reading_keeps_the_bands_of_its_time(hospital, boss) -> None:
     assert "High risk" in shown
     assert "Call 123." in shown
     assert "Call 123." not in browser.get(reverse("diagnosis", args=[before.pk])).content.decode()
+
+
+def test_every_place_reads_by_the_hospitals_bands(hospital, boss) -> None:
+    before = read(hospital)
+    change_settings(actor=boss, hospital=hospital, words_urgent="Call 123.", **BANDS)
+    after = read(hospital)
+    user = doctor(hospital)
+    browser, api = Client(), client(user)
+    browser.force_login(user)
+    patient = after.image.lesion.patient
+
+    # by the model's own bands both would be of medium risk
+    for name in ("worklist", "hospital-report"):
+        shown = browser.get(reverse(name), {"risk": "high"}).content.decode()
+        assert str(after.pk) in shown
+        assert str(before.pk) not in shown
+    lines = browser.get(reverse("hospital-report-csv")).getvalue().decode().splitlines()
+    assert sorted(line.count("High risk") for line in lines[1:]) == [0, 1]
+    for name, key in (("patient", patient.pk), ("lesion", after.image.lesion_id)):
+        assert "High risk" in browser.get(reverse(name, args=[key])).content.decode()
+    prediction = api.get(f"{API}/diagnoses/{after.pk}/").json()["prediction"]
+    assert (prediction["risk"], prediction["recommendation"]) == ("high", "Call 123.")
+    [lesion] = api.get(f"{API}/reports/patient/{patient.pk}/").json()["lesions"]
+    assert lesion["pictures"][0]["diagnoses"][0]["prediction"]["recommendation"] == "Call 123."
+    said = [line for line, _look in reading_lines(after)]
+    assert "Call 123." in said
+    assert "High risk, malignancy 40%" in said
 
 
 @pytest.mark.parametrize(

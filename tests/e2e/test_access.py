@@ -177,3 +177,23 @@ def test_no_page_breaks_a_rule_of_axe(visit: Callable, name: str) -> None:
         if wide := too_wide(page, width):
             found[f"scrolls sideways:\n    {wide}"] = (width, "light")
     assert not found, "\n".join(f"{where}: {line}" for line, where in found.items())
+
+
+@pytest.mark.parametrize(
+    "address", ["/diagnoses/{signed}/", "/lesions/{lesion}/", "/patients/{patient}/"]
+)
+def test_paper_is_white_and_shows_the_whole_picture(visit: Callable, address: str) -> None:
+    page = visit("doctor", address)
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.emulate_media(color_scheme="dark", media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    words = "getComputedStyle(document.documentElement).getPropertyValue('--text')"
+    assert page.evaluate(words).strip() == "#15191d"
+    assert page.get_by_role("main").get_by_role("button").all_inner_texts() == []
+    inside = """() => [...document.querySelectorAll(".stage img")].every((picture) => {
+      const inner = picture.getBoundingClientRect();
+      const outer = picture.parentElement.getBoundingClientRect();
+      return inner.width <= outer.width + 1 && inner.left >= outer.left - 1;
+    })"""
+    assert page.evaluate(inside)
+    page.emulate_media(media="screen")
