@@ -12,6 +12,7 @@ from clinic.api.tokens import TokenViewSet
 from config.api import UnknownAddress
 from config.api_docs import DocsView, SchemaView
 from diagnosis.api.batches import BatchViewSet
+from diagnosis.api.differences import PatientDifferencesViewSet
 from diagnosis.api.histopathology import LesionHistopathologyViewSet
 from diagnosis.api.models import ModelVersionViewSet
 from diagnosis.api.patient_reports import PatientReportViewSet
@@ -32,6 +33,11 @@ urlpatterns: list[URLPattern] = [
     *router.urls,
     path("audit-events/", AuditEventViewSet.as_view({"get": "list"}), name="api-audit-event-list"),
     path("me/", MeViewSet.as_view({"get": "retrieve"}), name="api-me"),
+    path(
+        "patients/<str:pk>/lesion-differences/",
+        PatientDifferencesViewSet.as_view({"get": "retrieve"}),
+        name="api-patient-lesion-differences",
+    ),
     path(
         "lesions/<str:pk>/histopathology/",
         LesionHistopathologyViewSet.as_view({"get": "list", "post": "create"}),

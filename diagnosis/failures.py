@@ -28,3 +28,23 @@ REFUSALS = {"not_a_lesion"}
 
 def failure_message(code: str) -> str:
     return str(FAILURE_MESSAGES.get(code, FAILURE_MESSAGES["prediction_error"]))
+
+
+PICTURE_GONE = gettext_lazy(
+    "Where the model looked could not be drawn: the stored picture could not be read."
+)
+HEAT_MAP_FAILURES = {
+    "image_missing": PICTURE_GONE,
+    "image_altered": PICTURE_GONE,
+    "image_unreadable": PICTURE_GONE,
+    "model_unavailable": gettext_lazy(
+        "Where the model looked could not be drawn: the model that gave the answer is not there."
+    ),
+    "prediction_error": gettext_lazy(
+        "Where the model looked could not be drawn. The answer stands without it."
+    ),
+}
+
+
+def heat_map_failure_message(code: str) -> str:
+    return str(HEAT_MAP_FAILURES.get(code, HEAT_MAP_FAILURES["prediction_error"]))

@@ -1,17 +1,11 @@
-"""Figures of a model's page, drawn from the numbers in its manifest. Forgiving: what a manifest
-lacks, or has in another shape, is left out."""
+"""The confusion matrix of a model's page. Forgiving: what a manifest lacks is left out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from diagnosis.card import section
 from ml.taxonomy import BY_CODE
-
-# a curve is drawn in a square of so many units
-SIDE = 100.0
 
 
 @dataclass(frozen=True)
@@ -29,15 +23,6 @@ class Matrix:
 
     names: list[str]
     rows: list[tuple[str, list[Cell]]]
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A line from left to right in a square of ``SIDE``, as the points of an SVG polyline."""
-
-    name: str
-    kind: str
-    points: str
 
 
 def confusion(manifest: Mapping[str, Any]) -> Matrix | None:
@@ -70,33 +55,3 @@ def matrix(names: Sequence[str], counts: Sequence[Sequence[int]]) -> Matrix:
         ]
         rows.append((name, cells))
     return Matrix(list(names), rows)
-
-
-def curves(manifest: Mapping[str, Any]) -> list[Curve]:
-    """``metrics.curves``: a kind (``roc`` or ``reliability``) to names to points ``[[x, y], ...]``,
-    both from 0 to 1. Manifests without them have no curves to draw."""
-    titles = {"roc": _("ROC"), "reliability": _("Reliability")}
-    found = section(section(manifest, "metrics"), "curves")
-    return [
-        Curve(f"{titles[kind]}: {name}", kind, polyline(points))
-        for kind in titles
-        for name, points in section(found, kind).items()
-        if is_line(points)
-    ]
-
-
-def is_line(points: Any) -> bool:
-    return (
-        isinstance(points, list)
-        and len(points) > 1
-        and all(
-            isinstance(point, list)
-            and len(point) == 2
-            and all(isinstance(value, (int, float)) and 0 <= value <= 1 for value in point)
-            for point in points
-        )
-    )
-
-
-def polyline(points: Sequence[Sequence[float]]) -> str:
-    return " ".join(f"{x * SIDE:.2f},{(1 - y) * SIDE:.2f}" for x, y in points)

@@ -5,7 +5,6 @@ batch in threads while the model works on the current one, and hands the answers
 """
 
 import functools
-import hashlib
 import io
 import logging
 import threading
@@ -18,21 +17,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from PIL import Image as PillowImage
 
-from clinic import origin, pictures
+from clinic import origin
 from diagnosis import pulse
+from diagnosis.drawing import draw_next
 from diagnosis.metrics import timing
 from diagnosis.models import DiagnosisRequest, ModelVersion
 from diagnosis.services import queue
+from diagnosis.services.features import features_of_others, pack
 from diagnosis.services.queue import Answer, Claim, Run
+from diagnosis.stored import UnreadableImageError, fetch_checked
 from ml.errors import CheckpointError
 from ml.manifest import Manifest, read_manifest
+from ml.patients import MOST, Others
+from ml.predictor import Answer as Reading
 from ml.predictor import Predictor
 from ml.refusal import NOT_A_LESION, verdict
 from ml.taxonomy import BY_CODE, malignancy_probability
@@ -41,15 +44,6 @@ logger = logging.getLogger(__name__)
 
 # a hospital that changes its model, or two hospitals with different ones: both stay loaded
 LOADED_MODELS = 2
-
-
-class UnreadableImageError(Exception):
-    """The stored file cannot be given to the model; ``code`` says why."""
-
-    def __init__(self, code: str, *, final: bool) -> None:
-        super().__init__(code)
-        self.code = code
-        self.final = final
 
 
 @dataclass(frozen=True)
@@ -92,7 +86,8 @@ class Reader:
         The rows of a model that cannot be loaded go back to the queue until the next bell; those
         of other models are read meanwhile. What fails in the last batch waits for the next bell
         too: a storage that is away for a moment gets time to come back. After ``stop`` the batch
-        under way is finished and the next one given back.
+        under way is finished and the next one given back. Heat maps are drawn where no doctor
+        waits for a reading: one after each batch of bulk, the rest at the end.
         """
         deadline = time.monotonic() + seconds
         self.unloadable.clear()
@@ -105,6 +100,10 @@ class Reader:
                 if late:
                     return True
                 current = self._keep_unless_stopping(following)
+                if current is not None and current.claim.is_bulk:
+                    self._draw()
+            while time.monotonic() < deadline and self._draw():
+                pass
         return self.stopping.is_set()
 
     def predictor(self, model: ModelVersion) -> Predictor:
@@ -155,7 +154,7 @@ class Reader:
         tensors, answers = collect(prepared.tensors)
         started = time.monotonic()
         with pulse.working(), timing("forward"):
-            answers += predict(prepared.predictor, tensors)
+            answers += predict(prepared.predictor, tensors, prepared.claim)
         run = Run(
             device=str(prepared.predictor.device),
             batch_size=len(prepared.tensors),
@@ -163,6 +162,12 @@ class Reader:
         )
         queue.write_answers(claim=prepared.claim, answers=answers, run=run)
         self.leases.discard(prepared.claim.lease)
+
+    def _draw(self) -> bool:
+        """One heat map, where one waits and may be drawn."""
+        if self.stopping.is_set():
+            return False
+        return draw_next(self.predictor, without=self.unloadable)
 
     @contextmanager
     def _busy(self) -> Iterator[None]:
@@ -226,12 +231,7 @@ def prepare_for(request: DiagnosisRequest, predictor: Predictor) -> torch.Tensor
 
 def prepare(predictor: Predictor, name: str, sha256: str) -> torch.Tensor:
     """Open, verify and decode one stored picture: (3, H, W). Runs in a thread, asks no database."""
-    try:
-        content = pictures.fetch(name)
-    except (FileNotFoundError, pictures.StorageError) as error:
-        raise UnreadableImageError("image_missing", final=False) from error
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise UnreadableImageError("image_altered", final=True)
+    content = fetch_checked(name, sha256)
     try:
         with PillowImage.open(io.BytesIO(content)) as image:
             return predictor.prepare(image)
@@ -256,12 +256,15 @@ def collect(
     return tensors, failures
 
 
-def predict(predictor: Predictor, tensors: dict[uuid.UUID, torch.Tensor]) -> list[Answer]:
+def predict(
+    predictor: Predictor, tensors: dict[uuid.UUID, torch.Tensor], claim: Claim
+) -> list[Answer]:
     """One answer an image. Where the batch fails, each image is tried alone."""
     if not tensors:
         return []
+    others = others_of(predictor, list(tensors), claim)
     try:
-        answer = predictor.read(torch.stack(list(tensors.values())))
+        answer = predictor.read(torch.stack(list(tensors.values())), others)
     except Exception as error:
         release_memory()
         if len(tensors) == 1:
@@ -269,25 +272,44 @@ def predict(predictor: Predictor, tensors: dict[uuid.UUID, torch.Tensor]) -> lis
             logger.exception("request %s could not be read", key)
             return [Answer(key, failure="prediction_error")]
         logger.warning("a batch failed (%s); its images are read alone", type(error).__name__)
-        return [answer for item in tensors.items() for answer in predict(predictor, dict([item]))]
-    labels = [BY_CODE[code].label for code in predictor.manifest.classes]
-    outlier = [None] * len(tensors) if answer.outlier_scores is None else answer.outlier_scores
-    rows = zip(tensors, answer.probabilities, outlier, strict=True)
+        return [
+            answer for item in tensors.items() for answer in predict(predictor, dict([item]), claim)
+        ]
+    counts = [None] * len(tensors) if others is None else others.counts()
     return [
-        answer_of(key, row, labels, None if score is None else float(score), predictor.manifest)
-        for key, row, score in rows
+        answer_of(key, answer, place, predictor.manifest, counts[place])
+        for place, key in enumerate(tensors)
     ]
 
 
+def others_of(predictor: Predictor, keys: list[uuid.UUID], claim: Claim) -> Others | None:
+    """The patients' other images beside these requests', for a model that looks at them."""
+    if not predictor.sees_patient:
+        return None
+    rows = {row.pk: row for row in claim.requests}
+    images = [rows[key].image for key in keys]
+    kept, mates = features_of_others(claim.model_version, images, most=MOST)
+    return Others.of_rows(kept, mates, predictor.width)
+
+
 def answer_of(
-    key: uuid.UUID, row: np.ndarray, labels: list[str], outlier: float | None, manifest: Manifest
+    key: uuid.UUID, found: Reading, place: int, manifest: Manifest, others: int | None
 ) -> Answer:
-    """The answer of one row (K,) of probabilities, or a refusal to give one."""
+    """The answer for one place of a batch, or a refusal to give one."""
+    outlier = None if found.outlier_scores is None else float(found.outlier_scores[place])
     if verdict(outlier, manifest.refusal) == NOT_A_LESION:
         return Answer(key, failure=NOT_A_LESION, final=True)
+    labels = [BY_CODE[code].label for code in manifest.classes]
+    row = found.probabilities[place]  # (K,)
     probabilities = dict(zip(labels, (float(value) for value in row), strict=True))
-    malignancy = malignancy_probability(probabilities)
-    return Answer(key, probabilities, malignancy, outlier_score=outlier)
+    return Answer(
+        key,
+        probabilities,
+        malignancy_probability(probabilities),
+        outlier_score=outlier,
+        features=pack(found.features[place]),
+        others_used=others,
+    )
 
 
 def release_memory() -> None:

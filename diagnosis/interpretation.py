@@ -43,7 +43,8 @@ WARNING_MESSAGES = {
         "The model reads dermoscopic images; this one is marked as another type."
     ),
     "unfamiliar": gettext_lazy(
-        "The picture is unlike most that the model has seen. Its answer may be worth little here."
+        "The picture is unlike most that the model has seen: its answer may be worth little. "
+        "Take it again, or ask a dermatologist."
     ),
     "untrained": gettext_lazy("This model version has no measured quality. Do not rely on it."),
 }

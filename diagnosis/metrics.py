@@ -19,7 +19,7 @@ BATCH = Histogram(
 )
 STAGE = Histogram(
     "nevus_stage_seconds",
-    "Seconds of the worker: claim, forward and write for a batch, decode for one image.",
+    "Seconds of the worker: claim, forward, write for a batch; decode, heat_map for one image.",
     ["stage"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
 )

@@ -5,6 +5,7 @@ from django.urls import path
 from diagnosis.views import (
     batches,
     diagnoses,
+    heat_maps,
     histopathology,
     models,
     new_diagnosis,
@@ -35,6 +36,12 @@ urlpatterns = [
     path("diagnoses/new/patient/", new_diagnosis.patient_lookup, name="diagnosis-patient"),
     path("diagnoses/<uuid:pk>/", diagnoses.diagnosis, name="diagnosis"),
     path("diagnoses/<uuid:pk>/answer/", diagnoses.answer, name="diagnosis-answer"),
+    path("diagnoses/<uuid:pk>/heatmap/", heat_maps.heat_map, name="diagnosis-heat-map"),
+    path(
+        "diagnoses/<uuid:pk>/heatmap.png",
+        heat_maps.heat_map_picture,
+        name="diagnosis-heat-map-picture",
+    ),
     path("diagnoses/<uuid:pk>/review/", diagnoses.review, name="diagnosis-review"),
     path("diagnoses/<uuid:pk>/cancel/", diagnoses.cancel, name="diagnosis-cancel"),
     path("diagnoses/<uuid:pk>/order-again/", diagnoses.order_again, name="diagnosis-order-again"),

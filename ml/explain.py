@@ -22,8 +22,15 @@ from ml.heads.fitting import is_fitted
 from ml.predictor import Predictor
 
 
-def explain(predictor: Predictor, image: Image.Image, class_code: str) -> np.ndarray:
+def explain(
+    predictor: Predictor,
+    image: Image.Image,
+    class_code: str,
+    size: tuple[int, int] | None = None,
+) -> np.ndarray:
     """The heat map of ``image`` (any mode, W x H) for one class: float32 (H, W) in [0, 1].
+
+    ``size`` is another width and height for the map, in the picture's proportions.
 
     1 is where the model looked most, 0 where it did not look or what it never saw, such as the
     margins that preprocessing cuts off. One view is read, without the patient's other lesions.
@@ -35,7 +42,7 @@ def explain(predictor: Predictor, image: Image.Image, class_code: str) -> np.nda
     pixels = predictor.prepare(image)[None].to(predictor.device)  # (1, 3, S, S)
     with torch.inference_mode(False), torch.enable_grad():
         heat = heat_map(predictor.model, pixels.clone(), classes.index(class_code))  # (h, w)
-    return to_original(heat.float().cpu(), image.size, predictor.manifest.preprocessing)
+    return to_original(heat.float().cpu(), size or image.size, predictor.manifest.preprocessing)
 
 
 def heat_map(model: Classifier, images: Tensor, index: int) -> Tensor:

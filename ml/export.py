@@ -14,7 +14,7 @@ from ml.checkpoints import hash_file, load_classifier, load_statistics, save_che
 from ml.classifier import Classifier
 from ml.errors import RecipeError
 from ml.manifest import MANIFEST, WEIGHTS, read_manifest
-from ml.tta import average_answers
+from ml.tta import average_answers, view_features
 
 ONNX = "model.onnx"
 OPSET = 20
@@ -29,7 +29,8 @@ class Exported(nn.Module):
         self.tta = tta
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        scores, features = average_answers(self.model, images, self.tta)
+        seen = view_features(self.model, images, self.tta)
+        scores, features = average_answers(self.model, seen), seen.float().mean(0)
         return scores.float(), features
 
 

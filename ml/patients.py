@@ -7,12 +7,16 @@ and computed again between the epochs.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ml.config import Preprocessing
+from ml.errors import PredictionError
 from ml.preprocessing import normalise
 
 if TYPE_CHECKING:
@@ -20,6 +24,53 @@ if TYPE_CHECKING:
     from ml.data.loading import Images
 
 MOST = 32  # others of one image
+
+
+@dataclass(frozen=True)
+class Others:
+    """What is known of the patients of a batch of B images, when it is read.
+
+    ``features`` (B, M, D) were kept from earlier readings, ``mask`` (B, M) is true where there is
+    one. ``mates`` (B, B) is true where image j of the batch is another one of image i's patient,
+    of which nothing was kept: what the model sees of it now counts.
+    """
+
+    features: Tensor
+    mask: Tensor
+    mates: Tensor
+
+    def beside(self, fresh: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (B, M + B, D) and mask (B, M + B), with those that were just computed (B, D).
+
+        Raises PredictionError where the kept ones are of another batch or another model.
+        """
+        count, width = fresh.shape
+        kept = self.features
+        if (len(kept), kept.shape[2]) != (count, width) or self.mates.shape != (count, count):
+            raise PredictionError(
+                f"The patients' other images are of shape {tuple(kept.shape)}; they must be "
+                f"({count}, M, {width})."
+            )
+        everything = torch.cat([kept.to(fresh), fresh.expand(count, -1, -1)], 1)
+        return everything, torch.cat([self.mask, self.mates], 1).to(fresh.device)
+
+    @classmethod
+    def of_rows(cls, kept: Sequence[Sequence[np.ndarray]], mates: np.ndarray, width: int) -> Others:
+        """Of each image the kept features (``width``,) of others, the first ones first, and
+        ``mates`` (B, B); at most MOST others an image, of which the mates come first."""
+        mates = mates & (mates.cumsum(1) <= MOST)
+        room = [MOST - int(count) for count in mates.sum(1)]
+        lists = [list(rows[:most]) for rows, most in zip(kept, room, strict=True)]
+        longest = max((len(rows) for rows in lists), default=0)
+        features = np.zeros((len(lists), longest, width), dtype=np.float32)
+        for place, rows in enumerate(lists):
+            features[place, : len(rows)] = np.reshape(rows, (-1, width))
+        mask = np.arange(longest) < np.array([[len(rows)] for rows in lists])  # (B, M)
+        return cls(torch.from_numpy(features), torch.from_numpy(mask), torch.from_numpy(mates))
+
+    def counts(self) -> list[int]:
+        """How many others each image has."""
+        return (self.mask.sum(1) + self.mates.sum(1)).tolist()
 
 
 class PatientFeatures:

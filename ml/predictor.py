@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,8 +17,9 @@ from ml.checkpoints import load_classifier, load_statistics
 from ml.devices import channels_last, inference_autocast, pick_device
 from ml.errors import PredictionError
 from ml.manifest import Manifest, read_manifest
+from ml.patients import Others
 from ml.refusal import Familiar
-from ml.tta import average_answers
+from ml.tta import average_answers, view_features
 
 
 @dataclass
@@ -60,12 +62,25 @@ class Predictor:
         """The probabilities of ``read`` alone, float64 (B, K)."""
         return self.read(batch).probabilities
 
+    @property
+    def sees_patient(self) -> bool:
+        """Whether an answer depends on the patient's other images too."""
+        return self.model.context is not None
+
+    @property
+    def width(self) -> int:
+        """The number D of features."""
+        width: Any = self.model.backbone.features
+        return int(width)
+
     @torch.inference_mode()
-    def read(self, batch: Tensor) -> Answer:
+    def read(self, batch: Tensor, others: Others | None = None) -> Answer:
         """Prepared images (B, 3, H, W) to calibrated probabilities and outlier scores.
 
-        The order of the classes is the manifest's; each row sums to 1 within 1e-9. Raises
-        PredictionError for a batch of the wrong shape and for an answer that is not finite.
+        ``others`` are the patient's other images; a model without context ignores them, one with a
+        context also reads without them. The order of the classes is the manifest's; each row sums
+        to 1 within 1e-9. Raises PredictionError for a batch or for others of the wrong shape and
+        for an answer that is not finite.
         """
         size = self.manifest.preprocessing.size
         if batch.ndim != 4 or batch.shape[1:] != (3, size, size):
@@ -74,7 +89,10 @@ class Predictor:
             )
         images = batch.to(self.device, memory_format=torch.channels_last, non_blocking=True)
         with inference_autocast(self.device):
-            scores, features = average_answers(self.model, images, self.manifest.tta)
+            seen = view_features(self.model, images, self.manifest.tta)  # (V, B, D)
+            features = seen.float().mean(0)  # (B, D)
+            known = others.beside(features) if others is not None and self.sees_patient else ()
+            scores = average_answers(self.model, seen, *known)
         answer = Answer(
             calibrate(scores.cpu().numpy(), self.manifest.calibration),
             features.cpu().numpy(),

@@ -30,15 +30,21 @@ VIEWS: dict[str, list[View]] = {
 }
 
 
-def average_answers(model: Classifier, images: Tensor, tta: str) -> tuple[Tensor, Tensor]:
-    """Means over the views of ``tta``: (B, 3, H, W) to scores float64 (B, K) and features (B, D).
+def view_features(model: Classifier, images: Tensor, tta: str) -> Tensor:
+    """Features (V, B, D) of the V views of ``tta`` of images (B, 3, H, W).
 
-    The scores are log-probabilities. The views go through the model one after another, so memory
-    does not grow with their number.
+    The views go through the backbone one after another, so memory does not grow with their number.
     """
-    scores, features = [], []
-    for view in VIEWS[tta]:
-        seen = model.forward_features(view(images))  # (B, D)
-        scores.append(model.forward_head(seen).double().log_softmax(-1))
-        features.append(seen.float())
-    return torch.stack(scores).mean(0), torch.stack(features).mean(0)
+    return torch.stack([model.forward_features(view(images)) for view in VIEWS[tta]])
+
+
+def average_answers(
+    model: Classifier, seen: Tensor, others: Tensor | None = None, mask: Tensor | None = None
+) -> Tensor:
+    """Mean log-probabilities float64 (B, K) over the views whose features are ``seen`` (V, B, D).
+
+    ``others`` (B, M, D) and ``mask`` (B, M) are those of ``Classifier.forward_head``: every view
+    is joined with the same other images.
+    """
+    answers = [model.forward_head(view, others, mask) for view in seen]
+    return torch.stack([answer.double().log_softmax(-1) for answer in answers]).mean(0)

@@ -26,8 +26,10 @@ from diagnosis.models import (
     Batch,
     BatchFile,
     DiagnosisRequest,
+    HeatMap,
     Histopathology,
     HospitalSettings,
+    ImageFeatures,
     Management,
     ModelPolicy,
     ModelVersion,
@@ -289,6 +291,15 @@ class HospitalSettingsFactory(RecordFactory):
     author = factory.LazyAttribute(lambda row: administrator(row.hospital))
 
 
+class ImageFeaturesFactory(DjangoModelFactory):
+    class Meta:
+        model = ImageFeatures
+
+    image = factory.SubFactory(ImageFactory)
+    model_version = factory.SubFactory(ModelVersionFactory)
+    values = b"\0\0"
+
+
 class PredictionFactory(RecordFactory):
     """``label`` has ``probability``; the other classes share the rest."""
 
@@ -357,6 +368,32 @@ class DiagnosisRequestFactory(RecordFactory):
     hospital = factory.LazyAttribute(lambda request: request.image.lesion.patient.hospital)
     model_version = factory.SubFactory(ModelVersionFactory)
     requested_by = factory.LazyAttribute(lambda request: request.image.uploaded_by)
+
+
+class HeatMapFactory(RecordFactory):
+    """It waits; or with a trait: drawn, broken."""
+
+    class Meta:
+        model = HeatMap
+
+    class Params:
+        drawn = factory.Trait(
+            key=factory.LazyAttribute(
+                lambda row: store(f"heatmaps/{uuid.uuid4().hex}.png", clear_map(row.request.image))
+            ),
+            drawn_at=factory.LazyFunction(timezone.now),
+        )
+        broken = factory.Trait(failure_code="prediction_error", attempts=3)
+
+    request = factory.SubFactory(DiagnosisRequestFactory, succeeded=True)
+
+
+def clear_map(image: Image) -> bytes:
+    """The map of a model that looked at the middle only."""
+    size = (image.width, image.height)
+    drawing = PillowImage.new("RGBA", size, (0, 0, 0, 0))
+    drawing.paste((240, 228, 66, 200), (size[0] // 3, size[1] // 3, size[0] // 2, size[1] // 2))
+    return image_bytes(drawing, "PNG")
 
 
 class BatchFactory(RecordFactory):

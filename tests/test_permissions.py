@@ -15,6 +15,7 @@ from diagnosis.models import ModelPolicy
 from tests.factories import (
     BatchFileFactory,
     DiagnosisRequestFactory,
+    HeatMapFactory,
     HospitalFactory,
     InvitationFactory,
     ModelPolicyFactory,
@@ -57,6 +58,8 @@ TABLE = {
     "POST diagnosis-patient": ("in", 200, 200, 403, 200),
     "GET diagnosis": ("in", 200, 404, 200, 200),
     "GET diagnosis-answer": ("in", 200, 404, 200, 200),
+    "GET diagnosis-heat-map": ("in", 200, 404, 200, 200),
+    "GET diagnosis-heat-map-picture": ("in", 200, 404, 200, 200),
     "POST diagnosis-review": ("in", 302, 404, 403, 403),
     "POST diagnosis-cancel": ("in", 302, 404, 403, 302),
     "POST diagnosis-order-again": ("in", 302, 404, 403, 302),
@@ -127,6 +130,7 @@ def records(hospital, people):
     read = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, succeeded=True)
     failed = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, failed=True)
     ReviewFactory(request=read)
+    HeatMapFactory(request=read, drawn=True)
     file = BatchFileFactory(batch__patient=failed.image.lesion.patient, image=failed.image)
     token = create_token(actor=people["doctor"], user=people["doctor"], scopes=["read"])[0]
     colleague = member(hospital, "doctor")
@@ -164,6 +168,8 @@ def key_of(name: str, records):
         "image-thumbnail": row.image_id,
         "diagnosis": row.pk,
         "diagnosis-answer": row.pk,
+        "diagnosis-heat-map": row.pk,
+        "diagnosis-heat-map-picture": row.pk,
         "diagnosis-review": row.pk,
         "diagnosis-cancel": records["queued"].pk,
         "diagnosis-order-again": records["failed"].pk,

@@ -3,9 +3,13 @@
 import uuid
 from typing import Any
 
+from django.http import HttpResponse, HttpResponseNotModified
+from django.utils.http import parse_etags
 from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
     OpenApiParameter,
+    OpenApiResponse,
     PolymorphicProxySerializer,
     extend_schema,
     extend_schema_view,
@@ -18,7 +22,7 @@ from rest_framework.response import Response
 from clinic.api.base import RecordViewSet
 from clinic.api.fields import IdField, WordField
 from clinic.api.idempotency import idempotent
-from clinic.api.images import UploadSerializer
+from clinic.api.images import AnyType, UploadSerializer
 from clinic.api.parsers import LimitedJSONParser, UploadParser
 from clinic.errors import DomainError
 from clinic.models import Hospital, Image, Lesion, Patient, Scope
@@ -37,6 +41,7 @@ from diagnosis.api.shapes import (
     ReviewSerializer,
 )
 from diagnosis.models import DiagnosisRequest, Review, Status
+from diagnosis.services.heat_maps import enlarge, order_heat_map, read_heat_map
 from diagnosis.services.reports import hospital_report
 from diagnosis.services.requests import cancel_request, request_diagnosis, upload_and_request
 from diagnosis.services.reviews import save_review
@@ -46,6 +51,20 @@ ORDERINGS = {
     "created_at": ("created_at", "id"),
     "-malignancy_probability": ("-malignancy", "id"),
     "malignancy_probability": ("malignancy", "id"),
+}
+
+
+HEAT_MAP_SECONDS = "2"
+
+
+class HeatMapStateSerializer(serializers.Serializer):
+    status = serializers.CharField(help_text="queued or running")
+
+
+HEAT_MAPS = {
+    (200, "image/png"): OpenApiResponse(OpenApiTypes.BINARY, "The map."),
+    202: HeatMapStateSerializer,
+    304: OpenApiResponse(description="It is the one that you have (If-None-Match)."),
 }
 
 
@@ -186,6 +205,33 @@ class DiagnosisViewSet(RecordViewSet):
         review.request = order
         headers = {"Location": self.address_of(order)}
         return Response(ReviewSerializer(review).data, status=201, headers=headers)
+
+    @extend_schema(
+        summary="Where the model looked: a PNG of the size of the image",
+        description="Transparent where the model did not look; from blue over light blue to yellow "
+        "where it looked most for the class of the answer. Drawn when it is first asked for: 202 "
+        "until it is there.",
+        responses=HEAT_MAPS,
+    )
+    @action(detail=True, url_name="heatmap", content_negotiation_class=AnyType)
+    def heatmap(self, request: Request, pk: str) -> HttpResponse:
+        order = self.get_object()
+        found = order_heat_map(order)
+        if found.waits:
+            waiting = {"status": "running" if found.lease_expires_at else "queued"}
+            return Response(waiting, status=202, headers={"Retry-After": HEAT_MAP_SECONDS})
+        etag = f'"{found.pk}"'
+        if etag in parse_etags(request.headers.get("If-None-Match", "")):
+            response: HttpResponse = HttpResponseNotModified()
+        else:
+            size = (order.image.width, order.image.height)
+            content = enlarge(read_heat_map(found), size)
+            response = HttpResponse(content, content_type="image/png")
+        self.note_view("view_heat_map", order)
+        response["ETag"] = etag
+        response["Cache-Control"] = "private, no-cache"
+        response["Content-Disposition"] = "inline"
+        return response
 
     @extend_schema(summary="Take back an order that is still waiting", request=None)
     @action(detail=True, methods=["post"])

@@ -44,6 +44,11 @@ class PredictionSerializer(serializers.Serializer):
     recommendation = serializers.CharField()
     warnings = WarningSerializer(many=True)
     ranked = RankedClassSerializer(many=True)
+    patient_images_used = serializers.IntegerField(
+        allow_null=True,
+        help_text="The patient's other images that the model looked at too; null for a model that "
+        "looks at one image alone.",
+    )
 
 
 class FailureSerializer(serializers.Serializer):
@@ -168,6 +173,7 @@ def prediction_of(request: DiagnosisRequest) -> dict[str, Any] | None:
         "recommendation": reading.recommendation,
         "warnings": [asdict(warning) for warning in warnings],
         "ranked": [asdict(entry) for entry in reading.ranked],
+        "patient_images_used": prediction.others_used,
     }
 
 

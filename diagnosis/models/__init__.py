@@ -1,4 +1,6 @@
 from diagnosis.models.batches import Batch, BatchFile
+from diagnosis.models.features import ImageFeatures
+from diagnosis.models.heat_maps import HeatMap
 from diagnosis.models.histopathology import Histopathology
 from diagnosis.models.model_versions import ModelPolicy, ModelVersion
 from diagnosis.models.predictions import Prediction
@@ -11,8 +13,10 @@ __all__ = [
     "Batch",
     "BatchFile",
     "DiagnosisRequest",
+    "HeatMap",
     "Histopathology",
     "HospitalSettings",
+    "ImageFeatures",
     "Management",
     "ModelPolicy",
     "ModelVersion",

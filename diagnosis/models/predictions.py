@@ -21,6 +21,9 @@ class Prediction(Record):
     malignancy_probability = models.FloatField(_("malignancy"), editable=False)
     # how far the picture lies from what the model has seen; none for a model that cannot tell
     outlier_score = models.FloatField(null=True, editable=False)
+    # of the patient's other images, those that the model looked at too; none for one that looks at
+    # one image alone
+    others_used = models.PositiveSmallIntegerField(null=True, editable=False)
     # where it was read and how long the whole batch was on the device
     device = models.CharField(max_length=100, blank=True, editable=False)
     batch_size = models.PositiveIntegerField(default=1, editable=False)

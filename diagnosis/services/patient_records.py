@@ -9,6 +9,7 @@ from decimal import Decimal
 from clinic.models import Image, Lesion, Patient, User
 from clinic.vocabulary import AnatomSite
 from diagnosis.models import DiagnosisRequest, Review, Status
+from diagnosis.services.differences import Difference
 
 
 @dataclass
@@ -66,6 +67,7 @@ class Card:
     lesion: Lesion
     pictures: list[Picture] = field(default_factory=list)
     number: int = 0  # on the patient's page: the same beside the dot and on the card
+    difference: Difference | None = None  # from the patient's other lesions
 
     @property
     def newest(self) -> Picture | None:

@@ -20,8 +20,16 @@ from kombu.exceptions import OperationalError
 from diagnosis.failures import REFUSALS
 from diagnosis.interpretation import risk_of
 from diagnosis.metrics import ANSWER, BATCH, READINGS, SWEEPS, timing
-from diagnosis.models import DiagnosisRequest, ModelVersion, Prediction, Priority, Status
+from diagnosis.models import (
+    DiagnosisRequest,
+    HeatMap,
+    ModelVersion,
+    Prediction,
+    Priority,
+    Status,
+)
 from diagnosis.models.requests import DiagnosisRequestQuerySet
+from diagnosis.services.features import keep_features
 from diagnosis.services.settings import settings_in_force
 from ml.taxonomy import BY_ANSWER
 
@@ -42,19 +50,27 @@ class Claim:
     model_version: ModelVersion
     requests: list[DiagnosisRequest]
 
+    @property
+    def is_bulk(self) -> bool:
+        """Whether no doctor waits for any of them."""
+        return all(request.priority == Priority.BULK for request in self.requests)
+
 
 @dataclass(frozen=True)
 class Answer:
     """What a worker found out about one request: probabilities by label, or a failure code.
 
     A ``final`` failure is not tried again. ``outlier_score`` is how far the picture lies from what
-    the model has seen, where it can tell.
+    the model has seen, where it can tell. ``features`` are packed (diagnosis/services/features.py);
+    ``others_used`` counts the patient's other images that the model looked at, where it does.
     """
 
     request_id: uuid.UUID
     probabilities: dict[str, float] | None = None
     malignancy: float = 0.0
     outlier_score: float | None = None
+    features: bytes = b""
+    others_used: int | None = None
     failure: str = ""
     final: bool = False
 
@@ -127,7 +143,9 @@ def claim_batch(*, limit: int, without: Collection[uuid.UUID] = ()) -> Claim | N
         started_at=timezone.now(),
         attempts=F("attempts") + 1,
     )
-    claimed = DiagnosisRequest.objects.filter(lease=lease).select_related("image", "model_version")
+    claimed = DiagnosisRequest.objects.filter(lease=lease).select_related(
+        "image__lesion", "model_version"
+    )
     requests = list(claimed.order_by("priority", "created_at", "id"))
     BATCH.labels(str(requests[0].model_version)).observe(len(requests))
     return Claim(lease, requests[0].model_version, requests)
@@ -171,6 +189,9 @@ def write_answers(*, claim: Claim, answers: list[Answer], run: Run) -> int:
     for row, _answer in read:
         row.model_version, row.settings = claim.model_version, in_force.get(row.hospital_id)
     Prediction.objects.bulk_create(_attach(row, answer, run) for row, answer in read)
+    kept = {row.image_id: answer.features for row, answer in read if answer.features}
+    if kept:
+        keep_features(claim.model_version, kept)
     for row, answer in written:
         if answer.probabilities is None:
             _fail(row, answer.failure, final=answer.final)
@@ -207,7 +228,7 @@ def sweep() -> int:
         row.save()
         _count(row, "worker_lost", row.model_version)
     SWEEPS.labels("lost" if lost else "nothing").inc()
-    if DiagnosisRequest.objects.waiting().exists():
+    if DiagnosisRequest.objects.waiting().exists() or HeatMap.objects.waiting().exists():
         transaction.on_commit(ring_bell)
     return len(lost)
 
@@ -238,6 +259,7 @@ def _attach(row: DiagnosisRequest, answer: Answer, run: Run) -> Prediction:
         probability=probabilities[label],
         malignancy_probability=answer.malignancy,
         outlier_score=answer.outlier_score,
+        others_used=answer.others_used,
         device=run.device,
         batch_size=run.batch_size,
         seconds=run.seconds,

@@ -39,6 +39,12 @@ def notices(request: DiagnosisRequest) -> list[Warning]:
 
 
 @register.filter
+def is_unfamiliar(request: DiagnosisRequest) -> bool:
+    """Whether the answer is about a picture unlike what the model has seen."""
+    return any(notice.code == "unfamiliar" for notice in notices(request))
+
+
+@register.filter
 def label_name(label: str) -> str:
     return interpretation.label_name(label)
 

@@ -18,6 +18,7 @@ from diagnosis.services.queue import position
 from diagnosis.services.requests import cancel_request, request_diagnosis
 from diagnosis.services.reviews import save_review
 from diagnosis.services.workers import readers_alive
+from diagnosis.views.heat_maps import heat_map_of
 
 EARLIER = 8
 # what the review form offers at one tap
@@ -93,19 +94,23 @@ def page_of(
     """``form`` is one that came back with errors."""
     lesion = row.image.lesion
     signed = signed_review(row)
-    return answer_of(request, row) | {
-        "image": row.image,
-        "lesion": lesion,
-        "patient": lesion.patient,
-        "signed": signed,
-        "draft": draft_review(row),
-        "earlier_reviews": [r for r in reversed(signed_ones(row)) if r != signed],
-        "other_requests": other_requests(request, row),
-        "other_images": other_images(request, row),
-        "form": form or ReviewForm.of(row),
-        "recall_months": RECALL_MONTHS,
-        "finding": lesion.histopathology.first(),
-    }
+    return (
+        answer_of(request, row)
+        | heat_map_of(row)
+        | {
+            "image": row.image,
+            "lesion": lesion,
+            "patient": lesion.patient,
+            "signed": signed,
+            "draft": draft_review(row),
+            "earlier_reviews": [r for r in reversed(signed_ones(row)) if r != signed],
+            "other_requests": other_requests(request, row),
+            "other_images": other_images(request, row),
+            "form": form or ReviewForm.of(row),
+            "recall_months": RECALL_MONTHS,
+            "finding": lesion.histopathology.first(),
+        }
+    )
 
 
 def answer_of(request: HttpRequest, row: DiagnosisRequest) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from clinic.errors import DomainError
 from clinic.models import Hospital
 from clinic.permissions import hospital_ids
 from clinic.views.access import note_list, signed_in
-from diagnosis import card, figures
+from diagnosis import card, curves, figures
 from diagnosis.interpretation import label_name
 from diagnosis.models import ModelPolicy, ModelVersion
 from diagnosis.services.model_versions import activate_model, retire_model
@@ -40,7 +40,9 @@ def model(request: HttpRequest, pk) -> HttpResponse:
         "activatable": [hospital for hospital in administered if hospital.pk not in using],
         "retirable": [hospital for hospital in administered if hospital.pk in using],
         "confusion": figures.confusion(found.manifest),
-        "curves": figures.curves(found.manifest),
+        "roc_curves": curves.roc_curves(found.manifest),
+        "roc_steps": curves.TABLE_STEPS,
+        "reliability": curves.reliability(found.manifest),
         "live": live_of(request, found),
     }
     return render(request, "models/model.html", context)

@@ -15,6 +15,7 @@ from clinic.permissions import get_visible, may_record
 from clinic.services.audit import record_event
 from clinic.views.access import signed_in
 from diagnosis.models import Review
+from diagnosis.services.differences import lesion_differences
 from diagnosis.services.patient_records import Card, Picture, cards_of, change_between
 
 NEWEST_MOMENTS = 40
@@ -40,11 +41,14 @@ def patient(request: HttpRequest, pk) -> HttpResponse:
     record_event(actor=request.user, action="view_patient", hospital=found.hospital_id, obj=found)
     cards = cards_of(request.user, Lesion.objects.visible_to(request.user).filter(patient=found))
     cards.sort(key=lambda card: -card.malignancy)
+    differences = lesion_differences(found)
     for number, card in enumerate(cards, 1):
-        card.number = number
+        card.number, card.difference = number, differences.get(card.lesion.pk)
     context = {
         "patient": found,
         "cards": cards,
+        "compared_lesions": len(differences),
+        "stands_out": any(difference.most for difference in differences.values()),
         "moments": moments_of(cards),
         "may_record": may_record(request.user, found.hospital_id),
     }
@@ -59,12 +63,16 @@ def lesion(request: HttpRequest, pk) -> HttpResponse:
     hospital = found.patient.hospital_id
     record_event(actor=request.user, action="view_lesion", hospital=hospital, obj=found)
     card = cards_of(request.user, [found])[0]
+    differences = lesion_differences(found.patient)
+    card.difference = differences.get(found.pk)
     findings = list(found.histopathology.all())
     compared = compared_pictures(request, card.pictures)
     context = {
         "lesion": found,
         "patient": found.patient,
         "card": card,
+        "compared_lesions": len(differences),
+        "stands_out": any(difference.most for difference in differences.values()),
         "finding": findings[0] if findings else None,
         "earlier_findings": findings[1:],
         "page": page_of_pictures(request, card.pictures),

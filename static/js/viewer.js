@@ -17,8 +17,6 @@
       this.peer = null;
       figure.classList.add("ready");
       figure.querySelector(".viewer-tools").hidden = false;
-      this.image.style.width = `${this.width}px`;
-      this.image.style.height = `${this.height}px`;
       this.listen();
       this.fit();
     }
@@ -36,6 +34,7 @@
       for (const name of ["pointerup", "pointercancel"]) {
         this.stage.addEventListener(name, (event) => this.up(event));
       }
+      this.stage.addEventListener("layer", () => this.draw());
       new ResizeObserver(() => (this.fitted ? this.fit() : this.draw())).observe(this.stage);
     }
 
@@ -89,7 +88,12 @@
         size <= room ? (room - size) / 2 : Math.min(0, Math.max(room - size, offset || 0));
       this.x = place(this.x, this.width * this.scale, box.width);
       this.y = place(this.y, this.height * this.scale, box.height);
-      this.image.style.transform = `translate(${this.x}px, ${this.y}px) scale(${this.scale})`;
+      // what lies over the picture moves with it, whatever its own size
+      for (const layer of this.stage.querySelectorAll("img")) {
+        layer.style.width = `${this.width}px`;
+        layer.style.height = `${this.height}px`;
+        layer.style.transform = `translate(${this.x}px, ${this.y}px) scale(${this.scale})`;
+      }
       this.figure.classList.toggle("zoomed", !this.fitted);
       this.output.textContent = `${Math.round(this.scale * window.devicePixelRatio * 100)}%`;
       if (this.peer) this.peer.follow(this);

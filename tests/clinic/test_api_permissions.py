@@ -11,6 +11,7 @@ from tests.api_client import API, assert_problem, client
 from tests.factories import (
     BatchFileFactory,
     DiagnosisRequestFactory,
+    HeatMapFactory,
     HospitalFactory,
     ImageFactory,
     LesionFactory,
@@ -63,6 +64,7 @@ TABLE = [
     Row("get", "hospitals/{hospital}/", 200, 200, 200, 404, R),
     Row("get", "patients/?hospital={hospital}", 200, 200, 200, 404, R),
     Row("get", "patients/{patient}/", 200, 200, 200, 404, R),
+    Row("get", "patients/{patient}/lesion-differences/", 200, 200, 200, 404, R),
     Row("post", "patients/", 201, 403, 201, 404, W, {"hospital": "{hospital}"}),
     Row("patch", "patients/{patient}/", 200, 403, 200, 404, W, {"sex": "other"}),
     Row("get", "lesions/?patient={patient}", 200, 200, 200, 404, R),
@@ -83,6 +85,7 @@ TABLE = [
     Row("get", "diagnoses/?lesion={lesion}", 200, 200, 200, 404, R),
     Row("get", "diagnoses/?image={image}", 200, 200, 200, 404, R),
     Row("get", "diagnoses/{request}/", 200, 200, 200, 404, R),
+    Row("get", "diagnoses/{request}/heatmap/", 200, 200, 200, 404, R),
     Row("post", "diagnoses/", 202, 403, 202, 404, D, {"image": "{image}"}),
     Row("post", "diagnoses/", 202, 403, 202, 404, D, UPLOAD, "multipart"),
     Row("post", "diagnoses/{request}/review/", 201, 403, 403, 404, W, REVIEW),
@@ -115,6 +118,7 @@ class World:
         lesion = LesionFactory(patient=patient)
         self.image = ImageFactory(lesion=lesion)
         request = DiagnosisRequestFactory(image=self.image, succeeded=True)
+        HeatMapFactory(request=request, drawn=True)
         waiting = DiagnosisRequestFactory(image=ImageFactory(lesion=lesion))
         self.ids = {
             "hospital": self.home.pk,

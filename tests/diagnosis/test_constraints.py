@@ -16,6 +16,7 @@ from diagnosis.models import (
     Review,
 )
 from tests.constraints import Rule, broken, cases, rules_of
+from tests.diagnosis.rules_of_workers import RULES_OF_WORKERS
 from tests.factories import (
     BatchFactory,
     BatchFileFactory,
@@ -369,7 +370,7 @@ RULES = {
     "settings_are_never_deleted": Rule(
         {"delete": lambda: settings_rows().delete()}, {"new": HospitalSettingsFactory}
     ),
-}
+} | RULES_OF_WORKERS
 # triggers that write instead of refusing
 WRITING = {"review_signs_its_request_insert", "review_signs_its_request_update"}
 

@@ -12,6 +12,7 @@ import torch
 from diagnosis.inference import Reader
 from diagnosis.models import DiagnosisRequest, Prediction, Status
 from diagnosis.services import queue
+from ml.patients import Others
 from ml.predictor import Answer, Predictor
 from tests.checkpoints import registered
 from tests.factories import LABELS, DiagnosisRequestFactory, ImageFactory, LesionFactory, spread
@@ -45,7 +46,7 @@ def while_it_computes(act: Callable[[], object]) -> mock._patch:
     """Do something in the middle of every batch."""
     compute = Predictor.read
 
-    def read(self: Predictor, batch: torch.Tensor) -> Answer:
+    def read(self: Predictor, batch: torch.Tensor, others: Others | None) -> Answer:
         act()
         return compute(self, batch)
 

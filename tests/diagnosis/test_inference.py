@@ -22,6 +22,7 @@ from diagnosis.inference import LOADED_MODELS, Reader, describe_device, get_read
 from diagnosis.models import DiagnosisRequest, ModelVersion, Prediction, Status
 from diagnosis.services import queue
 from ml.errors import CheckpointError
+from ml.patients import Others
 from ml.predictor import Answer, Predictor
 from tests.checkpoints import registered, write_checkpoint
 from tests.factories import DiagnosisRequestFactory, ImageFactory, LesionFactory, png_bytes
@@ -206,11 +207,11 @@ def test_a_picture_that_breaks_the_model_harms_no_neighbour(
     real = Predictor.read
     sizes = []
 
-    def read(self: Predictor, batch: torch.Tensor) -> Answer:
+    def read(self: Predictor, batch: torch.Tensor, others: Others | None) -> Answer:
         sizes.append(len(batch))
         if any(bool((image == image.max()).all()) for image in batch):
             raise RuntimeError("poison")
-        return real(self, batch)
+        return real(self, batch, others)
 
     with mock.patch.object(Predictor, "read", read):
         drain_often(reader)
@@ -226,10 +227,10 @@ def test_a_batch_that_is_too_large_is_read_one_by_one(
     requests = ask(lesion, model, 4)
     real = Predictor.read
 
-    def read(self: Predictor, batch: torch.Tensor) -> Answer:
+    def read(self: Predictor, batch: torch.Tensor, others: Others | None) -> Answer:
         if len(batch) > 1:
             raise torch.OutOfMemoryError("too large")
-        return real(self, batch)
+        return real(self, batch, others)
 
     with mock.patch.object(Predictor, "read", read):
         reader.drain(seconds=60)
@@ -325,11 +326,11 @@ def test_the_lease_is_renewed_while_a_batch_takes_long(
     real = Predictor.read
     swept = []
 
-    def read(self: Predictor, batch: torch.Tensor) -> Answer:
+    def read(self: Predictor, batch: torch.Tensor, others: Others | None) -> Answer:
         for _ in range(6):
             time.sleep(0.25)
             swept.append(queue.sweep())
-        return real(self, batch)
+        return real(self, batch, others)
 
     with mock.patch.object(Predictor, "read", read):
         reader.drain(seconds=60)
@@ -347,13 +348,13 @@ def test_a_worker_that_lost_its_lease_writes_nothing(
     (request,) = ask(LesionFactory(), registered(tmp_path / "checkpoint"))
     real = Predictor.read
 
-    def read(self: Predictor, batch: torch.Tensor) -> Answer:
+    def read(self: Predictor, batch: torch.Tensor, others: Others | None) -> Answer:
         rows = DiagnosisRequest.objects.filter(pk=request.pk)
         if rows.get().attempts == 1:
             rows.update(lease_expires_at=timezone.now() - datetime.timedelta(seconds=1))
             assert queue.sweep() == 1
             assert queue.claim_batch(limit=1) is not None
-        return real(self, batch)
+        return real(self, batch, others)
 
     with mock.patch.object(Predictor, "read", read):
         reader.drain(seconds=60)

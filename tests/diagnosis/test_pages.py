@@ -21,6 +21,7 @@ from diagnosis.services.settings import change_settings
 from tests.factories import (
     PASSWORD,
     DiagnosisRequestFactory,
+    HeatMapFactory,
     HospitalFactory,
     ImageFactory,
     LesionFactory,
@@ -345,7 +346,9 @@ def test_the_answer_stops_the_polling(page, hospital):
 
     response = text(page.get(reverse("diagnosis-answer", args=[request.pk]), headers=FRAGMENT))
 
-    assert "hx-trigger" not in response
+    assert "every 1s" not in response
+    # the map of where the model looked is asked for now, once
+    assert response.count('hx-trigger="load"') == 1
     assert "Melanoma" in response
     assert "82%" in response
     assert "High risk" in response
@@ -864,6 +867,7 @@ def test_records_take_a_constant_number_of_queries(page, hospital):
     ]
     request = DiagnosisRequestFactory(image__lesion=lesion, succeeded=True)
     ReviewFactory(request=request, signed=True)
+    HeatMapFactory(request=request, drawn=True)
     addresses.append(reverse("diagnosis", args=[request.pk]))
     few = [queries(page, address) for address in addresses]
 

@@ -108,22 +108,6 @@ def test_a_matrix_of_another_shape_is_left_out(counts) -> None:
     assert figures.confusion(broken) is None
 
 
-def test_curves_are_drawn_where_the_manifest_has_them() -> None:
-    known = manifest()
-    assert figures.curves(known) == []
-    known["metrics"]["curves"] = {
-        "roc": {"melanoma": [[0, 0], [0.25, 0.75], [1, 1]], "broken": [[0, 2], [1, 1]]},
-        "reliability": {"all": [[0.1, 0.2], [0.9, 0.8]]},
-        "other": {"x": [[0, 0], [1, 1]]},
-    }
-    found = figures.curves(known)
-    assert [(curve.name, curve.kind) for curve in found] == [
-        ("ROC: melanoma", "roc"),
-        ("Reliability: all", "reliability"),
-    ]
-    assert found[0].points == "0.00,100.00 25.00,25.00 100.00,0.00"
-
-
 def test_a_retired_model_reads_no_more(hospital, model) -> None:
     boss = administrator(hospital)
     with pytest.raises(DomainError) as caught:

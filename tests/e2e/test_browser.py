@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.clinic import PASSWORD, make_clinic
 from tests.support.pictures import data_folder, photographs
@@ -91,6 +91,50 @@ def test_doctor_records_reads_signs_and_finds_the_row_in_the_report(
     expect(row).to_contain_text(conclusion)
     expect(row.locator("img")).to_have_js_property("complete", True)
     assert row.locator("img").evaluate("picture => picture.naturalWidth") > 0
+
+
+def test_the_map_of_where_the_model_looked_fades_in(
+    page: Page, clinic: str, photograph: Path
+) -> None:
+    sign_in(page, clinic)
+    order_reading(page, "E2E-4", photograph)
+    page.wait_for_url("**/diagnoses/*-*/")
+    # the page was opened before the answer, and has not been loaded again since
+    page.evaluate("window.opened = true")
+    fader = page.get_by_label("Show where the model looked")
+    expect(fader).to_be_visible(timeout=60_000)
+    assert page.evaluate("window.opened")
+    layer = page.locator(".stage .heat-layer")
+    expect(layer).to_have_count(0)
+
+    fader.focus()
+    for _ in range(7):
+        page.keyboard.press("ArrowRight")
+    expect(layer).to_have_css("opacity", "0.7")
+    expect(layer).to_have_js_property("complete", True)
+    assert layer.evaluate("map => map.naturalWidth") > 0
+    picture = page.locator(".stage img").first
+    assert layer.bounding_box() == picture.bounding_box()
+    page.get_by_role("button", name="Closer").click()
+    assert layer.bounding_box() == picture.bounding_box()
+    expect(page.locator("#heat-map-legend")).to_contain_text("not that the answer is right")
+
+
+def test_without_scripts_the_map_is_a_second_picture(
+    browser: Browser, page: Page, clinic: str, photograph: Path
+) -> None:
+    sign_in(page, clinic)
+    order_reading(page, "E2E-5", photograph)
+    page.wait_for_url("**/diagnoses/*-*/")
+    expect(page.get_by_label("Show where the model looked")).to_be_visible(timeout=60_000)
+    state = page.context.storage_state()
+    context = browser.new_context(java_script_enabled=False, storage_state=state)
+    plain = context.new_page()
+    plain.goto(page.url)
+    second = plain.get_by_alt_text("Where the model looked, over the picture")
+    expect(second).to_be_visible()
+    expect(plain.get_by_label("Show where the model looked")).to_be_hidden()
+    context.close()
 
 
 def test_a_session_that_ended_loses_nothing(page: Page, clinic: str, photograph: Path) -> None:

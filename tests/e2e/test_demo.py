@@ -1,5 +1,7 @@
 """``manage.py demo`` as a person at a terminal meets it."""
 
+import io
+import json
 import os
 import re
 import signal
@@ -13,9 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from PIL import Image as PillowImage
 
 from diagnosis.demo.processes import Child, free_port
 from diagnosis.demo.trial import answers
+from tests.support.api import ApiClient
 from tests.support.processes import children_of, wait_for_ends
 from tests.support.stack import ROOT
 
@@ -92,6 +96,32 @@ def test_next_start_takes_ten_seconds_at_most(var: Path) -> None:
     start = time.monotonic()
     with running_demo(free_port(), var):
         assert time.monotonic() - start < 10
+
+
+def test_where_the_model_looked_is_drawn_without_a_server_of_queues(var: Path) -> None:
+    port = free_port()
+    logins = {row["username"]: row["password"] for row in json.loads(logins_of(var))}
+    with running_demo(port, var) as demo:
+        nobody = ApiClient(f"http://127.0.0.1:{port}", "")
+        who = {"username": "doctor", "password": logins["doctor"], "name": "map", "days": 1}
+        api = ApiClient(f"http://127.0.0.1:{port}", nobody.post("/tokens/", who).body["token"])
+
+        def read() -> list[dict]:
+            return api.get("/diagnoses/?status=succeeded").body["results"]
+
+        demo.wait_until(lambda: bool(read()), seconds=60)
+        row = read()[0]
+        address = f"/diagnoses/{row['id']}/heatmap/"
+        assert api.get(address).status == 202
+        demo.wait_until(lambda: api.get(address).status == 200, seconds=30)
+        image = api.get(f"/images/{row['image']}/").body
+        with PillowImage.open(io.BytesIO(api.get(address).body)) as picture:
+            assert (picture.mode, picture.size) == ("RGBA", (image["width"], image["height"]))
+            assert picture.getchannel("A").getextrema()[0] == 0
+
+
+def logins_of(var: Path) -> str:
+    return (var / "demo-logins.json").read_text()
 
 
 def test_second_demo_is_refused_in_one_sentence(var: Path) -> None:

@@ -12,6 +12,7 @@ from ml.config import Preprocessing
 from ml.errors import PredictionError
 from ml.explain import explain, roll_out, to_original
 from ml.heads import ExtraTreesHead
+from ml.painting import paint
 from ml.predictor import Predictor
 from ml.recipes import get_recipe, shrink
 
@@ -136,3 +137,23 @@ def test_a_squashed_picture_is_spread_over_the_whole():
 def test_an_unknown_class_is_refused(knowing, picture):
     with pytest.raises(PredictionError, match="no class 'wart'"):
         explain(knowing, picture, "wart")
+
+
+def test_a_map_may_be_smaller_than_the_picture(knowing, picture):
+    whole = explain(knowing, picture, "mel")
+    small = explain(knowing, picture, "mel", size=(60, 30))
+    assert small.shape == (30, 60)
+    assert np.allclose(np.array(centre(small)) * 2, centre(whole), atol=2)
+
+
+def test_the_painted_map_is_clear_where_nothing_was_looked_at():
+    heat = np.linspace(0, 1, 101, dtype=np.float32)[None]
+    picture = paint(heat)
+    assert (picture.mode, picture.size) == ("RGBA", (101, 1))
+    colours = np.asarray(picture)[0].astype(float)
+    assert colours[0, 3] == 0
+    # more heat is less clear and lighter, whatever colours the eye tells apart
+    light = colours[:, :3] @ [0.2126, 0.7152, 0.0722]
+    assert (np.diff(colours[:, 3]) >= 0).all()
+    assert (np.diff(light) >= 0).all()
+    assert light[-1] > light[0] + 100
