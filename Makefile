@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` and `make test`. All state lies in .venv/ and var/.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test compare stages lint types architecture migrations tests messages bench-pages clean
+.PHONY: help demo test compare stages lint types architecture migrations tests messages bench bench-pages clean
 SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?= 8000
@@ -58,6 +58,10 @@ messages: .venv/.requirements ## collect the strings to translate and compile wh
 	@$(CLEAN) .venv/bin/python manage.py compilemessages --ignore .venv --ignore var --verbosity 0
 	@for file in locale/*/LC_MESSAGES/django.po; do printf '%s: ' "$$file"; \
 		msgfmt --statistics --output-file=/dev/null "$$file"; done
+
+bench: .venv/.requirements-dev ## images a second, bare and in a worker: var/bench.json (ARGS= checkpoints)
+	@.ci/need postgresql redis
+	@exec $(CLEAN) .venv/bin/python -m tests.benchmarks.inference $(ARGS)
 
 bench-pages: .venv/.requirements-dev ## pages and lists from 1,000 to 1,000,000 images, first byte and queries (SIZES=)
 	@.ci/need postgresql redis

@@ -296,7 +296,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"Label": "diagnosis.api.shapes.LABELS"},
+    "ENUM_NAME_OVERRIDES": {
+        "Label": "diagnosis.api.shapes.LABELS",
+        "Conclusion": "diagnosis.api.shapes.CONCLUSIONS",
+    },
 }
 
 # Mail -------------------------------------------------------------------------------------------

@@ -82,11 +82,9 @@ class Browser:
 
 
 class Installation:
-    """A filled database with its folder, and the web server that is started on it."""
+    """A database with its folder, and the web server that is started on it."""
 
-    def __init__(self, postgres: PrivatePostgres, redis: Redis, images: int, folder: Path) -> None:
-        self.images = images
-        name = f"pages_{images}"
+    def __init__(self, postgres: PrivatePostgres, redis: Redis, name: str, folder: Path) -> None:
         postgres.create_database(name)
         self.environment = os.environ | {
             "DJANGO_SETTINGS_MODULE": "config.settings.production",
@@ -108,12 +106,12 @@ class Installation:
             raise SystemExit(f"{' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
         return done.stdout
 
-    def fill(self) -> float:
+    def fill(self, images: int) -> float:
         """Seconds that filling took."""
         self.manage("migrate", "--verbosity", "0")
         self.manage("collectstatic", "--noinput", "--verbosity", "0")
         began = time.monotonic()
-        self.manage("fill", "--patients", str(self.images // 5))
+        self.manage("fill", "--patients", str(images // 5))
         return time.monotonic() - began
 
     @contextlib.contextmanager
@@ -165,8 +163,8 @@ def measure(page: dict[str, str], url: str, images: int) -> Measured:
 
 def measure_size(postgres: PrivatePostgres, redis: Redis, images: int) -> list[Measured]:
     with tempfile.TemporaryDirectory(prefix="nevus-pages-") as folder:
-        place = Installation(postgres, redis, images, Path(folder))
-        print(f"{images} images: filled in {place.fill():.0f} s", flush=True)
+        place = Installation(postgres, redis, f"pages_{images}", Path(folder))
+        print(f"{images} images: filled in {place.fill(images):.0f} s", flush=True)
         visits = subprocess.run(
             [sys.executable, "-m", "tests.benchmarks.visits"],
             cwd=ROOT,

@@ -164,7 +164,9 @@ def test_a_scrape_asks_a_few_questions_that_an_index_answers() -> None:
             if '"diagnosis_diagnosisrequest"' in query["sql"]:
                 cursor.execute(f"EXPLAIN {query['sql']}")
                 plan = "\n".join(row[0] for row in cursor.fetchall())
-                assert "request_queue" in plan or "request_leases" in plan, plan
+                # each holds open requests alone; which one is chosen depends on the statistics
+                indexes = ("request_queue", "request_leases", "request_open_is_unique")
+                assert any(index in plan for index in indexes), plan
 
 
 def test_without_a_database_it_says_only_that(monkeypatch) -> None:
