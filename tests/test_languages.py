@@ -152,6 +152,9 @@ def test_the_language_is_chosen_before_signing_in_and_changed_back() -> None:
         assert (response.status_code, response["Location"]) == (302, reverse("sign-in"))
         assert words in sign_in_page(browser)
         assert f'<option value="{code}" lang="{code}" selected>' in sign_in_page(browser)
+        # each in its own words: who does not read the page's language finds theirs
+        assert ">English</option>" in sign_in_page(browser)
+        assert ">Español</option>" in sign_in_page(browser)
 
 
 def test_the_cookie_lasts_and_no_script_reads_it() -> None:

@@ -315,7 +315,6 @@ DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "nevus@localhost")
 # Language and time -------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
-# each in its own words: who does not read the page's language finds theirs
 LANGUAGES = [("en", "English"), ("es", "Español")]
 LANGUAGE_COOKIE_NAME = "nevus_language"
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600

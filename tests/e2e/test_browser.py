@@ -93,6 +93,16 @@ def test_doctor_records_reads_signs_and_finds_the_row_in_the_report(
     assert row.locator("img").evaluate("picture => picture.naturalWidth") > 0
 
 
+def test_the_language_is_chosen_at_the_foot_and_changed_back(page: Page, clinic: str) -> None:
+    page.goto(clinic)
+    steps = (("Language", "Español", "Iniciar sesión"), ("Idioma", "English", "Sign in"))
+    for label, name, heading in steps:
+        page.get_by_label(label, exact=True).select_option(label=name)
+        page.get_by_role("contentinfo").get_by_role("button").click()
+        expect(page.get_by_role("heading", name=heading)).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+
+
 def test_a_session_that_ended_loses_nothing(page: Page, clinic: str, photograph: Path) -> None:
     sign_in(page, clinic)
     page.get_by_role("link", name="New diagnosis").first.click()
