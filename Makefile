@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` and `make test`. All state lies in .venv/ and var/.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test compare stages lint types architecture migrations tests bench bench-pages clean
+.PHONY: help demo test compare stages lint types architecture migrations tests messages bench bench-pages clean
 SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?= 8000
@@ -50,6 +50,14 @@ migrations: .venv/.requirements-dev
 
 tests: .venv/.requirements-dev .venv/.checkov
 	$(call stage,tests,$(CLEAN) .venv/bin/python -m pytest $(ARGS))
+
+messages: .venv/.requirements ## collect the strings to translate and compile what is translated
+	@.ci/need gettext
+	@$(CLEAN) .venv/bin/python manage.py makemessages --all --no-location --no-obsolete --no-wrap \
+		--ignore .venv --ignore var --ignore tests --verbosity 0
+	@$(CLEAN) .venv/bin/python manage.py compilemessages --ignore .venv --ignore var --verbosity 0
+	@for file in locale/*/LC_MESSAGES/django.po; do printf '%s: ' "$$file"; \
+		msgfmt --statistics --output-file=/dev/null "$$file"; done
 
 bench: .venv/.requirements-dev ## images a second, bare and in a worker: var/bench.json (ARGS= checkpoints)
 	@.ci/need postgresql redis

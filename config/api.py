@@ -21,6 +21,7 @@ from django.http import (
     UnreadablePostError,
 )
 from django.urls import resolve
+from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
@@ -107,7 +108,9 @@ def of_domain(error: DomainError) -> Response:
 
 def of_database(error: Exception) -> Response:
     logger.error("the database did not answer: %s", type(error).__name__)
-    return problem(503, "unavailable", "The database does not answer. Nothing was stored; retry.")
+    return problem(
+        503, "unavailable", _("The database does not answer. Nothing was stored; retry.")
+    )
 
 
 def of_validation(error: exceptions.ValidationError) -> Response:
@@ -123,7 +126,7 @@ def failed(error: Exception, request: Request) -> Response:
     # the class and the place of the error, not its message: that may hold a name
     logger.error("%s while answering", type(error).__name__, exc_info=without_message(error))
     got_request_exception.send(sender=None, request=request)
-    return problem(500, "internal_error", "Something failed on our side. Nothing was stored.")
+    return problem(500, "internal_error", _("Something failed on our side. Nothing was stored."))
 
 
 def without_message(error: Exception) -> tuple:
@@ -132,22 +135,22 @@ def without_message(error: Exception) -> tuple:
 
 ANSWERS: tuple[tuple[Any, Any], ...] = (
     (DomainError, of_domain),
-    (Http404, lambda _error: problem(404, "not_found", "There is no such record.")),
-    (PermissionDenied, lambda _error: problem(403, "permission_denied", "You may not do this.")),
+    (Http404, lambda _error: problem(404, "not_found", _("There is no such record."))),
+    (PermissionDenied, lambda _error: problem(403, "permission_denied", _("You may not do this."))),
     ((OperationalError, InterfaceError), of_database),
     (exceptions.ValidationError, of_validation),
     (exceptions.APIException, of_framework),
     (
         RequestDataTooBig,
-        lambda _error: problem(413, "body_too_large", "The fields of the form are too large."),
+        lambda _error: problem(413, "body_too_large", _("The fields of the form are too large.")),
     ),
     (
         SuspiciousOperation,
-        lambda _error: problem(400, "parse_error", "The request has too many parts."),
+        lambda _error: problem(400, "parse_error", _("The request has too many parts.")),
     ),
     (
         UnreadablePostError,
-        lambda _error: problem(400, "upload_interrupted", "The upload was interrupted."),
+        lambda _error: problem(400, "upload_interrupted", _("The upload was interrupted.")),
     ),
 )
 
@@ -199,7 +202,7 @@ class UnknownAddress(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         raise DomainError(
-            "not_found", "There is no such address. All of them end with a slash.", status=404
+            "not_found", _("There is no such address. All of them end with a slash."), status=404
         )
 
 

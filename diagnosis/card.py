@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from diagnosis.interpretation import label_name
 from ml.taxonomy import BY_CODE
 
 MEASURES = {
@@ -121,7 +122,10 @@ def figure(name: str, entry: Any) -> Figure | None:
 def class_rows(manifest: Mapping[str, Any], by_class: Mapping[str, Any]) -> dict[str, Any]:
     """In the order of the model's outputs, by the names of the classes."""
     codes = [code for code in manifest.get("classes", []) if code in by_class]
-    return {BY_CODE[code].name if code in BY_CODE else code: by_class[code] for code in codes}
+    return {
+        label_name(BY_CODE[code].label) if code in BY_CODE else code: by_class[code]
+        for code in codes
+    }
 
 
 def table(groups: Mapping[str, Any]) -> Table:

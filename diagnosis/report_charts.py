@@ -4,7 +4,7 @@ import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from diagnosis.charts import Column, Columns, columns
 from diagnosis.interpretation import RISK_NAMES
@@ -59,7 +59,7 @@ def waits_table(found: Dashboard) -> Table:
         [str(name), count, count / signed if signed else None]
         for (_limit, name), count in zip(WAITS, found.waits, strict=True)
     ]
-    return [_("From the answer to the signature"), _("Signed"), _("Share")], rows
+    return [_("From the answer to the signature"), pgettext("how many", "Signed"), _("Share")], rows
 
 
 def step_words(step: str, first: datetime.date) -> str:

@@ -18,6 +18,7 @@ COPY clinic clinic
 COPY config config
 COPY diagnosis diagnosis
 COPY ml/__init__.py ml/taxonomy.py ml/
+COPY locale locale
 COPY static static
 COPY templates templates
 COPY docker/entrypoint.py docker/healthcheck.py docker/show_metrics.py docker/gunicorn.conf.py docker/

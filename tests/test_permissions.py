@@ -98,6 +98,7 @@ TABLE = {
     "GET api-too-large": (413, 413, 413, 413, 413),
     "GET sign-in": (200, 302, 302, 302, 302),
     "POST sign-out": (302, 302, 302, 302, 302),
+    "POST set_language": (302, 302, 302, 302, 302),
 }
 ROWS = [
     (what, who, status)

@@ -1,5 +1,6 @@
 """Bearer tokens."""
 
+from django.utils.translation import gettext as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
@@ -18,7 +19,9 @@ class TokenAuthentication(BaseAuthentication):
             return None
         token = find_token(secret.strip())
         if token is None:
-            raise AuthenticationFailed("The token is unknown, expired or revoked.", "invalid_token")
+            raise AuthenticationFailed(
+                _("The token is unknown, expired or revoked."), "invalid_token"
+            )
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

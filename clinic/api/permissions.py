@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
@@ -13,7 +14,7 @@ class HasScope(BasePermission):
     the action, or ``write``."""
 
     code = "missing_scope"
-    message = "The token lacks the scope for this."
+    message = _("The token lacks the scope for this.")
 
     # the view is an APIView, whose module reads the settings that name this class
     def has_permission(self, request: Request, view: Any) -> bool:

@@ -4,6 +4,7 @@ import uuid
 from dataclasses import asdict
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
@@ -143,9 +144,9 @@ class HospitalReportViewSet(RecordViewSet):
 
     def as_csv(self, rows: Any, query: dict[str, Any]) -> StreamingHttpResponse:
         self.note_list("export_hospital_report", query)
-        response = StreamingHttpResponse(
-            csv_lines(csv_rows(rows)), content_type="text/csv; charset=utf-8"
-        )
+        # programs compare the words: they are the same whatever language the client prefers
+        lines = csv_lines(csv_rows(rows, language=settings.LANGUAGE_CODE))
+        response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = 'attachment; filename="hospital-report.csv"'
         return response
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from reportlab.platypus import Flowable, Spacer
 
 from clinic.periods import Period
@@ -72,7 +73,7 @@ def figure_parts(figures: Totals) -> Iterator[Flowable]:
     seconds = "–" if figures.seconds is None else f"{figures.seconds:.0f} s"
     rows = [
         (_("Orders"), figures.requests),
-        (_("Read"), read),
+        (pgettext("how many", "Read"), read),
         (_("From order to answer, on average"), seconds),
         (_("Reviewed and signed"), figures.reviewed),
         (
@@ -104,7 +105,11 @@ def chart_parts(found: Dashboard) -> Iterator[Flowable]:
         (label_name(label), signed, same, f"{same / signed:.0%}")
         for label, signed, same in found.agreement
     ]
-    yield pdf.table((_("AI reading"), _("Signed"), _("Same class"), _("Share")), rows, (3, 1, 1, 1))
+    yield pdf.table(
+        (_("AI reading"), pgettext("how many", "Signed"), _("Same class"), _("Share")),
+        rows,
+        (3, 1, 1, 1),
+    )
 
 
 def row_parts(rows: DiagnosisRequestQuerySet, count: int) -> Iterator[Flowable]:

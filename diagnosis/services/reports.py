@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, F, Sum
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
 from clinic.errors import FieldError
@@ -122,16 +123,18 @@ CSV_COLUMNS = tuple(name for name in CSV_SOURCES if name not in ("model_version"
 CHUNK = 2000
 
 
-def csv_rows(rows: DiagnosisRequestQuerySet) -> Iterator[list[str]]:
-    """The header and a line a request, in words a person reads; one query, streamed in chunks."""
+def csv_rows(rows: DiagnosisRequestQuerySet, *, language: str | None = None) -> Iterator[list[str]]:
+    """The header and a line a request, in words a person reads, of the language of now unless
+    another is named; one query, streamed in chunks."""
     yield list(CSV_COLUMNS)
-    words = csv_words()
+    with override(language or get_language()):
+        words = csv_words()
     for values in rows.values_list(*CSV_SOURCES.values()).iterator(chunk_size=CHUNK):
         yield csv_row(dict(zip(CSV_SOURCES, values, strict=True)), words)
 
 
 def csv_words() -> dict[str, dict[str, str]]:
-    """What codes are called in the language of now, looked up once a file."""
+    """What codes are called in the language of now; the caller looks them up once a file."""
     labels = {label: label_name(label) for label in BY_ANSWER}
     return {
         "status": {status.value: str(status.label) for status in Status},

@@ -137,6 +137,16 @@ def test_without_scripts_the_map_is_a_second_picture(
     context.close()
 
 
+def test_the_language_is_chosen_at_the_foot_and_changed_back(page: Page, clinic: str) -> None:
+    page.goto(clinic)
+    steps = (("Language", "Español", "Iniciar sesión"), ("Idioma", "English", "Sign in"))
+    for label, name, heading in steps:
+        page.get_by_label(label, exact=True).select_option(label=name)
+        page.get_by_role("contentinfo").get_by_role("button").click()
+        expect(page.get_by_role("heading", name=heading)).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+
+
 def test_a_session_that_ended_loses_nothing(page: Page, clinic: str, photograph: Path) -> None:
     sign_in(page, clinic)
     page.get_by_role("link", name="New diagnosis").first.click()
