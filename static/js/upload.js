@@ -259,5 +259,7 @@
   });
   for (const part of form.querySelectorAll("[data-script]")) part.hidden = false;
   form.classList.add("scripted");
-  showAll();
+  // chosen before this script was there
+  add(input.files);
+  input.value = "";
 })();
