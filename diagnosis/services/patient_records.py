@@ -36,7 +36,7 @@ class Change:
 
     before: Decimal
     after: Decimal
-    days: int
+    since: datetime.datetime
 
     @property
     def millimetres(self) -> Decimal:
@@ -57,7 +57,7 @@ def change_between(one: Picture, other: Picture) -> Change | None:
     before, after = earlier.image.diameter_mm, later.image.diameter_mm
     if before is None or after is None:
         return None
-    return Change(before, after, (later.taken - earlier.taken).days)
+    return Change(before, after, earlier.taken)
 
 
 @dataclass

@@ -75,9 +75,9 @@ def test_a_folder_over_a_line_that_breaks(
     expect(page.locator("#left-out li")).to_contain_text("notes.txt")
     page.locator("#id_files").set_input_files(folder / "large.png")
 
-    line.break_uploads(2, path="/files/", share=0.6)
+    line.break_uploads(2, path="/files/", share=0.6, least=1_000_000)
     page.get_by_role("button", name="Send and read").click()
-    expect(page.locator("#files")).to_contain_text("The connection broke at")
+    expect(page.locator("#files")).to_contain_text("The connection broke at", timeout=20_000)
     expect(page.locator("#upload-summary")).to_contain_text("3 of", timeout=60_000)
     expect(page.locator('.file[data-state="refused"]')).to_contain_text("The file is not a picture")
     assert line.broken == 2

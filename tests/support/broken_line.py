@@ -7,22 +7,25 @@ from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 PORTION = 4096
+# Chromium sends again by itself what broke on a connection that it had used before: here each
+# request has one of its own (the spaces keep the length)
+KEEP, CLOSE = b"Connection: keep-alive", b"Connection: close     "
 
 
 class Line:
-    """``url`` leads to the server. Each of the next ``breaks`` uploads to a path that contains
-    ``path`` is cut off when ``share`` of its body has gone through."""
+    """``url`` leads to the server. Each of the next ``breaks`` uploads of at least ``least`` bytes
+    to a path that contains ``path`` is cut off when ``share`` of its body has gone through."""
 
     def __init__(self, server: str) -> None:
         self._server = (urlsplit(server).hostname, urlsplit(server).port)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._lock = threading.Lock()
-        self._breaks, self._path, self._share = 0, b"", 1.0
+        self._breaks, self._path, self._share, self._least = 0, b"", 1.0, 0
         self.broken = 0
 
-    def break_uploads(self, breaks: int, *, path: str, share: float) -> None:
-        self._breaks, self._path, self._share = breaks, path.encode(), share
+    def break_uploads(self, breaks: int, *, path: str, share: float, least: int = 0) -> None:
+        self._breaks, self._path, self._share, self._least = breaks, path.encode(), share, least
 
     def serve(self) -> None:
         with suppress(OSError):
@@ -45,7 +48,7 @@ class Line:
                 if left is not None and left <= 0:
                     self.broken += 1
                     break
-                server.sendall(portion)
+                server.sendall(portion.replace(KEEP, CLOSE))
         for end in (client, server):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
@@ -61,13 +64,16 @@ class Line:
     def _allowance(self, portion: bytes) -> int | None:
         """How many more bytes of this upload go through; None where it is left alone."""
         first, _, rest = portion.partition(b"\r\n")
+        if not (first.startswith(b"POST") and self._path in first):
+            return None
+        headers = rest.split(b"\r\n\r\n")[0].lower().split(b"\r\n")
+        line = next(line for line in headers if line.startswith(b"content-length:"))
+        length = int(line.partition(b":")[2])
         with self._lock:
-            if not (first.startswith(b"POST") and self._path in first and self._breaks):
+            if not self._breaks or length < self._least:
                 return None
             self._breaks -= 1
-        headers = rest.split(b"\r\n\r\n")[0].lower().split(b"\r\n")
-        length = next(line for line in headers if line.startswith(b"content-length:"))
-        return int(int(length.partition(b":")[2]) * self._share)
+        return int(length * self._share)
 
 
 @contextmanager
