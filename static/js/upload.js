@@ -15,6 +15,7 @@
   const leftOut = [];
   let sending = 0;
   let stopped = true;
+  let tried = false;
   let address = words.address || "";
   let target = words.files || "";
 
@@ -22,7 +23,7 @@
   const say = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
   const inState = (...states) => entries.filter((entry) => states.includes(entry.state));
   const total = (items, value) => items.reduce((sum, item) => sum + value(item), 0);
-  const signature = (file) => `${file.webkitRelativePath || file.name}|${file.size}|${file.lastModified}`;
+  const signature = (file) => `${file.name}|${file.size}|${file.lastModified}`;
 
   // choosing ---------------------------------------------------------------------------------------
 
@@ -112,18 +113,17 @@
   function showAll() {
     const size = megabytes(total(entries, (item) => item.file.size));
     const values = { done: inState("stored").length, total: entries.length, size };
-    const begun = inState("waiting").length < entries.length;
-    const parts = [say(begun ? words.summary : words.chosen, values)];
+    const parts = [say(tried ? words.summary : words.chosen, values)];
     const broken = inState("retrying").length;
     const refused = inState("refused", "failed").length;
     if (broken) parts.push(say(words.retrying, { n: broken }));
     if (refused) parts.push(say(words.refusedCount, { n: refused }));
     document.getElementById("upload-summary").textContent = entries.length ? parts.join(" · ") : "";
-    whole.hidden = !begun;
+    whole.hidden = !tried;
     button.disabled = !stopped;
-    const again = target && begun ? button.dataset.later : button.dataset.first;
-    button.textContent = stopped ? again : words.sending;
-    results.hidden = !(address && begun && stopped);
+    const press = tried ? button.dataset.later : button.dataset.first;
+    button.textContent = stopped ? press : words.sending;
+    results.hidden = !(address && tried && stopped);
     results.href = address;
   }
 
@@ -183,6 +183,7 @@
 
   function run() {
     stopped = false;
+    tried = true;
     showAll();
     fill();
   }
