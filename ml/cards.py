@@ -171,7 +171,7 @@ def _calibration(manifest: Manifest) -> str:
 def _refusal(manifest: Manifest) -> str:
     if not manifest.refusal:
         return "This model cannot tell what is no lesion: it gives an answer for any picture."
-    more = manifest.data.get("familiar", 0)
+    more = manifest.data.get("more_images_for_refusal", 0)
     known = "the validation images" + (f" and {more} of other cameras" if more else "")
     note = (
         f"A picture whose features lie further from those of known lesions than those of 99.5% of "

@@ -83,7 +83,7 @@ def measure_checkpoint(
         _answer(test).outlier_scores = statistics.score(_answer(test).features)
     description = predictor.manifest.raw | {
         "format": FORMAT,
-        "data": predictor.manifest.data | {"familiar": len(familiar)},
+        "data": predictor.manifest.data | {"more_images_for_refusal": len(familiar)},
         "limits": list(LIMITS),
         "calibration": calibration,
         "thresholds": thresholds,

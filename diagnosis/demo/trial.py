@@ -102,8 +102,14 @@ def ignore_interruptions() -> None:
 
 
 def run_to_end(command: list[str]) -> None:
-    """In a process of its own: what checks a model loads torch, and that memory is not kept."""
-    done = subprocess.run(command, cwd=ROOT, check=False, start_new_session=True)  # noqa: S603
+    """In a process of its own: what checks a model loads torch, and that memory is not kept.
+
+    It says what it makes, and logs nothing of each single picture.
+    """
+    quiet = os.environ | {"LOG_LEVEL": "WARNING"}
+    done = subprocess.run(  # noqa: S603
+        command, cwd=ROOT, env=quiet, check=False, start_new_session=True
+    )
     if done.returncode:
         raise TrialError(f"{command[-1]} failed (exit code {done.returncode}); see above.")
 

@@ -69,7 +69,7 @@ def test_finish_measures_anew_and_leaves_the_weights(small_starter, ham10000, tm
     more = str(ham10000 / "images")
     assert main([*again, "--familiar", more]) == 0
     after = read_manifest(out)
-    assert after.data["familiar"] == 140
+    assert after.data["more_images_for_refusal"] == 140
     assert after.refusal != before.refusal
     assert "and 140 of other cameras" in (out / "MODEL_CARD.md").read_text()
     assert after.thresholds == before.thresholds
