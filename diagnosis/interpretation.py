@@ -46,6 +46,14 @@ WARNING_MESSAGES = {
         "The picture is unlike most that the model has seen: its answer may be worth little. "
         "Take it again, or ask a dermatologist."
     ),
+    "age_outside": gettext_lazy(
+        "The model is not meant for patients of this age: it has learnt from few of them. Do not "
+        "rely on its answer."
+    ),
+    "site_outside": gettext_lazy(
+        "The model is not meant for this site of the body: it has learnt from few pictures of it. "
+        "Do not rely on its answer."
+    ),
     "untrained": gettext_lazy("This model version has no measured quality. Do not rely on it."),
 }
 
@@ -204,12 +212,22 @@ def warnings_for(
     quality: Mapping[str, Any],
     image_type: str,
     manifest: Mapping[str, Any],
+    age: int | None = None,
+    site: str | None = None,
     outlier_score: float | None = None,
 ) -> list[Warning]:
-    """What is wrong with the picture or with using this model on it."""
+    """What is wrong with the picture or with using this model on it.
+
+    ``age`` in years and ``site`` (clinic.vocabulary.AnatomSite) are None where not recorded.
+    """
     codes = [code for code in quality.get("warnings", []) if code in WARNING_MESSAGES]
     if image_type != "dermoscopic":
         codes.append("not_dermoscopic")
+    wanted = manifest.get("intended_range", {})
+    if age is not None and age < wanted.get("age_from", 0):
+        codes.append("age_outside")
+    if site in wanted.get("sites_outside", []):
+        codes.append("site_outside")
     limit = manifest.get("refusal", {}).get("unfamiliar")
     if limit is not None and outlier_score is not None and outlier_score > limit:
         codes.append("unfamiliar")

@@ -27,7 +27,7 @@ def render_card(manifest: Manifest) -> str:
     sections = [
         f"# {manifest.name} {manifest.version}",
         "" if manifest.trained else UNTRAINED,
-        _section("Intended use", manifest.intended_use),
+        _section("Intended use", _intended_use(manifest)),
         _section("Limits", "\n".join(f"- {limit}" for limit in manifest.limits)),
         _section("Classes", _classes(manifest)),
         _section("Quality", _metrics(manifest.metrics)) if measured else "",
@@ -166,6 +166,15 @@ def _calibration(manifest: Manifest) -> str:
         f"{manifest.calibration['temperature']:.3f}. In a clinic with another mix, probabilities "
         "mean less than they say."
     )
+
+
+def _intended_use(manifest: Manifest) -> str:
+    wanted = manifest.raw.get("intended_range", {})
+    outside = [f"patients under {wanted['age_from']}"] if "age_from" in wanted else []
+    outside += [site.replace("/", " or ") for site in wanted.get("sites_outside", [])]
+    if not outside:
+        return manifest.intended_use
+    return f"{manifest.intended_use} Not meant for: {', '.join(outside)}."
 
 
 def _refusal(manifest: Manifest) -> str:

@@ -52,6 +52,7 @@ def finish(
     description = describe(recipe, version) | {
         "data": describe_data(recipe, dataset, parts, len(skipped)),
         "intended_use": INTENDED_USE,
+        "intended_range": dataset.intended_range,
         "limits": list(LIMITS),
     }
     save_checkpoint(out, model, description, half=True)

@@ -160,6 +160,8 @@ def prediction_of(request: DiagnosisRequest) -> dict[str, Any] | None:
         quality=image.quality,
         image_type=image.image_type,
         manifest=model.manifest,
+        age=image.lesion.patient.age,
+        site=image.lesion.anatom_site,
         outlier_score=prediction.outlier_score,
     )
     return {

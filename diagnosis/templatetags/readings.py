@@ -34,6 +34,8 @@ def notices(request: DiagnosisRequest) -> list[Warning]:
         quality=request.image.quality,
         image_type=request.image.image_type,
         manifest=request.model_version.manifest,
+        age=request.image.lesion.patient.age,
+        site=request.image.lesion.anatom_site,
         outlier_score=request.prediction.outlier_score if request.prediction else None,
     )
 

@@ -157,6 +157,8 @@ def outcome_of(batch: Batch, row: BatchFile) -> dict[str, Any]:
         quality=row.image.quality,
         image_type=row.image.image_type,
         manifest=batch.model_version.manifest,
+        age=batch.patient.age,
+        site=row.image.lesion.anatom_site,
     )
     return {"stored": True, "warnings": [warning.message for warning in found]}
 

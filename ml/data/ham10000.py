@@ -15,6 +15,9 @@ ATTRIBUTION = (
     "ViDIR Group, Medical University of Vienna"
 )
 
+# too few to learn from: of 10,015 images 243 are of people under 18, 48 genital, 7 acral
+INTENDED_RANGE = {"age_from": 18, "sites_outside": ["palms/soles", "oral/genital"]}
+
 
 def read_ham10000(folder: Path) -> Dataset:
     """Read ``folder``/HAM10000_metadata.csv with ``folder``/images/ID.{jpg,webp,...}.
@@ -34,7 +37,7 @@ def read_ham10000(folder: Path) -> Dataset:
         for row in rows
     ]
     samples = group_samples(samples, read_pairs(folder / "near_duplicates.csv"))
-    return Dataset("HAM10000", samples, LICENCE, ATTRIBUTION)
+    return Dataset("HAM10000", samples, LICENCE, ATTRIBUTION, intended_range=INTENDED_RANGE)
 
 
 def read_pairs(file: Path) -> list[tuple[str, str]]:

@@ -90,4 +90,6 @@ def join_datasets(datasets: Sequence[Dataset]) -> Dataset:
         joined((d.licence for d in datasets), "; "),
         joined((d.attribution for d in datasets), "; "),
         [line for d in datasets for line in d.left_out],
+        # what one data set lacks another may have
+        datasets[0].intended_range if len(datasets) == 1 else {},
     )

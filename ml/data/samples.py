@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,6 +32,8 @@ class Dataset:
     """Labelled images and what must be said about them.
 
     ``left_out`` says "file: reason" for images that the tables list and training cannot use.
+    ``intended_range`` says for whom a model of these images is not meant: ``age_from`` in years,
+    ``sites_outside`` in ISIC's words (anatom_site_general).
     """
 
     name: str
@@ -38,6 +41,7 @@ class Dataset:
     licence: str
     attribution: str
     left_out: list[str] = field(default_factory=list)
+    intended_range: dict[str, Any] = field(default_factory=dict)
 
 
 def class_code(word: str) -> str:

@@ -112,6 +112,20 @@ def test_warnings_are_about_picture_and_model() -> None:
     assert warnings_for(quality={}, image_type="dermoscopic", manifest={})[0].code == "untrained"
 
 
+def test_what_the_model_is_not_meant_for_is_said() -> None:
+    manifest = {
+        "metrics": {"accuracy": 0.7},
+        "intended_range": {"age_from": 18, "sites_outside": ["palms/soles"]},
+    }
+
+    def codes(**facts: object) -> list[str]:
+        found = warnings_for(quality={}, image_type="dermoscopic", manifest=manifest, **facts)
+        return [entry.code for entry in found]
+
+    assert codes(age=17, site="palms/soles") == ["age_outside", "site_outside"]
+    assert codes(age=18, site="anterior torso") == codes(age=None, site=None) == []
+
+
 def test_every_failure_has_a_sentence() -> None:
     for code in FAILURE_MESSAGES:
         assert failure_message(code).endswith(".")

@@ -39,6 +39,8 @@ def test_train_evaluate_predict_card(small_starter, ham10000, tmp_path, capsys):
     manifest = read_manifest(out)
     assert manifest.data["licence"] == "CC BY-NC 4.0"
     assert manifest.metrics["images"] == 14
+    assert manifest.raw["intended_range"]["age_from"] == 18
+    assert "Not meant for: patients under 18" in (out / "MODEL_CARD.md").read_text()
     assert {"value", "low", "high"} == set(manifest.metrics["overall"]["balanced_accuracy"])
 
     rows = [{"image": f"{code}_00.png", "label": code} for code in manifest.classes]
