@@ -257,7 +257,8 @@ def test_upload_limit_leaves_the_answer_to_the_application() -> None:
 
     annotations = find("minimal", "Ingress/nevus")["metadata"]["annotations"]
     limit = annotations["nginx.ingress.kubernetes.io/proxy-body-size"]
-    assert int(limit.removesuffix("m")) * 1024**2 > 2 * settings.NEVUS_MAX_UPLOAD_BYTES
+    assert int(limit.removesuffix("m")) * 1024**2 > settings.NEVUS_MAX_BATCH_BYTES
+    assert settings.NEVUS_MAX_BATCH_BYTES > 2 * settings.NEVUS_MAX_UPLOAD_BYTES
     assert not [key for key in annotations if "snippet" in key]
 
 
