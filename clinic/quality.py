@@ -4,7 +4,7 @@ Limits were set on the 45 original dermoscopic photographs of HAM10000 (600 x 45
 all of them lie above a Laplacian variance of 23; blurred with a Gaussian of 2 pixels all lie below
 6.1. Lesion shares were compared with the expert masks of 150 images (correlation 0.6), which is
 good enough to say "small in the frame" and no more. Whether a lesion is cut off at the edge is not
-said: the best of the same kind of measure told it apart on 700 expert masks with an AUC of 0.66, and
+said: the same kind of measure told it apart on 700 expert masks with an AUC of 0.66, and
 five of six alarms would have been false. Hair and rulers are not looked for.
 """
 

@@ -1,7 +1,4 @@
-"""How a model version does in practice: its readings against what doctors signed.
-
-Histopathology takes the place of the doctor's conclusion where it is known, once it is recorded.
-"""
+"""How a model version does in practice: its readings against what doctors signed."""
 
 import datetime
 from collections import Counter
@@ -13,6 +10,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from diagnosis.models import DiagnosisRequest, ModelVersion, Status
+from diagnosis.models.requests import DiagnosisRequestQuerySet
 from ml.taxonomy import BY_ANSWER
 
 DAYS = 365
@@ -79,15 +77,19 @@ class Scorecard:
         return Share(sum(n for found, n in rows if found is malignant), sum(n for _f, n in rows))
 
 
-def scorecard(model: ModelVersion, hospitals: Sequence[UUID]) -> Scorecard:
-    """Of the last year at the hospitals; one query over the index of the report."""
-    since = timezone.now() - datetime.timedelta(days=DAYS)
-    rows = DiagnosisRequest.objects.filter(
+def year_of(model: ModelVersion, hospitals: Sequence[UUID]) -> DiagnosisRequestQuerySet:
+    """What the model read at the hospitals in the last year."""
+    return DiagnosisRequest.objects.filter(
         hospital__in=hospitals,
-        created_at__gte=since,
+        created_at__gte=timezone.now() - datetime.timedelta(days=DAYS),
         model_version=model,
         status=Status.SUCCEEDED,
     )
+
+
+def scorecard(rows: DiagnosisRequestQuerySet) -> Scorecard:
+    """Of the readings of ``year_of``; one query over the index of the report."""
+    since = timezone.now() - datetime.timedelta(days=DAYS)
     pairs: Counter[tuple[str, str]] = Counter()
     read = 0
     for group in rows.order_by().values("label", "conclusion").annotate(n=Count("pk")):

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from clinic.errors import DomainError
@@ -20,8 +21,10 @@ from diagnosis.forms.filters import ReportFilter
 from diagnosis.interpretation import label_name
 from diagnosis.models import Status
 from diagnosis.models.requests import OPEN, UNANSWERED, DiagnosisRequestQuerySet
+from diagnosis.services.confirmed import AI, DOCTOR, Confirmed, confirmed
 from diagnosis.services.dashboard import BANDS, Dashboard, dashboard
 from diagnosis.services.reports import ORDERING, Totals, csv_rows, hospital_report
+from diagnosis.services.scorecard import Share
 from ml.taxonomy import BY_ANSWER
 
 # what the page shows before anybody asks for a period
@@ -46,6 +49,7 @@ def hospital(request: HttpRequest) -> HttpResponse:
         "query": form.query,
         "found": found,
         "agreement": agreement_of(found),
+        "confirmed": confirmed_shares(confirmed(rows)),
     }
     return render(request, "reports/hospital.html", context | charts_of(found), status=form.status)
 
@@ -183,3 +187,15 @@ def agreement_of(found: Dashboard) -> dict[str, Any]:
             for label, conclusion, count in found.missed[:MOST_MISSED]
         ],
     }
+
+
+def confirmed_shares(found: Confirmed) -> list[tuple[Any, Share]]:
+    """Empty where no lesion of the orders has a finding."""
+    if not found.counts:
+        return []
+    return [
+        (_("AI: the class of the finding"), found.same(AI)),
+        (_("Doctor: the class of the finding"), found.same(DOCTOR)),
+        (_("AI: called malignant, of malignant findings"), found.found(AI)),
+        (_("Doctor: called malignant, of malignant findings"), found.found(DOCTOR)),
+    ]

@@ -20,11 +20,14 @@ from clinic.periods import Period
 from diagnosis import report_charts
 from diagnosis.charts import HEIGHT, WIDTH, Column, columns, scale
 from diagnosis.documents.report import MOST_ROWS
+from diagnosis.services.confirmed import AI, DOCTOR, confirmed
 from diagnosis.services.dashboard import dashboard, step_of
 from diagnosis.services.reports import hospital_report
+from diagnosis.services.scorecard import Share
 from tests.api_client import API, client
 from tests.factories import (
     DiagnosisRequestFactory,
+    HistopathologyFactory,
     HospitalFactory,
     ImageFactory,
     ModelVersionFactory,
@@ -276,3 +279,31 @@ def resident_bytes() -> int:
     """Of this process, now."""
     pages = Path("/proc/self/statm").read_text().split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+# Against histopathology ---------------------------------------------------------------------------
+
+
+def test_opinions_are_held_to_the_newest_finding(page, user, image) -> None:
+    assert "Against histopathology" not in page.get(reverse("hospital-report")).content.decode()
+    # found out as a melanoma, after a first finding that was wrong
+    HistopathologyFactory(lesion=image.lesion, diagnosis="nevus")
+    HistopathologyFactory(lesion=image.lesion, diagnosis="melanoma")
+    signed(image, "melanoma", "nevus", 1)
+    signed(image, "basal_cell_carcinoma", "melanoma", 1)
+    benign = ImageFactory(lesion__patient=image.lesion.patient)
+    HistopathologyFactory(lesion=benign.lesion, diagnosis="nevus")
+    signed(benign, "nevus", "nevus", 1)
+    DiagnosisRequestFactory(image=benign, succeeded=True, prediction__label="melanoma")
+    # without a finding, and of another hospital
+    signed(ImageFactory(lesion__patient=image.lesion.patient), "nevus", "melanoma", 1)
+    foreign = ImageFactory()
+    HistopathologyFactory(lesion=foreign.lesion, diagnosis="melanoma")
+    signed(foreign, "nevus", "nevus", 1)
+
+    found = confirmed(hospital_report(actor=user))
+    assert found.same(AI) == Share(2, 4)
+    assert found.found(AI) == Share(2, 2)
+    assert found.same(DOCTOR) == Share(2, 3)
+    assert found.found(DOCTOR) == Share(1, 2)
+    assert "Against histopathology" in page.get(reverse("hospital-report")).content.decode()

@@ -12,7 +12,7 @@ from clinic.models import AuditEvent
 from diagnosis import figures
 from diagnosis.models import ModelPolicy
 from diagnosis.services.model_versions import active_model, retire_model
-from diagnosis.services.scorecard import Share, scorecard
+from diagnosis.services.scorecard import Share, scorecard, year_of
 from tests.factories import (
     DiagnosisRequestFactory,
     HospitalFactory,
@@ -61,7 +61,7 @@ def test_the_scorecard_counts_the_own_signed_readings_of_a_year(hospital, model)
     read(ImageFactory(), model, "nevus", "nevus")
     DiagnosisRequestFactory(image=image, succeeded=True)
 
-    found = scorecard(model, [hospital.pk])
+    found = scorecard(year_of(model, [hospital.pk]))
 
     assert (found.read, found.signed) == (6, 5)
     assert found.agreement == Share(2, 5)

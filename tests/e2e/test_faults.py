@@ -4,6 +4,7 @@ NEVUS_FAULT_IMAGES=200 runs the large form; the small one is part of every test 
 """
 
 import os
+import signal
 import time
 
 import pytest
@@ -47,9 +48,11 @@ def test_every_upload_is_read_once_though_workers_and_redis_die(
     beat = stack.start_worker(queues="default", beat=True, **QUICK)
     accepted = []
     for part in (pictures[:third], pictures[third : 2 * third]):
-        # before the worker, which might read faster than a slow machine uploads
-        accepted += [upload(api, lesion, content) for content in part]
         worker = stack.start_worker(queues="inference", **QUICK)
+        # it would read faster than a slow machine uploads, and be ready before it is looked at
+        os.kill(worker.pid, signal.SIGSTOP)
+        accepted += [upload(api, lesion, content) for content in part]
+        os.kill(worker.pid, signal.SIGCONT)
         kill_in_the_middle_of_a_batch(stack, worker)
     worker = stack.start_worker(queues="inference", **QUICK)
     stack.redis.stop()
