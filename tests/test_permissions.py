@@ -52,6 +52,7 @@ TABLE = {
     "GET lesion-edit": ("in", 200, 404, 403, 200),
     "POST lesion-edit": ("in", 302, 404, 403, 302),
     "GET image-file": ("in", 200, 404, 200, 200),
+    "POST image-size": ("in", 302, 404, 403, 302),
     "GET image-thumbnail": ("in", 200, 404, 200, 200),
     "GET diagnosis-create": ("in", 200, 200, 403, 200),
     "POST diagnosis-create": ("in", 302, 409, 403, 302),
@@ -166,6 +167,7 @@ def key_of(name: str, records):
         "lesion-edit": row.image.lesion_id,
         "histopathology-create": row.image.lesion_id,
         "image-file": row.image_id,
+        "image-size": row.image_id,
         "image-thumbnail": row.image_id,
         "diagnosis": row.pk,
         "diagnosis-answer": row.pk,
@@ -194,6 +196,7 @@ def data_of(name: str, hospital) -> dict:
         "patient-edit": new_patient,
         "lesion-create": {"anatom_site": "head/neck"},
         "lesion-edit": {"anatom_site": "head/neck"},
+        "image-size": {"diameter_mm": "4"},
         "histopathology-create": {
             "diagnosis": "nevus",
             "confirmed_by": "Laboratory",

@@ -157,6 +157,16 @@ RULES = {
             "other corner": lambda: place(BodyView.BACK, 1, 1),
         },
     ),
+    "image_diameter_is_positive": Rule(
+        {
+            "zero": lambda: ImageFactory(diameter_mm=0),
+            "less": lambda: ImageFactory(diameter_mm=-1),
+        },
+        {
+            "little": lambda: ImageFactory(diameter_mm="0.01"),
+            "unknown": lambda: ImageFactory(diameter_mm=None),
+        },
+    ),
     "lesion_diameter_is_positive": Rule(
         {
             "zero": lambda: LesionFactory(diameter_mm=0),

@@ -1,7 +1,10 @@
 """A small clinic in a stack, and what tests do there."""
 
+import json
+import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.support.api import ApiClient
 from tests.support.stack import ROOT, Stack
@@ -10,10 +13,9 @@ PASSWORD = "a-password-for-tests-only"
 HOSPITAL = "Sample Hospital North"
 
 
-def make_clinic(
-    stack: Stack, *, checkpoint: object = ROOT / "ml" / "checkpoints" / "starter"
-) -> str:
-    """A hospital, the user ``doctor``, and the checkpoint as its model; a token with all scopes."""
+def make_clinic(stack: Stack, *, checkpoint: Path | None = None) -> str:
+    """A hospital, the user ``doctor``, and the checkpoint (the starter, which refuses nothing
+    here) as its model; a token with all scopes."""
     from clinic.services.staff import add_membership, create_hospital, create_user
 
     with stack.orm():
@@ -26,9 +28,19 @@ def make_clinic(
             family_name="Doctor",
         )
         add_membership(actor=None, user=doctor, hospital=hospital, role="doctor")
-    stack.manage("register_model", checkpoint, "--activate")
+    stack.manage("register_model", checkpoint or unrefusing(stack), "--activate")
     scopes = ["--scope", "read", "--scope", "write", "--scope", "diagnose"]
     return stack.manage("create_token", "doctor", *scopes).splitlines()[-1]
+
+
+def unrefusing(stack: Stack) -> Path:
+    """The starter without its refusal: what is followed is the way of the pictures, and some of
+    them may be drawings."""
+    folder = stack.folder / "starter"
+    shutil.copytree(ROOT / "ml" / "checkpoints" / "starter", folder)
+    manifest = folder / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"refusal": {}}))
+    return folder
 
 
 def wait_until(true: Callable[[], bool], *, seconds: float) -> None:
