@@ -5,18 +5,27 @@ Those that are convolutional do it in two steps: ``forward_map``, image to map (
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import nn
 
 from ml.backbones.autoencoder import Autoencoder
+from ml.backbones.ensemble import Ensemble
 from ml.backbones.keras_network import KerasNetwork
 from ml.backbones.resnet import ResNet
 from ml.backbones.vit import ViT
 from ml.config import Backbone
 from ml.errors import RecipeError
 
+
+def _ensemble(members: list[dict[str, Any]]) -> Ensemble:
+    """``members`` are backbones' names and options."""
+    return Ensemble([build_backbone(Backbone(**member)) for member in members])
+
+
 BACKBONES: dict[str, Callable[..., nn.Module]] = {
     "autoencoder": Autoencoder,
+    "ensemble": _ensemble,
     "keras": KerasNetwork,
     "resnet": ResNet,
     "vit": ViT,

@@ -17,6 +17,7 @@ from ml.cli import (
     fetch,
     finish,
     init,
+    join,
     predict,
     recipes,
     train,
@@ -25,7 +26,7 @@ from ml.cli import (
 from ml.errors import MlError
 
 # in the order of --help
-COMMANDS = (recipes, init, fetch, train, tune, finish, evaluate, predict, card, export)
+COMMANDS = (recipes, init, fetch, train, tune, join, finish, evaluate, predict, card, export)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,26 @@
+"""``python -m ml join``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+SUMMARY = "make one checkpoint of several, which answers with their mean"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("checkpoints", type=Path, nargs="+", metavar="CHECKPOINT")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    parser.add_argument("--version", default="1.0.0", help="of the new model (default: 1.0.0)")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Join convolutional checkpoints with the same classes and preprocessing into an ensemble.
+
+    It is one model for every command and for the worker. Finish it afterwards: it has no
+    calibration, thresholds and figures of its own yet.
+    """
+    from ml.joining import join
+
+    manifest = join(options.checkpoints, options.out, options.version)
+    print(f"{options.out}: {len(options.checkpoints)} members, {manifest.parameters:,} parameters")

@@ -1,0 +1,58 @@
+"""One checkpoint of several that answers with the mean of their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from ml.checkpoints import describe, load_classifier, save_checkpoint
+from ml.classifier import build_classifier
+from ml.config import Architecture, Backbone, Head
+from ml.errors import CheckpointError
+from ml.manifest import Manifest, read_manifest
+from ml.recipes import get_recipe
+
+CARRIED = ("data", "intended_use", "intended_range", "test_time_augmentation", "limits")
+
+
+def join(members: Sequence[Path], out: Path, version: str = "1.0.0") -> Manifest:
+    """Write ``out``, a checkpoint of the ensemble of ``members``, uncalibrated.
+
+    Data, intended use and the views at reading are those of the first. Raises CheckpointError
+    where the members are fewer than two, are not prepared or answer alike, look at a patient's
+    other lesions, or are no convolutional networks.
+    """
+    manifests = [read_manifest(member) for member in members]
+    first = manifests[0]
+    _check(members, manifests)
+    models = [load_classifier(member) for member in members]
+    architectures = [manifest.architecture for manifest in manifests]
+    heads = [
+        asdict(architecture.head) | {"features": model.backbone.features}
+        for architecture, model in zip(architectures, models, strict=True)
+    ]
+    architecture = Architecture(
+        Backbone("ensemble", {"members": [asdict(one.backbone) for one in architectures]}),
+        Head("ensemble", {"members": heads}),
+    )
+    model = build_classifier(architecture, len(first.classes))
+    for index, member in enumerate(models):
+        model.backbone.members[index].load_state_dict(member.backbone.state_dict())  # type: ignore[index, union-attr]
+        model.head.members[index].load_state_dict(member.head.state_dict())  # type: ignore[index, union-attr]
+    recipe = replace(get_recipe(first.recipe), architecture=architecture)
+    carried = {key: first.raw[key] for key in CARRIED if key in first.raw}
+    description = describe(recipe, version) | carried
+    description |= {"preprocessing": first.raw["preprocessing"], "classes": list(first.classes)}
+    return save_checkpoint(out, model, description, half=True)
+
+
+def _check(members: Sequence[Path], manifests: Sequence[Manifest]) -> None:
+    first = manifests[0]
+    if len(members) < 2:
+        raise CheckpointError("An ensemble has two members or more.")
+    for member, manifest in zip(members, manifests, strict=True):
+        if manifest.classes != first.classes or manifest.preprocessing != first.preprocessing:
+            raise CheckpointError(f"{member} has other classes or preprocessing than {members[0]}.")
+        if manifest.architecture.context is not None:
+            raise CheckpointError(f"{member} looks at a patient's other lesions; it cannot join.")

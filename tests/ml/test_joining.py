@@ -1,0 +1,64 @@
+"""Several checkpoints as one."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from ml.checkpoints import describe, load_classifier, save_checkpoint
+from ml.classifier import build_classifier
+from ml.cli import main
+from ml.config import Preprocessing
+from ml.errors import CheckpointError
+from ml.explain import explain
+from ml.joining import join
+from ml.predictor import Predictor
+
+
+@pytest.fixture
+def another(tmp_path, recipe):
+    torch.manual_seed(1)
+    model = build_classifier(recipe.architecture, len(recipe.classes))
+    save_checkpoint(tmp_path / "another", model, describe(recipe, "test"))
+    return tmp_path / "another"
+
+
+@pytest.fixture
+def joined(tmp_path, checkpoint, another):
+    join([checkpoint, another], tmp_path / "joined")
+    return tmp_path / "joined"
+
+
+def test_an_ensemble_answers_with_the_mean_of_its_members(joined, checkpoint, another):
+    images = torch.randn(3, 3, 32, 32)
+    answers = [load_classifier(one)(images).log_softmax(1) for one in (checkpoint, another)]
+    assert not torch.allclose(*answers, atol=1e-2)
+    # its matrices are stored in half precision
+    assert torch.allclose(load_classifier(joined)(images), sum(answers) / 2, atol=2e-3)
+
+
+def test_it_is_read_and_explained_like_any_model(joined, checkpoint, photograph):
+    predictor = Predictor(joined, "cpu")
+    answer = predictor.predict(predictor.prepare(photograph)[None])
+    assert answer.sum() == pytest.approx(1)
+    heat = explain(predictor, photograph, "mel")
+    assert heat.shape == (photograph.height, photograph.width)
+    assert np.isfinite(heat).all()
+    single = Predictor(checkpoint, "cpu").manifest
+    assert predictor.manifest.parameters == 2 * single.parameters
+
+
+def test_the_command_says_what_it_made(tmp_path, capsys, checkpoint, another):
+    assert main(["join", str(checkpoint), str(another), "--out", str(tmp_path / "out")]) == 0
+    assert "2 members" in capsys.readouterr().out
+    assert main(["join", str(checkpoint), "--out", str(tmp_path / "out")]) == 2
+    assert "two members or more" in capsys.readouterr().err
+
+
+def test_members_see_the_same(tmp_path, recipe, model, checkpoint):
+    larger = replace(recipe, preprocessing=Preprocessing(size=64))
+    save_checkpoint(tmp_path / "larger", model, describe(larger, "test"))
+    with pytest.raises(CheckpointError, match="preprocessing"):
+        join([checkpoint, tmp_path / "larger"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
