@@ -1,7 +1,8 @@
 # Two commands matter: `make demo` and `make test`. All state lies in .venv/ and var/.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test compare stages lint types architecture migrations tests messages bench bench-pages clean
+.PHONY: help demo test compare stages lint types architecture migrations tests messages bench \
+	bench-pages faults clean
 SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?= 8000
@@ -66,6 +67,10 @@ bench: .venv/.requirements-dev ## images a second, bare and in a worker: var/ben
 bench-pages: .venv/.requirements-dev ## pages and lists from 1,000 to 1,000,000 images, first byte and queries (SIZES=)
 	@.ci/need postgresql redis
 	@exec $(CLEAN) .venv/bin/python -m tests.benchmarks.pages $(if $(SIZES),--sizes $(SIZES))
+
+faults: .venv/.requirements-dev ## kill each part at each step of the way of an image: var/faults.json
+	@.ci/need postgresql redis
+	@exec $(CLEAN) .venv/bin/python -m tests.benchmarks.faults $(ARGS)
 
 .venv/.requirements: requirements.txt
 	@PYTHON=$(PYTHON) .ci/need venv

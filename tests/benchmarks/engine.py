@@ -19,6 +19,7 @@ import torch
 from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
+from ml import taxonomy
 from ml.calibration import calibrate
 from ml.export import export_onnx
 from ml.predictor import Predictor
@@ -39,6 +40,7 @@ def main() -> None:
         read = predictor.predict if engine == "torch" else onnx(Path(checkpoint), Path(folder))
         answers = np.concatenate([read(part) for part in pictures.split(8)])
         rates = {batch: rate(read, pictures, int(batch)) for batch in batches}
+    labels = [taxonomy.BY_CODE[code].label for code in predictor.manifest.classes]
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     peak = peak_flops(predictor.device)
     each = flops(predictor, pictures)
@@ -48,7 +50,7 @@ def main() -> None:
                 "rates": rates,
                 "peak_shares": {batch: found * each / peak for batch, found in rates.items()},
                 "rss_mb": megabytes,
-                "answers": answers.tolist(),
+                "labels": [labels[index] for index in answers.argmax(1)],
             }
         )
     )

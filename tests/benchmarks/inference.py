@@ -5,7 +5,8 @@ that it is given, and writes var/bench.json:
 
 - ``engine:RECIPE:ENGINE``: prepared images a second, one batch after another. ``ratio`` is by the
   torch engine at the same batch, ``peak_share`` the share of what the device does in a product of
-  large matrices, ``agreement`` the share of pictures whose likeliest class is that of torch.
+  large matrices, ``agreement`` the share of pictures whose likeliest class is that of torch (of
+  those that the worker did not refuse).
 - ``end-to-end:RECIPE``: a real worker on PostgreSQL and Redis, from the first claimed request to
   the last stored answer. ``ratio`` is by the bare torch engine at the worker's batch, the mean of a
   measurement before and one after, for machines are noisy.
@@ -21,18 +22,21 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import psycopg2
-
-from diagnosis.demo.processes import Child
 from ml.manifest import read_manifest
-from tests.benchmarks.pages import SERVER, Installation
+from tests.benchmarks.installation import ROOT, SERVER, Installation
 from tests.support.postgres import PrivatePostgres
 from tests.support.redis import Redis
 
-ROOT = Path(__file__).resolve().parents[2]
 ENGINES = ("torch", "onnx")
 BATCHES = (1, 8, 32)
 READINGS, BATCH = 192, 8  # of the worker
+ANSWERED = "SELECT count(*) FROM diagnosis_diagnosisrequest WHERE finished_at IS NOT NULL"
+SPAN = """SELECT extract(epoch FROM max(finished_at) - min(started_at))
+    FROM diagnosis_diagnosisrequest"""
+# a picture that the worker refused has none
+LABELS = """SELECT prediction.label FROM diagnosis_diagnosisrequest request
+    LEFT JOIN diagnosis_prediction prediction ON prediction.id = request.prediction_id
+    ORDER BY request.created_at LIMIT %s"""
 
 
 @dataclass(frozen=True)
@@ -67,15 +71,16 @@ def engine_rows(checkpoint: Path, recipe: str) -> list[Row]:
             ratio=round(one["rates"][str(batch)] / reference["rates"][str(batch)], 3),
             peak_share=round(one["peak_shares"][str(batch)], 3),
             rss_mb=round(one["rss_mb"]),
-            agreement=agreement(one["answers"], reference["answers"]),
+            agreement=agreement(one["labels"], reference["labels"]),
         )
         for engine, one in found.items()
         for batch in BATCHES
     ]
 
 
-def agreement(answers: list[list[float]], others: list[list[float]]) -> float:
-    same = [a.index(max(a)) == b.index(max(b)) for a, b in zip(answers, others, strict=True)]
+def agreement(labels: list[str | None], others: list[str]) -> float:
+    """The share of the same labels among the pictures that both answered."""
+    same = [a == b for a, b in zip(labels, others, strict=True) if a is not None]
     return round(sum(same) / len(same), 4)
 
 
@@ -83,11 +88,12 @@ def end_to_end_row(checkpoint: Path, recipe: str, postgres: PrivatePostgres, red
     with tempfile.TemporaryDirectory(prefix="nevus-bench-") as folder:
         place = Installation(postgres, redis, f"bench_{recipe}", Path(folder))
         place.manage("migrate", "--verbosity", "0")
-        orders = [sys.executable, "-m", "tests.benchmarks.orders", str(READINGS), str(checkpoint)]
-        subprocess.run(orders, cwd=ROOT, env=place.environment, check=True, capture_output=True)
+        place.environment |= {"NEVUS_BATCH_SIZE": str(BATCH), "NEVUS_SWEEP_SECONDS": "1"}
+        place.run("-m", "tests.benchmarks.orders", str(READINGS), str(checkpoint))
         before = run_engine(checkpoint, "torch", (BATCH,))
         rate, rss_mb = read_all(place)
         after = run_engine(checkpoint, "torch", (BATCH,))
+        labels = [label for (label,) in place.ask(LABELS, len(before["labels"]))]
     key = str(BATCH)
     bare = (before["rates"][key] + after["rates"][key]) / 2
     each = before["peak_shares"][key] / before["rates"][key]
@@ -98,26 +104,16 @@ def end_to_end_row(checkpoint: Path, recipe: str, postgres: PrivatePostgres, red
         ratio=round(rate / bare, 3),
         peak_share=round(rate * each, 3),
         rss_mb=round(rss_mb),
-        agreement=1.0,
+        agreement=agreement(labels, before["labels"]),
     )
 
 
 def read_all(place: Installation) -> tuple[float, float]:
     """Start a worker; images a second until nothing waits, and the worker's memory in MB."""
-    options = "--queues inference,default --pool threads --concurrency 1 --loglevel WARNING"
-    worker = Child(
-        "worker",
-        [
-            *(sys.executable, "-m", "celery", "-A", "config", "worker", *options.split()),
-            *("--beat", "--schedule", str(place.folder / "schedule")),
-        ],
-        log=place.folder / "worker.log",
-        cwd=ROOT,
-        env=place.environment | {"NEVUS_BATCH_SIZE": str(BATCH), "NEVUS_SWEEP_SECONDS": "1"},
-    )
+    worker = place.start_worker(beat=True)
     try:
         deadline = time.monotonic() + 900
-        while (answered := ask(place, "count(*)", "finished_at IS NOT NULL")) < READINGS:
+        while (answered := place.ask(ANSWERED)[0][0]) < READINGS:
             if time.monotonic() > deadline:
                 raise SystemExit(f"{answered} of {READINGS} were read:\n{worker.log.read_text()}")
             time.sleep(0.5)
@@ -125,15 +121,7 @@ def read_all(place: Installation) -> tuple[float, float]:
     finally:
         worker.stop()
     peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-    span = "extract(epoch from max(finished_at) - min(started_at))"
-    return READINGS / float(ask(place, span, "true")), int(peak.split()[1]) / 1024
-
-
-def ask(place: Installation, what: str, where: str) -> float:
-    database = place.environment["DATABASE_URL"]
-    with psycopg2.connect(database) as connection, connection.cursor() as cursor:
-        cursor.execute(f"SELECT {what} FROM diagnosis_diagnosisrequest WHERE {where}")
-        return cursor.fetchone()[0]
+    return READINGS / float(place.ask(SPAN)[0][0]), int(peak.split()[1]) / 1024
 
 
 def table(rows: list[Row]) -> str:

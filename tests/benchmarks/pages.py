@@ -9,31 +9,22 @@ the web server were started; the files of the database may still lie in the memo
 """
 
 import argparse
-import contextlib
 import http.client
 import json
 import os
 import re
-import secrets
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from diagnosis.demo.processes import Child, free_port
-from diagnosis.demo.trial import answers
+from tests.benchmarks.installation import ROOT, SERVER, Installation
 from tests.support.postgres import PrivatePostgres
 from tests.support.redis import Redis
 
-ROOT = Path(__file__).resolve().parents[2]
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
-# what an administrator of a database would set on a machine with two cores and little memory
-SERVER = ("shared_buffers=1GB", "effective_cache_size=3GB", "random_page_cost=1.1", "work_mem=16MB")
 WARM_UP, REPEATS = 5, 60
 LIMIT_MS, LIMIT_BYTES, LIMIT_RATIO = 150.0, 150 * 1024, 1.5
 ASSET = re.compile(rb'(?:href|src)="(/static/[^"]+\.(?:css|js|svg)[^"]*)"')
@@ -81,61 +72,6 @@ class Browser:
         return first, content
 
 
-class Installation:
-    """A database with its folder, and the web server that is started on it."""
-
-    def __init__(self, postgres: PrivatePostgres, redis: Redis, name: str, folder: Path) -> None:
-        postgres.create_database(name)
-        self.environment = os.environ | {
-            "DJANGO_SETTINGS_MODULE": "config.settings.production",
-            "SECRET_KEY": secrets.token_urlsafe(50),
-            "DATABASE_URL": postgres.url(name),
-            "REDIS_URL": redis.url(),
-            "ALLOWED_HOSTS": "127.0.0.1",
-            "NEVUS_VAR": str(folder),
-            "SECURE_SSL_REDIRECT": "off",
-        }
-        self.folder = folder
-
-    def manage(self, *arguments: str) -> str:
-        command = [sys.executable, "manage.py", *arguments]
-        done = subprocess.run(
-            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise SystemExit(f"{' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
-        return done.stdout
-
-    def fill(self, images: int) -> float:
-        """Seconds that filling took."""
-        self.manage("migrate", "--verbosity", "0")
-        self.manage("collectstatic", "--noinput", "--verbosity", "0")
-        began = time.monotonic()
-        self.manage("fill", "--patients", str(images // 5))
-        return time.monotonic() - began
-
-    @contextlib.contextmanager
-    def serve(self) -> Iterator[str]:
-        port = free_port()
-        options = f"--bind 127.0.0.1:{port} --workers 2 --threads 4 --worker-class gthread"
-        server = Child(
-            "web server",
-            [
-                *(sys.executable, "-m", "gunicorn", *options.split(), "--preload"),
-                *("--no-control-socket", "config.wsgi:application"),
-            ],
-            log=self.folder / "web.log",
-            cwd=ROOT,
-            env=self.environment,
-        )
-        url = f"http://127.0.0.1:{port}"
-        try:
-            server.wait_until(lambda: answers(f"{url}/healthz/live/"), seconds=60)
-            yield url
-        finally:
-            server.stop()
-
-
 def measure(page: dict[str, str], url: str, images: int) -> Measured:
     """``page`` is one line of what ``tests.benchmarks.visits`` prints."""
     browser = Browser(url, page["headers"])  # type: ignore[arg-type]
@@ -161,27 +97,28 @@ def measure(page: dict[str, str], url: str, images: int) -> Measured:
     )
 
 
+def fill(place: Installation, images: int) -> float:
+    """Seconds that filling took."""
+    place.manage("migrate", "--verbosity", "0")
+    place.manage("collectstatic", "--noinput", "--verbosity", "0")
+    began = time.monotonic()
+    place.manage("fill", "--patients", str(images // 5))
+    return time.monotonic() - began
+
+
 def measure_size(postgres: PrivatePostgres, redis: Redis, images: int) -> list[Measured]:
     with tempfile.TemporaryDirectory(prefix="nevus-pages-") as folder:
         place = Installation(postgres, redis, f"pages_{images}", Path(folder))
-        print(f"{images} images: filled in {place.fill(images):.0f} s", flush=True)
-        visits = subprocess.run(
-            [sys.executable, "-m", "tests.benchmarks.visits"],
-            cwd=ROOT,
-            env=place.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if visits.returncode:
-            raise SystemExit(visits.stdout + visits.stderr)
-        pages = json.loads(visits.stdout.splitlines()[-1])
+        print(f"{images} images: filled in {fill(place, images):.0f} s", flush=True)
+        visits = place.run("-m", "tests.benchmarks.visits")
+        pages = json.loads(visits.splitlines()[-1])
         postgres.restart()
         found = []
         for page in pages:
             # a server of its own, so that "cold" is cold for every page
-            with place.serve() as url:
-                found.append(measure(page, url, images))
+            server, url = place.start_web()
+            found.append(measure(page, url, images))
+            server.stop()
         return found
 
 

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -76,6 +77,20 @@ class PrivatePostgres(Postgres):
         """With an empty cache of its own."""
         self.server.stop(number=signal.SIGINT, grace=60)
         self._serve()
+
+    def crash(self) -> None:
+        """SIGKILL the server, and start it again: it recovers from its log."""
+        self.server.kill()
+        # the sessions that it leaves behind end by themselves, and it does not start beside them
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                self._serve()
+                return
+            except ProcessError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
     def _serve(self) -> None:
         settings = [
