@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from PIL import Image as PillowImage
 
 from clinic import origin
@@ -92,19 +92,44 @@ class Reader:
         deadline = time.monotonic() + seconds
         self.unloadable.clear()
         with self._busy(), self._renewing_leases():
-            current = None if self.stopping.is_set() else self._prepare_next()
-            while current is not None:
-                late = time.monotonic() > deadline or self.stopping.is_set()
-                following = None if late else self._prepare_next()
-                self._answer(current)
-                if late:
-                    return True
-                current = self._keep_unless_stopping(following)
-                if current is not None and current.claim.is_bulk:
-                    self._draw()
-            while time.monotonic() < deadline and self._draw():
-                pass
+            try:
+                return self._drain(deadline)
+            except (InterfaceError, OperationalError) as error:
+                if not connection_was_lost(error):
+                    raise
+                logger.warning("the database went away", exc_info=True)
+                return self._give_back()
+
+    def _drain(self, deadline: float) -> bool:
+        current = None if self.stopping.is_set() else self._prepare_next()
+        while current is not None:
+            late = time.monotonic() > deadline or self.stopping.is_set()
+            following = None if late else self._prepare_next()
+            self._answer(current)
+            if late:
+                return True
+            current = self._keep_unless_stopping(following)
+            if current is not None and current.claim.is_bulk:
+                self._draw()
+        while time.monotonic() < deadline and self._draw():
+            pass
         return self.stopping.is_set()
+
+    def _give_back(self) -> bool:
+        """Give the claimed rows back as soon as the database answers again; whether it did.
+
+        While it stays away longer than a lease, the rows come free by themselves.
+        """
+        deadline = time.monotonic() + settings.NEVUS_LEASE_SECONDS
+        while time.monotonic() < deadline:
+            connection.close()
+            try:
+                queue.release(set(self.leases))
+            except (InterfaceError, OperationalError):
+                time.sleep(0.5)
+            else:
+                return True
+        return False
 
     def predictor(self, model: ModelVersion) -> Predictor:
         """The loaded model; loads it at first use and forgets the one used longest ago."""
@@ -201,6 +226,15 @@ class Reader:
                     connection.close()
         finally:
             connection.close()
+
+
+def connection_was_lost(error: Exception) -> bool:
+    """Whether the database went away, not whether it refused a statement.
+
+    Such errors have no SQLSTATE, or one of class 08 (connection) or 57 (operator intervention).
+    """
+    state = getattr(error.__cause__, "pgcode", None)
+    return state is None or state[:2] in ("08", "57")
 
 
 def load_predictor(model: ModelVersion) -> Predictor:

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psycopg2
 import pytest
 
 from clinic.models import Image
@@ -107,6 +108,31 @@ def test_what_takes_longer_than_the_bound_is_read_by_another_at_once(
     wait_until(lambda: count(stack, status="running") == 0, seconds=90)
     second.stop()
     assert_all_read_once(stack)
+
+
+def test_what_a_broken_connection_interrupts_is_read_again_at_once(
+    stack: Stack, model: ModelVersion
+) -> None:
+    order(stack, model, 24)
+    total = count(stack)
+    worker = stack.start_worker(queues="inference", NEVUS_BATCH_SIZE="4", **LONG)
+    wait_until(lambda: count(stack, status="running") > 0, seconds=90)
+    end_sessions(stack)
+    wait_until(lambda: count(stack, status="succeeded") == total, seconds=60)
+    assert "the database went away" in worker.log.read_text()
+    worker.stop()
+    assert_all_read_once(stack)
+
+
+def end_sessions(stack: Stack) -> None:
+    """What a restart or a failover of the database does to whoever is connected."""
+    connection = psycopg2.connect(stack.postgres.url("postgres"))
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+            [stack.database],
+        )
+    connection.close()
 
 
 def test_two_beats_by_mistake_are_harmless(stack: Stack, model: ModelVersion) -> None:
