@@ -115,9 +115,13 @@
     const values = { done: inState("stored").length, total: entries.length, size };
     const parts = [say(tried ? words.summary : words.chosen, values)];
     const broken = inState("retrying").length;
-    const refused = inState("refused", "failed").length;
+    const refused = inState("refused", "failed");
     if (broken) parts.push(say(words.retrying, { n: broken }));
-    if (refused) parts.push(say(words.refusedCount, { n: refused }));
+    if (refused.length) {
+      const names = refused.slice(0, 3).map((entry) => entry.file.name);
+      if (refused.length > names.length) names.push("…");
+      parts.push(`${say(words.refusedCount, { n: refused.length })}: ${names.join(", ")}`);
+    }
     document.getElementById("upload-summary").textContent = entries.length ? parts.join(" · ") : "";
     whole.hidden = !tried;
     button.disabled = !stopped;
@@ -232,8 +236,10 @@
   function finish() {
     stopped = true;
     showAll();
-    const whatIsLeft = inState("waiting", "failed", "refused").length;
-    if (!whatIsLeft) {
+    const whatIsLeft = inState("waiting", "failed", "refused");
+    // what needs a look stands before what is done
+    document.getElementById("files").prepend(...whatIsLeft.map((entry) => entry.tile));
+    if (!whatIsLeft.length) {
       document.getElementById("upload-summary").textContent = words.done;
       location.assign(address);
     }

@@ -1,8 +1,8 @@
 """What is lost when one part is killed, and how long it takes to go on.
 
 ``python -m tests.benchmarks.faults`` (``make faults``) runs PostgreSQL, Redis, gunicorn, a worker
-and beat with the settings of production, and kills each part (SIGKILL) at each step of the way of
-an image:
+and beat with the settings of production but small batches, and kills each part (SIGKILL) at each
+step of the way of an image:
 
 - ``upload``: pictures are coming in, half of them are accepted;
 - ``wait``: all are accepted and none is claimed;
@@ -47,7 +47,7 @@ from tests.support.redis import Redis
 
 PARTS = ("web", "worker", "beat", "redis", "postgres")
 STEPS = ("upload", "wait", "read", "answer")
-PICTURES = 16
+PICTURES, BATCH = 24, 4  # several batches, or the first answer would be the last
 PATIENCE_SECONDS = 120
 COUNTS = """SELECT
     count(*) FILTER (WHERE status = 'running'),
@@ -115,6 +115,7 @@ class Clinic:
         self.postgres.start()
         self.redis.start()
         self.place = Installation(self.postgres, self.redis, "faults", folder)
+        self.place.environment["NEVUS_BATCH_SIZE"] = str(BATCH)
         self.place.manage("migrate", "--verbosity", "0")
         self.place.manage("collectstatic", "--noinput", "--verbosity", "0")
         starter = ROOT / "ml" / "checkpoints" / "starter"
