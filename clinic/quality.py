@@ -5,7 +5,9 @@ all of them lie above a Laplacian variance of 23; blurred with a Gaussian of 2 p
 6.1. Lesion shares were compared with the expert masks of 150 images (correlation 0.6), which is
 good enough to say "small in the frame" and no more. Whether a lesion is cut off at the edge is not
 said: the same kind of measure told it apart on 700 expert masks with an AUC of 0.66, and
-five of six alarms would have been false. Hair and rulers are not looked for.
+five of six alarms would have been false. The limit for hair was set on 500 images and looked at on
+1,200 others: of 63 above it 58 are densely hairy, and of 120 drawn from those below it five.
+Rulers are not looked for.
 """
 
 from dataclasses import asdict, dataclass
@@ -14,23 +16,28 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from clinic.hair import hair_share
+
 SIZE = 512
 SHARP = 10.0  # Laplacian variance below which a picture is called blurred
 DARK, BRIGHT = 0.22, 0.88  # mean luminance
 CLIPPED = 0.25  # share of black or white pixels
 SMALL_LESION = 0.02  # share of the frame
+HAIRY = 0.06  # share of the frame
 FEW_PIXELS = 200  # shorter side
 
 
 @dataclass(frozen=True)
 class Quality:
     """``score`` 0 (useless) to 1; ``blur`` 0 (sharp) to 1, blurred above 0.5; ``exposure`` is the
-    mean luminance, 0 to 1; ``lesion_share`` of the frame, 0 to 1; ``warnings`` are codes."""
+    mean luminance, 0 to 1; ``lesion_share`` and ``hair_share`` of the frame, 0 to 1; ``warnings``
+    are codes."""
 
     score: float
     blur: float
     exposure: float
     lesion_share: float
+    hair_share: float
     warnings: tuple[str, ...]
 
     def as_dict(self) -> dict:
@@ -45,7 +52,7 @@ def measure(image: Image.Image) -> Quality:
     variance = laplacian_variance(grey)
     exposure = float(grey.mean() / 255)
     clipped = float(((grey <= 2) | (grey >= 253)).mean())
-    share = dark_share(small)
+    share, hairs = dark_share(small), hair_share(small)
     warnings = []
     if variance < SHARP:
         warnings.append("blurred")
@@ -55,13 +62,14 @@ def measure(image: Image.Image) -> Quality:
         warnings.append("too_bright")
     if share < SMALL_LESION:
         warnings.append("lesion_small")
+    if hairs > HAIRY:
+        warnings.append("hairy")
     if min(image.size) < FEW_PIXELS:
         warnings.append("few_pixels")
     blur = 1 / (1 + variance / SHARP)
     score = min(1.0, 2 * (1 - blur)) * 0.7 ** sum(code != "blurred" for code in warnings)
-    return Quality(
-        round(score, 3), round(blur, 3), round(exposure, 3), round(share, 3), tuple(warnings)
-    )
+    figures = (round(value, 3) for value in (score, blur, exposure, share, hairs))
+    return Quality(*figures, tuple(warnings))
 
 
 def laplacian_variance(grey: NDArray[np.float32]) -> float:

@@ -38,6 +38,9 @@ WARNING_MESSAGES = {
     "too_dark": gettext_lazy("The picture is too dark. Take it again with more light."),
     "too_bright": gettext_lazy("The picture is overexposed. Take it again with less light."),
     "lesion_small": gettext_lazy("The lesion is small in the frame. Take the picture closer."),
+    "hairy": gettext_lazy(
+        "Much hair is in the picture. Part or wet the hair, and take the picture again."
+    ),
     "few_pixels": gettext_lazy("The picture has few pixels. Use the original photograph."),
     "not_dermoscopic": gettext_lazy(
         "The model reads dermoscopic images; this one is marked as another type."

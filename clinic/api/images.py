@@ -48,6 +48,9 @@ class QualitySerializer(serializers.Serializer):
     blur = serializers.FloatField(help_text="0 (sharp) to 1; blurred above 0.5.")
     exposure = serializers.FloatField(help_text="Mean luminance, 0 to 1.")
     lesion_share = serializers.FloatField(help_text="Of the frame, 0 to 1.")
+    hair_share = serializers.FloatField(
+        required=False, help_text="Of the frame, 0 to 1; of pictures since it is measured."
+    )
     warnings = serializers.ListField(child=serializers.CharField(), help_text="Codes.")
 
 

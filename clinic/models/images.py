@@ -37,7 +37,7 @@ class Image(Record):
     height = models.PositiveIntegerField(editable=False)
     # of the stored file
     sha256 = models.CharField(max_length=64, editable=False)
-    # clinic.imaging.Quality as a dictionary: score, blur, exposure, lesion_share, warnings (codes)
+    # clinic.quality.Quality as a dictionary
     quality = models.JSONField(default=dict, editable=False)
     uploaded_by = models.ForeignKey(User, models.PROTECT, related_name="+", editable=False)
 

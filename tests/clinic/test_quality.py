@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from PIL import Image, ImageEnhance, ImageFilter
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from clinic.quality import central_ellipse, laplacian_variance, measure, otsu_threshold
 from tests.factories import draw_lesion
@@ -53,13 +53,39 @@ def test_a_small_lesion_is_told() -> None:
     assert "lesion_small" not in warnings_of(frame)
 
 
+def hairs(image: Image.Image, count: int) -> Image.Image:
+    """Dark arcs of 2 pixels across the frame."""
+    draw, random = ImageDraw.Draw(image), np.random.default_rng(0)
+    for x, y in random.uniform((-300, -200), (500, 350), (count, 2)):
+        draw.arc((x, y, x + 500, y + 400), 0, 360, (60, 35, 25), width=3)
+    return image
+
+
+def test_dense_hair_is_told_and_a_few_hairs_are_not() -> None:
+    assert "hairy" not in warnings_of(hairs(draw_lesion((600, 450)), 2))
+    assert "hairy" in warnings_of(hairs(draw_lesion((600, 450)), 25))
+    shares = [measure(hairs(draw_lesion((600, 450)), n)).hair_share for n in (0, 5, 10, 20)]
+    assert shares[0] < 0.005
+    assert shares == sorted(shares)
+
+
+def test_a_pigment_network_is_no_hair() -> None:
+    network = Image.new("RGB", (600, 450), (190, 130, 100))
+    draw = ImageDraw.Draw(network)
+    for y in range(0, 450, 14):
+        for x in range(0, 600, 14):
+            draw.ellipse((x, y, x + 14, y + 14), outline=(90, 50, 35), width=2)
+    assert measure(network).hair_share < 0.01
+
+
 @pytest.mark.parametrize("colour", ["black", "white", "grey"])
 @pytest.mark.parametrize("size", [(16, 16), (16, 4000), (4000, 16)])
 def test_pictures_of_nothing_are_measured(colour: str, size: tuple[int, int]) -> None:
     quality = measure(Image.new("RGB", size, colour))
     assert "blurred" in quality.warnings
-    for value in (quality.score, quality.blur, quality.exposure, quality.lesion_share):
-        assert 0 <= value <= 1
+    figures = quality.as_dict()
+    del figures["warnings"]
+    assert all(0 <= value <= 1 for value in figures.values())
 
 
 def test_the_laplacian_of_a_known_picture() -> None:
