@@ -10,6 +10,10 @@ that it is given, and writes var/bench.json:
 - ``end-to-end:RECIPE``: a real worker on PostgreSQL and Redis, from the first claimed request to
   the last stored answer. ``ratio`` is by the bare torch engine at the worker's batch, the mean of a
   measurement before and one after, for machines are noisy.
+- ``peer:transformers``: the same network, views and batch in the pipeline of transformers, from
+  the same files; ``ratio`` is by the bare torch engine, measured right before.
+
+A convolution may need fewer operations than are counted (Winograd), so a ``peak_share`` can pass 1.
 """
 
 import argparse
@@ -51,9 +55,17 @@ class Row:
 
 
 def run_engine(checkpoint: Path, engine: str, batches: tuple[int, ...]) -> dict:
-    command = [sys.executable, "-m", "tests.benchmarks.engine", str(checkpoint), engine]
+    return run("engine", str(checkpoint), engine, *map(str, batches))
+
+
+def run(module: str, *arguments: str) -> dict:
+    """What a module of this package prints on its last line."""
     done = subprocess.run(
-        [*command, *map(str, batches)], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", f"tests.benchmarks.{module}", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise SystemExit(done.stdout + done.stderr)
@@ -82,6 +94,21 @@ def agreement(labels: list[str | None], others: list[str]) -> float:
     """The share of the same labels among the pictures that both answered."""
     same = [a == b for a, b in zip(labels, others, strict=True) if a is not None]
     return round(sum(same) / len(same), 4)
+
+
+def peer_row(checkpoint: Path) -> Row:
+    bare = run_engine(checkpoint, "torch", (BATCH,))
+    peer = run("peer", str(checkpoint), str(BATCH))
+    rate, share = bare["rates"][str(BATCH)], bare["peak_shares"][str(BATCH)]
+    return Row(
+        name="peer:transformers",
+        batch=BATCH,
+        images_per_second=round(peer["rate"], 2),
+        ratio=round(peer["rate"] / rate, 3),
+        peak_share=round(share * peer["rate"] / rate, 3),
+        rss_mb=round(peer["rss_mb"]),
+        agreement=agreement(peer["labels"], bare["labels"]),
+    )
 
 
 def end_to_end_row(checkpoint: Path, recipe: str, postgres: PrivatePostgres, redis: Redis) -> Row:
@@ -149,6 +176,7 @@ def main() -> None:
             recipe = read_manifest(checkpoint).recipe
             rows += engine_rows(checkpoint, recipe)
             rows.append(end_to_end_row(checkpoint.resolve(), recipe, postgres, redis))
+            rows.append(peer_row(checkpoint))
     finally:
         redis.close()
         postgres.stop()
