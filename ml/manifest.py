@@ -21,7 +21,7 @@ MANIFEST = "manifest.json"
 CARD = "MODEL_CARD.md"
 
 # how many views of an image are read, by the name of the test-time augmentation (ml.tta)
-VIEWS = {"none": 1, "flips": 4, "dihedral": 8}
+VIEWS = {"none": 1, "mirror": 2, "flips": 4, "dihedral": 8}
 
 # where nothing was measured; they order answers but promise no sensitivity
 DEFAULT_THRESHOLDS = {"malignancy_medium": 0.3, "malignancy_high": 0.6, "prediction_set": 0.1}

@@ -25,6 +25,7 @@ def _turn(quarters: int, flip: bool) -> View:
 # a lesion has no up and no left; "dihedral" holds all eight symmetries of the square
 VIEWS: dict[str, list[View]] = {
     "none": [_turn(0, False)],
+    "mirror": [_turn(0, False), _turn(2, True)],
     "flips": [_turn(0, False), _turn(0, True), _turn(2, False), _turn(2, True)],
     "dihedral": [_turn(quarters, flip) for flip in (False, True) for quarters in range(4)],
 }
