@@ -28,8 +28,8 @@ PHASES: dict[str, tuple[str, dict[str, Any]]] = {
 def starter(size: str = "160") -> Recipe:
     """Compact residual network, from scratch at 128 px, then at 160 px; 6,406,455 parameters.
 
-    ``size`` is 128 or 160; the larger is for going on from the weights of the smaller. What comes
-    of it ships in ml/checkpoints/starter.
+    ``size`` is 128 or 160; the larger is for going on from the weights of the smaller. Two networks
+    of it that were trained apart, joined by ``python -m ml join``, ship in ml/checkpoints/starter.
 
     Commands:  python -m ml train starter --set size=128 --data DATA/ham10000 --out FIRST
                python -m ml train starter --set size=128 --data DATA/ham10000 --start FIRST
