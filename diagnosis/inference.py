@@ -231,10 +231,13 @@ class Reader:
 def connection_was_lost(error: Exception) -> bool:
     """Whether the database went away, not whether it refused a statement.
 
-    Such errors have no SQLSTATE, or one of class 08 (connection) or 57 (operator intervention).
+    PostgreSQL's errors of that kind have no SQLSTATE, or one of class 08 (connection) or 57
+    (operator intervention). SQLite's have none at all: its file does not go away.
     """
-    state = getattr(error.__cause__, "pgcode", None)
-    return state is None or state[:2] in ("08", "57")
+    cause = error.__cause__
+    if cause is None or not hasattr(cause, "pgcode"):
+        return False
+    return cause.pgcode is None or cause.pgcode[:2] in ("08", "57")
 
 
 def load_predictor(model: ModelVersion) -> Predictor:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import torch
+
 from ml.checkpoints import describe, load_classifier, save_checkpoint
-from ml.classifier import build_classifier
+from ml.classifier import Classifier, build_classifier
 from ml.config import Architecture, Backbone, Head
 from ml.errors import CheckpointError
 from ml.manifest import Manifest, read_manifest
@@ -21,7 +23,7 @@ def join(members: Sequence[Path], out: Path, version: str = "1.0.0") -> Manifest
 
     Data, intended use and the views at reading are those of the first. Raises CheckpointError
     where the members are fewer than two, are not prepared or answer alike, look at a patient's
-    other lesions, or are no convolutional networks.
+    other lesions or have maps that do not fit; RecipeError where one is no convolutional network.
     """
     manifests = [read_manifest(member) for member in members]
     first = manifests[0]
@@ -36,7 +38,8 @@ def join(members: Sequence[Path], out: Path, version: str = "1.0.0") -> Manifest
         Backbone("ensemble", {"members": [asdict(one.backbone) for one in architectures]}),
         Head("ensemble", {"members": heads}),
     )
-    model = build_classifier(architecture, len(first.classes))
+    model = build_classifier(architecture, len(first.classes)).eval()
+    _check_maps(model, first.preprocessing.size)
     for index, member in enumerate(models):
         model.backbone.members[index].load_state_dict(member.backbone.state_dict())  # type: ignore[index, union-attr]
         model.head.members[index].load_state_dict(member.head.state_dict())  # type: ignore[index, union-attr]
@@ -45,6 +48,19 @@ def join(members: Sequence[Path], out: Path, version: str = "1.0.0") -> Manifest
     description = describe(recipe, version) | carried
     description |= {"preprocessing": first.raw["preprocessing"], "classes": list(first.classes)}
     return save_checkpoint(out, model, description, half=True)
+
+
+@torch.inference_mode()
+def _check_maps(model: Classifier, size: int) -> None:
+    """The heat map needs the members' maps beside each other, and each one's features from its."""
+    backbone = model.backbone
+    try:
+        backbone.pool(backbone.forward_map(torch.zeros(1, 3, size, size)))  # type: ignore[operator]
+    except RuntimeError as error:
+        raise CheckpointError(
+            "The members' maps are of different sizes, or not pooled to a feature a channel; they "
+            "cannot join."
+        ) from error
 
 
 def _check(members: Sequence[Path], manifests: Sequence[Manifest]) -> None:

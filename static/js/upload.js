@@ -238,7 +238,10 @@
     showAll();
     const whatIsLeft = inState("waiting", "failed", "refused");
     // what needs a look stands before what is done
+    const focused = document.activeElement;
     document.getElementById("files").prepend(...whatIsLeft.map((entry) => entry.tile));
+    // what is moved loses the focus
+    if (focused !== document.activeElement) focused.focus({ preventScroll: true });
     if (!whatIsLeft.length) {
       document.getElementById("upload-summary").textContent = words.done;
       location.assign(address);

@@ -14,7 +14,8 @@ that asks again with the same Idempotency-Key where it gets no answer. Writes va
 cell for each part and step:
 
 - ``accepted``: pictures that the client holds a receipt for;
-- ``answered``: those that have their answer; ``lost``: those that have none after two minutes;
+- ``answered``: those that were read, or refused as no lesion;
+- ``lost``: those that were neither after two minutes;
 - ``duplicated``: orders and answers beyond one for each accepted picture;
 - ``recovery_s``: seconds from the kill to the last answer, ``undisturbed_s`` those from the same
   step to the last answer in a run in which nothing is killed.
@@ -51,7 +52,7 @@ PICTURES, BATCH = 24, 4  # several batches, or the first answer would be the las
 PATIENCE_SECONDS = 120
 COUNTS = """SELECT
     count(*) FILTER (WHERE status = 'running'),
-    count(*) FILTER (WHERE finished_at IS NOT NULL)
+    count(*) FILTER (WHERE status IN ('succeeded', 'rejected'))
     FROM diagnosis_diagnosisrequest WHERE id = ANY(%s::uuid[])"""
 
 
@@ -156,12 +157,12 @@ class Clinic:
             self.children[part] = self.place.start_beat()
 
     def counts(self, orders: list[str]) -> tuple[int, int]:
-        """How many of these are running and finished; -1 while the database does not answer."""
+        """How many of these are running and answered; -1 while the database does not answer."""
         try:
-            ((running, finished),) = self.place.ask(COUNTS, orders)
+            ((running, answered),) = self.place.ask(COUNTS, orders)
         except psycopg2.OperationalError:
             return -1, -1
-        return running, finished
+        return running, answered
 
     def pause(self, number: int) -> None:
         """Stop (SIGSTOP) or go on with (SIGCONT) the worker."""
@@ -195,14 +196,14 @@ def measure(clinic: Clinic, part: str | None, step: str, pictures: list[bytes]) 
     sending.join()
     recovery = seconds_to_the_last_answer(clinic, client.receipts, began)
     orders, answers = totals(clinic)
-    finished = clinic.counts(client.receipts)[1]
+    answered = clinic.counts(client.receipts)[1]
     accepted = len(set(client.receipts))
     return Cell(
         part=part or "none",
         step=step,
         accepted=accepted,
-        answered=finished,
-        lost=accepted - finished,
+        answered=answered,
+        lost=accepted - answered,
         duplicated=(orders - before - accepted) + max(0, answers - orders),
         recovery_s=round(recovery, 1),
         undisturbed_s=0.0,

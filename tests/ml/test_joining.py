@@ -9,8 +9,8 @@ import torch
 from ml.checkpoints import describe, load_classifier, save_checkpoint
 from ml.classifier import build_classifier
 from ml.cli import main
-from ml.config import Preprocessing
-from ml.errors import CheckpointError
+from ml.config import Backbone, Preprocessing
+from ml.errors import CheckpointError, RecipeError
 from ml.explain import explain
 from ml.joining import join
 from ml.predictor import Predictor
@@ -54,6 +54,29 @@ def test_the_command_says_what_it_made(tmp_path, capsys, checkpoint, another):
     assert "2 members" in capsys.readouterr().out
     assert main(["join", str(checkpoint), "--out", str(tmp_path / "out")]) == 2
     assert "two members or more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("backbone", "error", "words"),
+    [
+        (Backbone("autoencoder", {"widths": [4, 8]}), CheckpointError, "maps"),
+        (Backbone("resnet", {"stem": 8, "widths": [8], "depths": [1]}), CheckpointError, "maps"),
+        (
+            Backbone("vit", {"image_size": 32, "patch_size": 16, "size": "tiny"}),
+            RecipeError,
+            "convolutional",
+        ),
+    ],
+)
+def test_what_cannot_be_explained_together_is_not_joined(
+    tmp_path, recipe, checkpoint, backbone, error, words
+):
+    other = replace(recipe, architecture=replace(recipe.architecture, backbone=backbone))
+    model = build_classifier(other.architecture, len(other.classes))
+    save_checkpoint(tmp_path / "other", model, describe(other, "test"))
+    with pytest.raises(error, match=words):
+        join([checkpoint, tmp_path / "other"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_members_see_the_same(tmp_path, recipe, model, checkpoint):
