@@ -41,6 +41,10 @@ WARNING_MESSAGES = {
     "hairy": gettext_lazy(
         "Much hair is in the picture. Part or wet the hair, and take the picture again."
     ),
+    "ruler": gettext_lazy(
+        "A ruler or scale is in the picture and may mislead the model. Unless you need it for the "
+        "size, take the picture again without it; else rely less on the answer."
+    ),
     "few_pixels": gettext_lazy("The picture has few pixels. Use the original photograph."),
     "not_dermoscopic": gettext_lazy(
         "The model reads dermoscopic images; this one is marked as another type."

@@ -628,7 +628,8 @@ def test_original_photographs_are_kept_as_they_are() -> None:
         assert picture.media_type == "image/jpeg"
         assert change(content, picture) <= MAXIMUM_CHANGE, path.name
         assert len(picture.content) < 1.5 * len(content)
-        assert picture.quality.warnings == (), path.name
+        # a few show the scale of a contact plate (test_rulers.py)
+        assert set(picture.quality.warnings) <= {"ruler"}, path.name
 
 
 @needs_data
