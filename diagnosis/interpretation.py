@@ -42,7 +42,7 @@ WARNING_MESSAGES = {
         "Much hair is in the picture. Part or wet the hair, and take the picture again."
     ),
     "cut_off": gettext_lazy(
-        "The lesion is cut off at the edge of what the model sees, the square in the middle of the "
+        "The lesion seems to reach beyond what the model sees, the square in the middle of the "
         "picture. Put the whole lesion into the middle, and take the picture again."
     ),
     "few_pixels": gettext_lazy("The picture has few pixels. Use the original photograph."),

@@ -115,7 +115,7 @@ def test_a_lesion_that_is_cut_off_is_told_before_its_answer() -> None:
     model = ModelVersionFactory(manifest=manifest(outline={"cut_off": 0.3}))
     row = DiagnosisRequestFactory(model_version=model, succeeded=True, prediction__edge_share=0.5)
     answer = shown(row, "diagnosis", row.pk)
-    assert answer.index("cut off at the edge") < answer.index('class="answer-class"')
+    assert answer.index("beyond what the model sees") < answer.index('class="answer-class"')
     assert "Put the whole lesion into the middle" in answer
     body = client(doctor(row.hospital), Scope.READ).get(f"{API}/diagnoses/{row.pk}/").json()
     assert [warning["code"] for warning in body["prediction"]["warnings"]] == ["cut_off"]
