@@ -344,6 +344,7 @@ def answer_of(
         probabilities,
         malignancy_probability(probabilities),
         outlier_score=outlier,
+        edge_share=None if found.edge_shares is None else float(found.edge_shares[place]),
         features=pack(found.features[place]),
         others_used=others,
     )

@@ -42,8 +42,12 @@ WARNING_MESSAGES = {
         "Much hair is in the picture. Part or wet the hair, and take the picture again."
     ),
     "ruler": gettext_lazy(
-        "A ruler or scale is in the picture and may mislead the model. Unless you need it for the "
-        "size, take the picture again without it; else rely less on the answer."
+        "A ruler or scale is in the picture. Models have taken rulers for a sign of melanoma: take "
+        "the picture again without it where you do not need it for the size."
+    ),
+    "cut_off": gettext_lazy(
+        "The lesion seems to reach beyond what the model sees, the square in the middle of the "
+        "picture. Put the whole lesion into the middle, and take the picture again."
     ),
     "few_pixels": gettext_lazy("The picture has few pixels. Use the original photograph."),
     "not_dermoscopic": gettext_lazy(
@@ -222,12 +226,16 @@ def warnings_for(
     age: int | None = None,
     site: str | None = None,
     outlier_score: float | None = None,
+    edge_share: float | None = None,
 ) -> list[Warning]:
     """What is wrong with the picture or with using this model on it.
 
-    ``age`` in years and ``site`` (clinic.vocabulary.AnatomSite) are None where not recorded.
+    ``age`` in years and ``site`` (clinic.vocabulary.AnatomSite) are None where not recorded,
+    ``outlier_score`` and ``edge_share`` (see Prediction) where the model cannot tell.
     """
     codes = [code for code in quality.get("warnings", []) if code in WARNING_MESSAGES]
+    if is_above(edge_share, manifest.get("outline", {}).get("cut_off")):
+        codes.append("cut_off")
     if image_type != "dermoscopic":
         codes.append("not_dermoscopic")
     wanted = manifest.get("intended_range", {})
@@ -235,9 +243,13 @@ def warnings_for(
         codes.append("age_outside")
     if site in wanted.get("sites_outside", []):
         codes.append("site_outside")
-    limit = manifest.get("refusal", {}).get("unfamiliar")
-    if limit is not None and outlier_score is not None and outlier_score > limit:
+    if is_above(outlier_score, manifest.get("refusal", {}).get("unfamiliar")):
         codes.append("unfamiliar")
     if not manifest.get("metrics"):
         codes.append("untrained")
     return [Warning(code, str(WARNING_MESSAGES[code])) for code in codes]
+
+
+def is_above(figure: float | None, limit: float | None) -> bool:
+    """Whether a model that gives the figure, and has a limit for it, gave more."""
+    return figure is not None and limit is not None and figure > limit

@@ -8,6 +8,7 @@ from typing import Any
 
 from ml import taxonomy
 from ml.manifest import CARD, Manifest
+from ml.outline import CUT_OFF, LEAST, RIGHT
 
 UNTRAINED = (
     "**This model is untrained: its weights are random. It must not be used to read images.**"
@@ -44,6 +45,7 @@ def render_card(manifest: Manifest) -> str:
         else "",
         _section("Calibration", _calibration(manifest)) if manifest.trained else "",
         _section("Refusal", _refusal(manifest)),
+        _section("Cut off at the edge", _outline(manifest)) if manifest.outline else "",
         _section("Data", _data(manifest.data)) if manifest.data else "",
         _section("Technical", _technical(manifest)),
     ]
@@ -189,6 +191,16 @@ def _refusal(manifest: Manifest) -> str:
     )
     rows = [(name.replace("_", " "), f"{value:.4f}") for name, value in manifest.refusal.items()]
     return f"{note}\n\n{_table(('verdict', 'outlier score above'), rows)}"
+
+
+def _outline(manifest: Manifest) -> str:
+    return (
+        "The network draws coarsely where the lesion lies. Where the lesion takes "
+        f"{manifest.outline[CUT_OFF]:.1%} or more of the edge of what the model sees, by its own "
+        "drawing, the doctor is told that the lesion is cut off. The limit was chosen on the "
+        f"validation part so that {RIGHT:.0%} of such warnings agree with experts' masks (of whose "
+        f"edge the lesion takes {LEAST:.0%} or more)."
+    )
 
 
 def _thresholds(manifest: Manifest) -> str:

@@ -18,7 +18,8 @@ class Classifier(nn.Module):
 
     ``context`` joins the image's features and those of the patient's other lesions. Tensor names
     begin with ``backbone.``, ``context.`` or ``head.``. While it is trained, one on an auto-encoder
-    gives the picture drawn again; its head is fitted afterwards (ml.heads.fitting).
+    gives the picture drawn again (its head is fitted afterwards, ml.heads.fitting), and one on a
+    backbone that outlines gives logits and the lesion's outline (ml.outline).
     """
 
     def __init__(self, backbone: nn.Module, head: nn.Module, context: nn.Module | None = None):
@@ -27,8 +28,17 @@ class Classifier(nn.Module):
         self.head = head
         self.context = context
 
+    @property
+    def outlines(self) -> bool:
+        """Whether it can draw where the lesion lies."""
+        return bool(getattr(self.backbone, "outlines", False))
+
     def forward_features(self, images: Tensor) -> Tensor:  # (B, 3, H, W)
         return self.backbone(images)  # (B, D)
+
+    def forward_outlined(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (B, D), and the logits (B, h, w) of the lesion's outline."""
+        return self.backbone.forward_outlined(images)  # type: ignore[operator]
 
     def forward_head(
         self, features: Tensor, others: Tensor | None = None, mask: Tensor | None = None
@@ -48,9 +58,12 @@ class Classifier(nn.Module):
 
     def forward(
         self, images: Tensor, others: Tensor | None = None, mask: Tensor | None = None
-    ) -> Tensor:
+    ) -> Tensor | tuple[Tensor, Tensor]:
         if self.training and isinstance(self.backbone, Autoencoder):
             return self.backbone.draw(images)  # (B, 3, H, W)
+        if self.training and self.outlines:
+            features, outline = self.forward_outlined(images)
+            return self.forward_head(features, others, mask), outline  # (B, K), (B, h, w)
         return self.forward_head(self.forward_features(images), others, mask)  # (B, K)
 
 

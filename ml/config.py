@@ -78,8 +78,8 @@ class Augmentation:
     """How far a training image may stray from what was photographed.
 
     A dermoscopic image has no up and no left, so every rotation and flip is allowed unless a recipe
-    says otherwise. A ``*_share`` is the share of the images (of the batches, for mixup) that it
-    happens to; what is at its 0 costs nothing.
+    says otherwise. A ``*_share`` is the share of the images (of the batches, for mixup and cutmix)
+    that it happens to; what is at its 0 costs nothing.
     """
 
     scale: tuple[float, float] = (0.75, 1.25)  # zoom, drawn log-uniformly
@@ -103,6 +103,7 @@ class Augmentation:
     dropout_size: float = 0.2  # largest side of a hole, of the image's
     mixup: float = 0.0  # alpha of the Beta distribution; 0 is off
     mixup_share: float = 0.5
+    cutmix_share: float = 0.0  # of the batches, beside those of mixup
 
 
 @dataclass(frozen=True)
@@ -156,10 +157,11 @@ class Training:
     ``batch_size`` images make one step, whatever the number of processes that share them and of
     parts (``accumulate``) that each process computes them in. ``precision`` is "auto" (bf16 where
     the device has it), "no", "bf16" or "fp16". ``size`` is the side of the training squares where
-    it is not that of reading. The backbone stands still for ``freeze_epochs`` and then learns at
-    ``backbone_rate`` times the head's rate. ``patience`` epochs without a better validation score
-    end the run (0: never). A context's patient features are computed again every
-    ``context_refresh`` epochs.
+    it is not that of reading; ``smaller`` are sides to begin with, each up to a share of the
+    epochs. The loss of the lesion's outline counts ``outline_weight`` times, for a backbone that
+    draws one. The backbone stands still for ``freeze_epochs`` and then learns at ``backbone_rate``
+    times the head's rate. ``patience`` epochs without a better validation score end the run (0:
+    never). A context's patient features are computed again every ``context_refresh`` epochs.
     """
 
     epochs: int
@@ -167,6 +169,8 @@ class Training:
     accumulate: int = 1
     precision: str = "auto"
     size: int | None = None
+    smaller: tuple[tuple[float, int], ...] = ()  # share of the epochs, pixels
+    outline_weight: float = 0.3
     optimizer: str = "adamw"  # a key of ml.optimizers.OPTIMIZERS
     momentum: float = 0.9  # of SGD
     learning_rate: float = 1e-3

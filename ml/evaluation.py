@@ -12,8 +12,10 @@ import numpy as np
 from ml import metrics
 from ml.calibration import targets
 from ml.curves import describe_curves
+from ml.data.masks import expert_edges
 from ml.data.samples import Sample, check_labels
 from ml.errors import DataError
+from ml.outline import CUT_OFF
 from ml.predictor import Answer, Predictor
 from ml.reading import read_images
 
@@ -36,6 +38,7 @@ class Answers:
     samples: list[Sample]
     skipped: list[str] = field(default_factory=list)
     answer: Answer | None = None  # scores, features and outlier scores of the same images
+    expert_edges: np.ndarray | None = None  # see ml.data.masks; for a model that outlines
 
     @property
     def groups(self) -> list[str]:
@@ -51,7 +54,10 @@ def ask(predictor: Predictor, samples: Sequence[Sample]) -> Answers:
     labels = np.array([classes.index(sample.label) for sample in kept], dtype=int)
     if not kept:
         raise DataError("None of the images could be read.")
-    return Answers(readings.probabilities, labels, kept, readings.skipped, readings.answer)
+    answers = Answers(readings.probabilities, labels, kept, readings.skipped, readings.answer)
+    if predictor.model.outlines:
+        answers.expert_edges = expert_edges(kept, predictor.manifest.preprocessing)
+    return answers
 
 
 def measure(
@@ -60,15 +66,19 @@ def measure(
     thresholds: dict[str, float],
     source: str,
     refusal: dict[str, float] | None = None,
+    outline: dict[str, float] | None = None,
 ) -> dict[str, Any]:
     """The manifest's ``metrics``; ``source`` says in words where the images come from."""
     labels, probabilities = answers.labels, answers.probabilities
     outlier = answers.answer.outlier_scores if answers.answer else None
+    edges = answers.answer.edge_shares if answers.answer else None
 
     def overall(weights: np.ndarray) -> metrics.Figures:
         given = metrics.threshold_figures(labels, probabilities, classes, thresholds, weights)
         if refusal and outlier is not None:
             given |= metrics.refusal_figures(outlier, refusal, weights)
+        if outline and edges is not None and answers.expert_edges is not None:
+            given |= metrics.outline_figures(edges, answers.expert_edges, outline[CUT_OFF], weights)
         return metrics.overall_figures(labels, probabilities, classes, weights) | given
 
     table = metrics.confusion(labels, probabilities.argmax(1), len(classes), np.ones(len(labels)))

@@ -24,6 +24,7 @@ from ml.errors import DataError
 from ml.evaluation import Answers, ask, measure, measure_points, measure_subgroups
 from ml.fitting import BEST, RUN
 from ml.manifest import FORMAT, Manifest
+from ml.outline import CUT_OFF, choose_limit
 from ml.predictor import Answer, Predictor
 from ml.reading import read_images
 from ml.refusal import Familiar, fit_refusal
@@ -64,7 +65,8 @@ def measure_checkpoint(
 ) -> Manifest:
     """Calibrate the checkpoint ``out``, choose its thresholds and measure it; weights stay.
 
-    Calibration, thresholds, operating points and refusal are fitted on ``parts.validation``; the
+    Calibration, thresholds, operating points, refusal and the limit from which a lesion is cut off
+    (where there are masks) are fitted on ``parts.validation``; the
     figures are those of ``parts.test``, read by the same Predictor as in a worker. Refusal is
     fitted on the images ``familiar`` too: real lesions of other cameras, each by itself and without
     a label. It may be called again on a finished checkpoint.
@@ -82,6 +84,7 @@ def measure_checkpoint(
     statistics, refusal = _refusal(predictor, validation, familiar)
     if statistics is not None:
         _answer(test).outlier_scores = statistics.score(_answer(test).features)
+    outline = _outline(validation)
     description = predictor.manifest.raw | {
         "format": FORMAT,
         "data": predictor.manifest.data | {"more_images_for_refusal": len(familiar)},
@@ -90,7 +93,8 @@ def measure_checkpoint(
         "thresholds": thresholds,
         "operating_points": measure_points(test, classes, points),
         "refusal": refusal,
-        "metrics": measure(test, classes, thresholds, source, refusal),
+        "outline": outline,
+        "metrics": measure(test, classes, thresholds, source, refusal, outline),
         "subgroups": measure_subgroups(test, classes),
     }
     arrays = statistics.arrays() if statistics is not None else None
@@ -106,6 +110,15 @@ def _refusal(
         features = np.concatenate([features, readings.answer.features])
         groups += [str(more[index]) for index in readings.indices]
     return fit_refusal(features, groups) or (None, {})
+
+
+def _outline(validation: Answers) -> dict[str, float]:
+    drawn, expert = _answer(validation).edge_shares, validation.expert_edges
+    if drawn is None or expert is None:
+        return {}
+    known = ~np.isnan(expert)
+    limit = choose_limit(drawn[known], expert[known])
+    return {} if limit is None else {CUT_OFF: round(limit, 6)}
 
 
 def check_split(manifest: Manifest, parts: Splits) -> None:

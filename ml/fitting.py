@@ -82,7 +82,8 @@ def fit(
             report(len(history.rows), row["score"])
     if is_fitted(trainer.plain) and engine.is_main_process:
         _fit_head(run, trainer, parts)
-    return train.skipped + validation.skipped
+    masks = trainer.masks.skipped if trainer.masks is not None else []
+    return train.skipped + validation.skipped + masks
 
 
 def _fit_head(run: Path, trainer: Trainer, parts: Splits) -> None:

@@ -93,3 +93,13 @@ def build_loss(config: Loss, classes: Sequence[str], drawn: Tensor) -> LossFunct
         return values.mean()
 
     return loss
+
+
+def outline_loss(drawn: Tensor, masks: Tensor, known: Tensor) -> Tensor:
+    """Cross-entropy of logits and masks in [0, 1], both (B, h, w), of the images ``known`` (B,).
+
+    It is 0, and still has a gradient, where none is known: processes that share a batch must all
+    have one.
+    """
+    losses = F.binary_cross_entropy_with_logits(drawn, masks, reduction="none").mean((1, 2))
+    return (losses * known).sum() / known.sum().clamp(min=1)

@@ -55,8 +55,9 @@ class Manifest:
     ``thresholds`` holds "malignancy_medium" and "malignancy_high" (of the summed probability of the
     malignant classes) and "prediction_set" (of one class's probability; "prediction_set_malignant",
     where it is there, is for malignant classes). ``metrics`` is empty for a model that nobody has
-    measured; ``operating_points`` and ``refusal`` (thresholds of the outlier score, see ml.refusal)
-    are empty where nothing was chosen.
+    measured; ``operating_points``, ``refusal`` (thresholds of the outlier score, see ml.refusal)
+    and ``outline`` (the share of the edge from which a lesion is cut off, see ml.outline) are empty
+    where nothing was chosen.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Manifest:
     raw: dict[str, Any]
     operating_points: list[dict[str, Any]]
     refusal: dict[str, float]
+    outline: dict[str, float]
 
     @property
     def trained(self) -> bool:
@@ -134,6 +136,7 @@ def parse_manifest(raw: Any, source: str = MANIFEST) -> Manifest:
         raw=raw,
         operating_points=raw.get("operating_points", []),
         refusal=raw.get("refusal", {}),
+        outline=raw.get("outline", {}),
     )
 
 
@@ -177,3 +180,5 @@ def _check_reading(raw: dict[str, Any], source: str) -> None:
         raise CheckpointError(f"{source} needs one number of calibration bias a class.")
     if not all(isinstance(v, int | float) for v in raw.get("refusal", {}).values()):
         raise CheckpointError(f"{source} needs numbers as thresholds of refusal.")
+    if not all(isinstance(v, int | float) for v in raw.get("outline", {}).values()):
+        raise CheckpointError(f"{source} needs numbers as thresholds of the outline.")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ml import taxonomy
+from ml.outline import LEAST
 
 Figures = dict[str, float]  # NaN where a measure is not defined
 RESAMPLES = 500
@@ -168,6 +169,21 @@ def refusal_figures(
     """Shares of images that are refused as no lesion, and that are at least unfamiliar."""
     return {
         f"share_{name}": _share(outlier_scores > limit, weights) for name, limit in refusal.items()
+    }
+
+
+def outline_figures(
+    drawn: np.ndarray, expert: np.ndarray, limit: float, weights: np.ndarray
+) -> Figures:
+    """How many lesions (N,) are called cut off, how many rightly, and how many of those that are.
+
+    ``drawn`` and ``expert`` are shares of the edge (see ml.outline), the latter NaN where unknown.
+    """
+    called, known, cut = drawn > limit, ~np.isnan(expert), expert >= LEAST
+    return {
+        "share_cut_off": _share(called, weights),
+        "precision_cut_off": _share(cut, weights * known * called),
+        "sensitivity_cut_off": _share(called, weights * known * cut),
     }
 
 

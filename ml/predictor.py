@@ -17,9 +17,10 @@ from ml.checkpoints import load_classifier, load_statistics
 from ml.devices import channels_last, inference_autocast, pick_device
 from ml.errors import PredictionError
 from ml.manifest import Manifest, read_manifest
+from ml.outline import edge_share
 from ml.patients import Others
 from ml.refusal import Familiar
-from ml.tta import average_answers, view_features
+from ml.tta import average_answers, view_features, view_outlined
 
 
 @dataclass
@@ -28,13 +29,15 @@ class Answer:
 
     ``scores`` are the log-probabilities (B, K) before calibration, ``features`` (B, D) what they
     were made of. ``outlier_scores`` (B,) grow with the distance from what the model has seen (see
-    ml.refusal); None where the checkpoint has no statistics to tell.
+    ml.refusal); None where the checkpoint has no statistics to tell. ``edge_shares`` (B,) are how
+    much of the edge of what the model sees is lesion; None for a model that draws no outline.
     """
 
     probabilities: np.ndarray  # float64 (B, K)
     features: np.ndarray
     scores: np.ndarray
     outlier_scores: np.ndarray | None = None
+    edge_shares: np.ndarray | None = None
 
 
 class Predictor:
@@ -89,7 +92,7 @@ class Predictor:
             )
         images = batch.to(self.device, memory_format=torch.channels_last, non_blocking=True)
         with inference_autocast(self.device):
-            seen = view_features(self.model, images, self.manifest.tta)  # (V, B, D)
+            seen, edges = self._look(images)  # (V, B, D), (B,)
             features = seen.float().mean(0)  # (B, D)
             known = others.beside(features) if others is not None and self.sees_patient else ()
             scores = average_answers(self.model, seen, *known)
@@ -97,9 +100,16 @@ class Predictor:
             calibrate(scores.cpu().numpy(), self.manifest.calibration),
             features.cpu().numpy(),
             scores.cpu().numpy(),
+            edge_shares=edges,
         )
         if not np.isfinite(answer.probabilities).all():
             raise PredictionError("The model answered with something that is not a number.")
         if self._familiar is not None:
             answer.outlier_scores = self._familiar.score(answer.features)
         return answer
+
+    def _look(self, images: Tensor) -> tuple[Tensor, np.ndarray | None]:
+        if not self.model.outlines:
+            return view_features(self.model, images, self.manifest.tta), None
+        seen, outline = view_outlined(self.model, images, self.manifest.tta)
+        return seen, edge_share(outline.float().sigmoid().cpu().numpy())

@@ -14,7 +14,9 @@ from ml.manifest import Manifest
 
 def measure_all(answers: Answers, manifest: Manifest, source: str) -> dict[str, Any]:
     """Everything that can be said of ``answers`` with the thresholds of ``manifest``, as JSON."""
-    figures = measure(answers, manifest.classes, manifest.thresholds, source, manifest.refusal)
+    figures = measure(
+        answers, manifest.classes, manifest.thresholds, source, manifest.refusal, manifest.outline
+    )
     points = [{k: v for k, v in p.items() if k != "measured"} for p in manifest.operating_points]
     return figures | {
         "model": {"name": manifest.name, "version": manifest.version, "sha256": manifest.sha256},

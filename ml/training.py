@@ -7,19 +7,22 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
 
-from ml.augmentation import augment, mixup
+from ml.augmentation import augment, mix
+from ml.augmentation.canvas import canvas_size
+from ml.augmentation.geometry import follow
 from ml.classifier import build_classifier
 from ml.config import Preprocessing, Recipe
 from ml.data.loading import Images
+from ml.data.masks import Masks, load_masks
 from ml.devices import channels_last
 from ml.ema import Ema
 from ml.errors import TrainingError
-from ml.losses import build_loss
+from ml.losses import build_loss, outline_loss
 from ml.optimizers import build_optimizer
 from ml.patients import PatientFeatures
 from ml.progress import progress
@@ -30,6 +33,15 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 Part = tuple[Tensor, Tensor]  # indices (B,) and pixels (B, 3, Hc, Wc)
+
+
+class Augmented(NamedTuple):
+    """What a step learns from; ``grid`` says where on the canvas each pixel was read."""
+
+    images: Tensor  # (B, 3, H, W)
+    targets: Tensor  # (B, K)
+    grid: Tensor  # (B, H, W, 2)
+    blended: bool  # with other images, so that the masks no longer fit
 
 
 class Trainer:
@@ -56,6 +68,8 @@ class Trainer:
         self.draw, shares = build_sampler(self.config.sampling, data.samples, labels, classes)
         self.loss = build_loss(self.config.loss, classes, shares)
         self.patients = PatientFeatures(data) if self.plain.context is not None else None
+        self.masks = self._load_masks() if self.plain.outlines else None
+        self.square = training_size(recipe)
         self.steps = max(1, len(labels) // self.config.batch_size)
 
     def run_epoch(self, epoch: int, scores: Sequence[float] = ()) -> float:
@@ -65,6 +79,7 @@ class Trainer:
         loss is no longer a number.
         """
         config, rank = self.config, self.engine.process_index
+        self.square = size_at(self.recipe, epoch)
         if self.patients is not None and epoch % config.context_refresh == 0:
             self.patients.refresh(self.ema.model, self.engine.device, training_size(self.recipe))
         self._set_mode(frozen=epoch < config.freeze_epochs)
@@ -122,25 +137,35 @@ class Trainer:
 
     def _part_loss(self, part: Part, generator: Generator) -> Tensor:
         indices, pixels = part
-        images, targets = self._augment(indices, pixels, generator)  # (B, 3, H, W), (B, K)
+        batch = self._augment(indices, pixels, generator)
         device = self.engine.device
-        images = images.to(device, memory_format=torch.channels_last)
+        images = batch.images.to(device, memory_format=torch.channels_last)
         if self.patients is None:
             outputs = self.model(images)  # (B, K)
         else:
             others, mask = self.patients.others(indices)  # (B, M, D), (B, M)
             outputs = self.model(images, others.to(device), mask.to(device))
-        return self.loss(outputs.float(), targets.to(device), images)
+        if self.masks is None:
+            return self.loss(outputs.float(), batch.targets.to(device), images)
+        logits, drawn = outputs  # (B, K), (B, h, w)
+        masks, known = self.masks.of(indices)  # (B, Hc / 2, Wc / 2), (B,)
+        seen = follow(masks, batch.grid, (drawn.shape[1], drawn.shape[2]))  # (B, h, w)
+        learnt = torch.zeros_like(known) if batch.blended else known
+        outline = outline_loss(drawn.float(), seen.to(device), learnt.to(device))
+        loss = self.loss(logits.float(), batch.targets.to(device), images)
+        return loss + self.config.outline_weight * outline
 
-    def _augment(self, indices: Tensor, pixels: Tensor, generator: Generator) -> Part:
+    def _augment(self, indices: Tensor, pixels: Tensor, generator: Generator) -> Augmented:
         config, classes = self.config, len(self.recipe.classes)
         labels = nn.functional.one_hot(self.data.labels[indices], classes).float()
         targets = labels * (1 - config.label_smoothing) + config.label_smoothing / classes
-        images = augment(pixels, training_size(self.recipe), config.augmentation, generator)
-        draw = float(torch.rand((), generator=generator))
-        if config.augmentation.mixup and draw < config.augmentation.mixup_share:
-            images, targets = mixup(images, targets, config.augmentation.mixup, generator)
-        return images, targets
+        images, grid = augment(pixels, self.square, config.augmentation, generator)
+        images, targets, blended = mix(images, targets, config.augmentation, generator)
+        return Augmented(images, targets, grid, blended)
+
+    def _load_masks(self) -> Masks:
+        square = training_size(self.recipe)
+        return load_masks(self.data.samples, *canvas_size(square), square)
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -164,6 +189,14 @@ def training_size(recipe: Recipe) -> Preprocessing:
     """The preprocessing of training images: that of reading, but for the size if one is given."""
     size = recipe.training.size or recipe.preprocessing.size
     return replace(recipe.preprocessing, size=size)
+
+
+def size_at(recipe: Recipe, epoch: int) -> Preprocessing:
+    """The preprocessing of the squares that an epoch (from 0) learns from."""
+    done = epoch / recipe.training.epochs
+    whole = training_size(recipe)
+    sizes = [size for until, size in recipe.training.smaller if done < until]
+    return replace(whole, size=min([*sizes, whole.size]))
 
 
 def copy_weights(source: nn.Module, target: nn.Module) -> None:

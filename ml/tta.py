@@ -39,6 +39,13 @@ def view_features(model: Classifier, images: Tensor, tta: str) -> Tensor:
     return torch.stack([model.forward_features(view(images)) for view in VIEWS[tta]])
 
 
+def view_outlined(model: Classifier, images: Tensor, tta: str) -> tuple[Tensor, Tensor]:
+    """``view_features``, and the outline (B, h, w) of the first view, the picture itself."""
+    first, outline = model.forward_outlined(images)
+    others = [model.forward_features(view(images)) for view in VIEWS[tta][1:]]
+    return torch.stack([first, *others]), outline
+
+
 def average_answers(
     model: Classifier, seen: Tensor, others: Tensor | None = None, mask: Tensor | None = None
 ) -> Tensor:

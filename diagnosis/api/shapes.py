@@ -163,6 +163,7 @@ def prediction_of(request: DiagnosisRequest) -> dict[str, Any] | None:
         age=image.lesion.patient.age,
         site=image.lesion.anatom_site,
         outlier_score=prediction.outlier_score,
+        edge_share=prediction.edge_share,
     )
     return {
         "label": prediction.label,

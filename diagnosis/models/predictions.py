@@ -21,6 +21,9 @@ class Prediction(Record):
     malignancy_probability = models.FloatField(_("malignancy"), editable=False)
     # how far the picture lies from what the model has seen; none for a model that cannot tell
     outlier_score = models.FloatField(null=True, editable=False)
+    # how much of the edge of what the model saw is lesion, by its own drawing; none for a model
+    # that draws no outline
+    edge_share = models.FloatField(null=True, editable=False)
     # of the patient's other images, those that the model looked at too; none for one that looks at
     # one image alone
     others_used = models.PositiveSmallIntegerField(null=True, editable=False)

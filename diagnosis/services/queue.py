@@ -61,7 +61,8 @@ class Answer:
     """What a worker found out about one request: probabilities by label, or a failure code.
 
     A ``final`` failure is not tried again. ``outlier_score`` is how far the picture lies from what
-    the model has seen, where it can tell. ``features`` are packed (diagnosis/services/features.py);
+    the model has seen, ``edge_share`` how much of the edge of what it sees is lesion, where it can
+    tell. ``features`` are packed (diagnosis/services/features.py);
     ``others_used`` counts the patient's other images that the model looked at, where it does.
     """
 
@@ -69,6 +70,7 @@ class Answer:
     probabilities: dict[str, float] | None = None
     malignancy: float = 0.0
     outlier_score: float | None = None
+    edge_share: float | None = None
     features: bytes = b""
     others_used: int | None = None
     failure: str = ""
@@ -259,6 +261,7 @@ def _attach(row: DiagnosisRequest, answer: Answer, run: Run) -> Prediction:
         probability=probabilities[label],
         malignancy_probability=answer.malignancy,
         outlier_score=answer.outlier_score,
+        edge_share=answer.edge_share,
         others_used=answer.others_used,
         device=run.device,
         batch_size=run.batch_size,

@@ -30,13 +30,15 @@ def reading(request: DiagnosisRequest) -> Interpretation | None:
 @register.filter
 def notices(request: DiagnosisRequest) -> list[Warning]:
     """What is wrong with the picture or with this model on it."""
+    prediction = request.prediction
     return interpretation.warnings_for(
         quality=request.image.quality,
         image_type=request.image.image_type,
         manifest=request.model_version.manifest,
         age=request.image.lesion.patient.age,
         site=request.image.lesion.anatom_site,
-        outlier_score=request.prediction.outlier_score if request.prediction else None,
+        outlier_score=prediction.outlier_score if prediction else None,
+        edge_share=prediction.edge_share if prediction else None,
     )
 
 

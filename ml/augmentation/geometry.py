@@ -61,3 +61,18 @@ def distortion(batch: int, size: int, config: Augmentation, generator: Generator
         bent = F.interpolate(nodes, size=(size, size), mode="bilinear", align_corners=True)
         moved += bent * config.grid * size / (GRID_NODES - 1)
     return moved.permute(0, 2, 3, 1)
+
+
+def follow(masks: Tensor, grid: Tensor, size: tuple[int, int]) -> Tensor:
+    """Masks (B, Hc, Wc) of canvases as the augmented squares show them, (B, *size).
+
+    ``grid`` (B, H, W, 2) says where on the canvas each pixel of the square was read.
+    """
+    coarse = F.interpolate(grid.permute(0, 3, 1, 2), size, mode="bilinear", antialias=True)
+    return F.grid_sample(
+        masks[:, None],
+        coarse.permute(0, 2, 3, 1),
+        "bilinear",
+        padding_mode="reflection",
+        align_corners=False,
+    )[:, 0]

@@ -16,18 +16,27 @@ class ResNet(nn.Module):
     """ResNet (He et al., arXiv:1512.03385) of basic blocks, mean-pooled.
 
     ``stem`` is the width after the first convolution; ``widths`` and ``depths`` are one number per
-    stage. The stem and each stage but the first halve the picture, so it ends at 1/32.
-    ``pretrained`` is a local folder or a hub id that transformers can read.
+    stage. The stem and each stage but the first halve the picture, so it ends at 1/32. With
+    ``outline`` the last stage but one also draws where the lesion lies (ml.outline). ``pretrained``
+    is a local folder or a hub id that transformers can read.
     """
 
     def __init__(
-        self, stem: int, widths: list[int], depths: list[int], pretrained: str | None = None
+        self,
+        stem: int,
+        widths: list[int],
+        depths: list[int],
+        outline: bool = False,
+        pretrained: str | None = None,
     ):
         super().__init__()
         config = ResNetConfig(
             embedding_size=stem, hidden_sizes=widths, depths=depths, layer_type="basic"
         )
         self.features = widths[-1]
+        self.outlines = outline
+        if outline:
+            self.outline = nn.Conv2d(widths[-2], 1, 1)
         if pretrained:
             self.model = from_pretrained(ResNetModel, pretrained, config)
         else:
@@ -45,6 +54,12 @@ class ResNet(nn.Module):
 
     def pool(self, maps: Tensor) -> Tensor:
         return self.model.pooler(maps).flatten(1)  # (B, D)
+
+    def forward_outlined(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (B, D), and the logits (B, H / 16, W / 16) of the lesion's outline."""
+        answer = self.model(images, output_hidden_states=True)
+        drawn = self.outline(answer.hidden_states[-2])  # (B, 1, H / 16, W / 16)
+        return answer.pooler_output.flatten(1), drawn[:, 0]
 
     def forward(self, images: Tensor) -> Tensor:
         return self.model(images).pooler_output.flatten(1)  # (B, D)

@@ -22,10 +22,12 @@ INTENDED_RANGE = {"age_from": 18, "sites_outside": ["palms/soles", "oral/genital
 def read_ham10000(folder: Path) -> Dataset:
     """Read ``folder``/HAM10000_metadata.csv with ``folder``/images/ID.{jpg,webp,...}.
 
+    ``folder``/masks/ID.png are the experts' masks, where there are any (Tschandl et al., Computers
+    in Biology and Medicine, 2019); a name may end in _segmentation, as they are published.
     The group is the lesion; lesions that near_duplicates.csv links become one group.
     """
     rows = read_rows(folder / METADATA, "image_id", "lesion_id", "dx")
-    paths = image_files(folder / "images")
+    paths, masks = image_files(folder / "images"), read_masks(folder / "masks")
     samples = [
         Sample(
             path=paths.get(row["image_id"], folder / "images" / f"{row['image_id']}.jpg"),
@@ -33,11 +35,18 @@ def read_ham10000(folder: Path) -> Dataset:
             group=row["lesion_id"],
             attributes=attributes_of(row),
             lesion=row["lesion_id"],
+            mask=masks.get(row["image_id"]),
         )
         for row in rows
     ]
     samples = group_samples(samples, read_pairs(folder / "near_duplicates.csv"))
     return Dataset("HAM10000", samples, LICENCE, ATTRIBUTION, intended_range=INTENDED_RANGE)
+
+
+def read_masks(folder: Path) -> dict[str, Path]:
+    """Mask files by the image's name; none where there is no such folder."""
+    files = image_files(folder) if folder.is_dir() else {}
+    return {stem.removesuffix("_segmentation"): path for stem, path in files.items()}
 
 
 def read_pairs(file: Path) -> list[tuple[str, str]]:

@@ -25,6 +25,7 @@ class Sample:
     attributes: dict[str, str] = field(default_factory=dict)  # sex, age, site
     patient: str = ""
     lesion: str = ""
+    mask: Path | None = None  # an expert's, white on the lesion
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ def shrink(recipe: Recipe) -> Recipe:
         warmup_epochs=0,
         freeze_epochs=0,
         pretrained=None,
+        smaller=(),
         ema_decay=0.5,  # the usual one would still be at the start after so few steps
     )
     return replace(

@@ -126,6 +126,18 @@ def test_what_the_model_is_not_meant_for_is_said() -> None:
     assert codes(age=18, site="anterior torso") == codes(age=None, site=None) == []
 
 
+def test_a_lesion_that_is_cut_off_is_told_by_a_model_that_can() -> None:
+    def codes(share: float | None, limit: dict[str, float]) -> list[str]:
+        manifest = {"metrics": {"accuracy": 0.7}, "outline": limit}
+        found = warnings_for(
+            quality={}, image_type="dermoscopic", manifest=manifest, edge_share=share
+        )
+        return [entry.code for entry in found]
+
+    assert codes(0.4, {"cut_off": 0.3}) == ["cut_off"]
+    assert codes(0.3, {"cut_off": 0.3}) == codes(None, {"cut_off": 0.3}) == codes(1.0, {}) == []
+
+
 def test_every_failure_has_a_sentence() -> None:
     for code in FAILURE_MESSAGES:
         assert failure_message(code).endswith(".")

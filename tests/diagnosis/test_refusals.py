@@ -111,6 +111,16 @@ def test_an_unfamiliar_picture_is_marked_before_its_answer() -> None:
         assert "Unlike what the model has seen: read with care." in page
 
 
+def test_a_lesion_that_is_cut_off_is_told_before_its_answer() -> None:
+    model = ModelVersionFactory(manifest=manifest(outline={"cut_off": 0.3}))
+    row = DiagnosisRequestFactory(model_version=model, succeeded=True, prediction__edge_share=0.5)
+    answer = shown(row, "diagnosis", row.pk)
+    assert answer.index("beyond what the model sees") < answer.index('class="answer-class"')
+    assert "Put the whole lesion into the middle" in answer
+    body = client(doctor(row.hospital), Scope.READ).get(f"{API}/diagnoses/{row.pk}/").json()
+    assert [warning["code"] for warning in body["prediction"]["warnings"]] == ["cut_off"]
+
+
 def test_a_familiar_picture_is_not_marked() -> None:
     row = unlike(1.0)
     for page in [shown(row, "diagnosis", row.pk), *everywhere(row)]:

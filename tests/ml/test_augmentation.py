@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ml.augmentation import augment, mixup
+from ml.augmentation import augment
 from ml.augmentation.corruption import blur
 from ml.augmentation.drawing import hair_mask, ruler_mask
+from ml.augmentation.mixing import cutmix, mix, mixup
 from ml.config import Augmentation, Preprocessing
 
 SIZE = Preprocessing(size=32)
@@ -24,7 +25,7 @@ def canvas():
 
 
 def run(canvas, config, seed=5):
-    return augment(canvas, SIZE, config, torch.Generator().manual_seed(seed))
+    return augment(canvas, SIZE, config, torch.Generator().manual_seed(seed))[0]
 
 
 EACH = {
@@ -106,3 +107,37 @@ def test_mixup_keeps_targets_distributions():
     assert images.shape == (4, 3, 8, 8)
     assert torch.allclose(mixed.sum(1), torch.ones(4))
     assert (mixed.argmax(1) == targets.argmax(1)).all()
+
+
+def test_cutmix_shares_targets_by_area():
+    """Each picture is of one value, so that its places can be counted."""
+    images = torch.arange(4.0).view(4, 1, 1, 1).expand(4, 3, 20, 30)
+    for seed in range(10):
+        blend, mixed = cutmix(images, torch.eye(4), torch.Generator().manual_seed(seed))
+        assert torch.allclose(mixed.sum(1), torch.ones(4))
+        for place in range(4):
+            for value in range(4):
+                share = (blend[place, 0] == value).float().mean()
+                assert share == pytest.approx(float(mixed[place, value]), abs=1e-6)
+    assert (images[0] == 0).all()  # what it was given is left
+
+
+def test_batches_are_blended_in_their_shares():
+    config = replace(STILL, mixup=0.4, mixup_share=0.3, cutmix_share=0.2)
+    generator = torch.Generator().manual_seed(0)
+    images, targets = torch.randn(4, 3, 8, 8), torch.eye(4)
+    results = [mix(images, targets, config, generator) for _ in range(400)]
+    blended = [found for found in results if found[2]]
+    assert len(blended) / 400 == pytest.approx(0.5, abs=0.07)
+    assert all(found[0] is images and found[1] is targets for found in results if not found[2])
+    assert not any(mix(images, targets, STILL, generator)[2] for _ in range(20))
+
+
+def test_a_large_canvas_gives_small_squares(canvas):
+    """All of it is still seen: a network begins with smaller squares of the same pictures."""
+    small = Preprocessing(size=16)
+    coarse, _ = augment(canvas, small, STILL, torch.Generator())
+    fine = run(canvas, STILL)
+    assert coarse.shape == (6, 3, 16, 16)
+    away = coarse - torch.nn.functional.avg_pool2d(fine, 2)
+    assert away.abs().mean() < 0.05 < fine.std() / 4

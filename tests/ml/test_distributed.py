@@ -27,7 +27,10 @@ SETTINGS = {
     "training.augmentation.mixup": 0.0,
 } | {
     f"training.augmentation.{name}": 0.0
-    for name in ("stretch", "shift", "rotation", "brightness", "contrast", "saturation", "hue")
+    for name in (
+        *("stretch", "shift", "rotation", "brightness", "contrast", "saturation", "hue"),
+        *("cutmix_share", "dropout_share"),
+    )
 }
 
 

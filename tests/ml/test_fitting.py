@@ -132,8 +132,9 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_state(
 
     def break_in_the_second_epoch(self, *arguments):
         calls.append(1)
-        images, targets = augment(self, *arguments)
-        return (images * float("nan") if len(calls) > self.steps else images), targets
+        batch = augment(self, *arguments)
+        broken = len(calls) > self.steps
+        return batch._replace(images=batch.images * float("nan")) if broken else batch
 
     monkeypatch.setattr(Trainer, "_augment", break_in_the_second_epoch)
     with pytest.raises(TrainingError, match="epoch 2; the state before it is kept"):

@@ -122,6 +122,17 @@ def test_it_trains_at_another_size_than_it_reads_at(recipe, noise):
     assert {tuple(shape[1:]) for shape in seen} == {(3, 24, 24)}
 
 
+def test_it_begins_with_smaller_squares(recipe, noise):
+    trainer = trainer_of(recipe, noise, epochs=4, smaller=((0.25, 16), (0.5, 24)))
+    seen = []
+    trainer.plain.backbone.register_forward_hook(lambda m, args, out: seen.append(args[0].shape))
+    for epoch in range(3):
+        trainer.run_epoch(epoch)
+    sides = [shape[-1] for shape in seen]
+    assert sides == sorted(sides)
+    assert set(sides) == {16, 24, 32}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
