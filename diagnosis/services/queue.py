@@ -17,6 +17,7 @@ from django.db.models import F
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from diagnosis.bulk import update_rows
 from diagnosis.failures import REFUSALS
 from diagnosis.interpretation import risk_of
 from diagnosis.metrics import ANSWER, BATCH, READINGS, SWEEPS, timing
@@ -129,8 +130,9 @@ def claim_batch(*, limit: int, without: Collection[uuid.UUID] = ()) -> Claim | N
     A row that was tried before is read alone: if it is what kills workers, it takes no neighbour
     with it. Rows of the model versions ``without`` are left for others.
     """
-    free = waiting().select_for_update(skip_locked=True).exclude(model_version__in=without)
-    first = free.first()
+    free = waiting().exclude(model_version__in=without)
+    free = free.select_for_update(skip_locked=True, of=("self",))
+    first = free.select_related("model_version").first()
     if first is None:
         return None
     keys = [first.pk]
@@ -145,12 +147,12 @@ def claim_batch(*, limit: int, without: Collection[uuid.UUID] = ()) -> Claim | N
         started_at=timezone.now(),
         attempts=F("attempts") + 1,
     )
-    claimed = DiagnosisRequest.objects.filter(lease=lease).select_related(
-        "image__lesion", "model_version"
-    )
+    claimed = DiagnosisRequest.objects.filter(lease=lease).select_related("image__lesion")
     requests = list(claimed.order_by("priority", "created_at", "id"))
-    BATCH.labels(str(requests[0].model_version)).observe(len(requests))
-    return Claim(lease, requests[0].model_version, requests)
+    for request in requests:
+        request.model_version = first.model_version  # joined to each row, its manifest would weigh
+    BATCH.labels(str(first.model_version)).observe(len(requests))
+    return Claim(lease, first.model_version, requests)
 
 
 def renew_lease(leases: Iterable[uuid.UUID]) -> int:
@@ -197,7 +199,7 @@ def write_answers(*, claim: Claim, answers: list[Answer], run: Run) -> int:
     for row, answer in written:
         if answer.probabilities is None:
             _fail(row, answer.failure, final=answer.final)
-    DiagnosisRequest.objects.bulk_update(
+    update_rows(
         [row for row, _answer in written],
         [
             "status",
