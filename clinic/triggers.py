@@ -32,7 +32,8 @@ def refuse_unless(name: str, table: str, event: str, *, sqlite: str, postgresql:
 
 
 def run_after(name: str, table: str, event: str, *, when: str, statement: str) -> RunPython:
-    """After ``event`` on a row for which ``when`` (over NEW) holds, run the SQL ``statement``."""
+    """After ``event`` on a row for which ``when`` (over NEW and OLD) holds, run the SQL ``statement``,
+    or several that semicolons divide."""
 
     def create(apps, editor) -> None:
         if editor.connection.vendor == "sqlite":
@@ -51,6 +52,36 @@ def run_after(name: str, table: str, event: str, *, when: str, statement: str) -
         )
 
     return RunPython(create, _drop(name, table))
+
+
+def same_hospital(table: str, kind: str, parent: str, name: str) -> list[RunPython]:
+    """The rows of ``table`` (each a ``kind``) are at the hospital of the row of ``parent`` to which
+    their column ``name`` points, and go where that goes."""
+    is_parent_s = (
+        f"EXISTS (SELECT 1 FROM {parent} p WHERE p.id = NEW.{name}_id "  # noqa: S608
+        "AND p.hospital_id = NEW.hospital_id)"
+    )
+    unchanged = f"(NEW.hospital_id = OLD.hospital_id AND NEW.{name}_id = OLD.{name}_id)"
+    conditions = {"INSERT": is_parent_s, "UPDATE": f"({unchanged} OR {is_parent_s})"}
+    refusals = [
+        refuse_unless(
+            f"{kind}_is_at_its_{name}_s_hospital_{event.lower()}",
+            table,
+            event,
+            sqlite=condition,
+            postgresql=condition,
+        )
+        for event, condition in conditions.items()
+    ]
+    follow = run_after(
+        f"{kind}_goes_with_its_{name}",
+        parent,
+        "UPDATE",
+        when="NEW.hospital_id <> OLD.hospital_id",
+        statement=f"UPDATE {table} SET hospital_id = NEW.hospital_id "  # noqa: S608
+        f"WHERE {name}_id = NEW.id",
+    )
+    return [*refusals, follow]
 
 
 def _create(name: str, table: str, event: str, sqlite: str, postgresql: str) -> Callable:

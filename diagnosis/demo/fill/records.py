@@ -106,12 +106,12 @@ class Writer:
         side = self.noise.integers(0, len(SIDES), found.lesions)
         rows = [
             (
-                *(keys[i], moment(created[i]), patients[found.patient_of_lesion[i]], ""),
-                *(SITES[site[i]], SIDES[side[i]], ""),
+                *(keys[i], moment(created[i]), patients[found.patient_of_lesion[i]], self.hospital),
+                *("", SITES[site[i]], SIDES[side[i]], ""),
             )
             for i in range(found.lesions)
         ]
-        columns = "id created_at patient_id label anatom_site laterality notes"
+        columns = "id created_at patient_id hospital_id label anatom_site laterality notes"
         write_rows(Lesion, columns.split(), rows)
 
     def write_images(self, found: Draw, lesions: list[str], keys: list[str], doctors: Any) -> None:
@@ -124,14 +124,14 @@ class Writer:
             file = self.files[(chosen + place // FILES_PER_CLASS) % len(self.files)]
             rows.append(
                 (
-                    *(keys[i], moment(found.at[i]), lesions[lesion], "dermoscopic"),
+                    *(keys[i], moment(found.at[i]), lesions[lesion], self.hospital, "dermoscopic"),
                     *("contact polarized", moment(found.at[i] - 60), file.file, file.thumbnail),
                     *(file.media_type, file.byte_size, file.width, file.height, file.sha256),
                     *(file.quality, self.staff[doctors[i]]),
                 )
             )
-        columns = "id created_at lesion_id image_type dermoscopic_type captured_at file thumbnail"
-        more = "media_type byte_size width height sha256 quality uploaded_by_id"
+        columns = "id created_at lesion_id hospital_id image_type dermoscopic_type captured_at"
+        more = "file thumbnail media_type byte_size width height sha256 quality uploaded_by_id"
         write_rows(Image, f"{columns} {more}".split(), rows)
 
     def write_readings(
