@@ -68,10 +68,10 @@ def slice_of(
     rows, where these have one.
     """
     backwards = cursor is not None and cursor.backwards
-    ordered = queryset.order_by(*(reverse(ordering) if backwards else ordering))
-    rows = ordered if cursor is None else ordered.filter(behind(cursor))
-    keys = first_keys(rows, hospitals, size + 1)
-    more, found = len(keys) > size, list(of_keys(ordered, keys)[:size])
+    order = reverse(ordering) if backwards else ordering
+    rows = queryset if cursor is None else queryset.filter(behind(cursor))
+    keys = first_keys(rows, order, hospitals, size + 1)
+    more, found = len(keys) > size, list(of_keys(queryset, keys[:size]).order_by(*order))
     if backwards:
         found.reverse()
     follows = bool(found) and (backwards or more)
@@ -83,14 +83,16 @@ def slice_of(
     )
 
 
-def first_keys(rows: QuerySet, hospitals: Collection[UUID], count: int) -> list[Any]:
-    """The keys of the first ``count`` rows, and of several hospitals those of each: no index has
-    the rows of all in order."""
-    keys = rows.values_list("pk", flat=True)
-    if len(hospitals) < 2 or not connection.features.supports_slicing_ordering_in_compound:
-        return list(keys[:count])
-    first, *others = (keys.filter(hospital=pk)[:count] for pk in sorted(hospitals))
-    return list(first.union(*others, all=True))
+def first_keys(
+    rows: QuerySet, ordering: Sequence[str], hospitals: Collection[UUID], count: int
+) -> list[Any]:
+    """The keys of the first ``count`` rows. No index has the rows of several hospitals in order:
+    of these, the first of the first of each."""
+    found = rows.order_by(*ordering).values_list(*(name.lstrip("-") for name in ordering))
+    if len(hospitals) > 1 and connection.features.supports_slicing_ordering_in_compound:
+        first, *others = (found.filter(hospital=pk)[:count] for pk in sorted(hospitals))
+        found = first.union(*others, all=True).order_by(*ordering)
+    return [values[-1] for values in found[:count]]
 
 
 def of_keys(rows: QuerySet, keys: Sequence[Any]) -> QuerySet:

@@ -32,8 +32,8 @@ def refuse_unless(name: str, table: str, event: str, *, sqlite: str, postgresql:
 
 
 def run_after(name: str, table: str, event: str, *, when: str, statement: str) -> RunPython:
-    """After ``event`` on a row for which ``when`` (over NEW and OLD) holds, run the SQL ``statement``,
-    or several that semicolons divide."""
+    """After ``event`` on a row for which ``when`` (over NEW, OLD) holds, run the SQL ``statement``;
+    several are divided by semicolons."""
 
     def create(apps, editor) -> None:
         if editor.connection.vendor == "sqlite":
