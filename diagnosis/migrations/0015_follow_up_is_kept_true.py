@@ -18,7 +18,8 @@ SIGNED_BEFORE = (
     "AND r.signed_at < {moment})"
 )
 CLOSE_RECALLS = (
-    f"UPDATE {REQUESTS} SET recall_on = NULL WHERE recall_on IS NOT NULL "
+    # in these words, so that the open recalls of all hospitals are not gone through
+    f"UPDATE {REQUESTS} SET recall_on = NULL WHERE COALESCE(recall_on, '0001-01-01') > '0001-01-01' "
     f"AND {OF_LESION} AND {SIGNED_BEFORE}"
 )
 SIGNED_AT = "(SELECT n.signed_at FROM diagnosis_review n WHERE n.id = NEW.signed_review_id)"
