@@ -3,13 +3,21 @@ and no row is shown twice or left out while others come and go.
 
 The ordering's last field is unique and none of its fields is null. A position is signed, so that
 only values which we have put there reach the database.
+
+The keys of a page are looked for first, of each hospital for itself, and then the rows of these
+keys with all that is shown of them. So an index of hospital, ordering and filters says alone which
+they are, also where a filter matches nothing, and whatever else is shown is read for one page
+(docs/decisions/0034-a-list-is-of-one-hospital.md).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.core import signing
+from django.db import connection
 from django.db.models import Model, Q, QuerySet
+from django.db.models.sql.where import WhereNode
 
 SALT = "cursor"
 
@@ -48,18 +56,22 @@ def read_cursor(text: str, ordering: Sequence[str]) -> Cursor | None:
 
 
 def slice_of(
-    queryset: QuerySet, ordering: Sequence[str], cursor: Cursor | None, size: int
+    queryset: QuerySet,
+    ordering: Sequence[str],
+    cursor: Cursor | None,
+    size: int,
+    hospitals: Collection[UUID] = (),
 ) -> Slice:
-    """``size`` rows from the cursor's position on, in the ordering; one query.
+    """``size`` rows from the cursor's position on, in the ordering; two queries.
 
-    One row more is read, to know whether another page follows.
+    One key more is read, to know whether another page follows. ``hospitals`` are those of the
+    rows, where these have one.
     """
     backwards = cursor is not None and cursor.backwards
-    rows = queryset.order_by(*(reverse(ordering) if backwards else ordering))
-    if cursor is not None:
-        rows = rows.filter(behind(cursor))
-    found = list(rows[: size + 1])
-    more, found = len(found) > size, found[:size]
+    order = reverse(ordering) if backwards else ordering
+    rows = queryset if cursor is None else queryset.filter(behind(cursor))
+    keys = first_keys(rows, order, hospitals, size + 1)
+    more, found = len(keys) > size, list(of_keys(queryset, keys[:size]).order_by(*order))
     if backwards:
         found.reverse()
     follows = bool(found) and (backwards or more)
@@ -69,6 +81,26 @@ def slice_of(
         write_cursor(found[-1], ordering, backwards=False) if follows else None,
         write_cursor(found[0], ordering, backwards=True) if precedes else None,
     )
+
+
+def first_keys(
+    rows: QuerySet, ordering: Sequence[str], hospitals: Collection[UUID], count: int
+) -> list[Any]:
+    """The keys of the first ``count`` rows. No index has the rows of several hospitals in order:
+    of these, the first of the first of each."""
+    found = rows.order_by(*ordering).values_list(*(name.lstrip("-") for name in ordering))
+    if len(hospitals) > 1 and connection.features.supports_slicing_ordering_in_compound:
+        first, *others = (found.filter(hospital=pk)[:count] for pk in sorted(hospitals))
+        found = first.union(*others, all=True).order_by(*ordering)
+    return [values[-1] for values in found[:count]]
+
+
+def of_keys(rows: QuerySet, keys: Sequence[Any]) -> QuerySet:
+    """What ``rows`` shows of these keys, which its filters have chosen: asked for again, they would
+    only tempt the database to begin with all the rows that they leave."""
+    found = rows.all()
+    found.query.where = WhereNode()
+    return found.filter(pk__in=keys)
 
 
 def reverse(ordering: Sequence[str]) -> list[str]:

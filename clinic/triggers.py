@@ -4,6 +4,10 @@ from collections.abc import Callable
 
 from django.db.migrations import RunPython
 
+# a session keeps the plan that it once made, perhaps while the tables were empty: a trigger finds
+# its rows by their keys, and never reads a table through
+LOOK_UP = "SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off"
+
 
 def refuse(name: str, table: str, event: str, *, when: str = "") -> RunPython:
     """A migration operation: ``event`` (UPDATE, DELETE or INSERT) on a row of ``table`` fails with
@@ -32,7 +36,8 @@ def refuse_unless(name: str, table: str, event: str, *, sqlite: str, postgresql:
 
 
 def run_after(name: str, table: str, event: str, *, when: str, statement: str) -> RunPython:
-    """After ``event`` on a row for which ``when`` (over NEW) holds, run the SQL ``statement``."""
+    """After ``event`` on a row for which ``when`` (over NEW, OLD) holds, run the SQL ``statement``;
+    several are divided by semicolons."""
 
     def create(apps, editor) -> None:
         if editor.connection.vendor == "sqlite":
@@ -42,7 +47,7 @@ def run_after(name: str, table: str, event: str, *, when: str, statement: str) -
             )
             return
         editor.execute(
-            f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql {LOOK_UP} AS $$ BEGIN "
             f"{statement}; RETURN NULL; END $$"
         )
         editor.execute(
@@ -51,6 +56,37 @@ def run_after(name: str, table: str, event: str, *, when: str, statement: str) -
         )
 
     return RunPython(create, _drop(name, table))
+
+
+def same_hospital(table: str, kind: str, parent: str, name: str) -> list[RunPython]:
+    """The rows of ``table`` (each a ``kind``) are at the hospital of the row of ``parent`` to which
+    their column ``name`` points, and go where that goes."""
+    # found by the key alone; a parent that is not there is refused by its foreign key
+    is_parent_s = (
+        f"NEW.hospital_id = (SELECT p.hospital_id FROM {parent} p "  # noqa: S608
+        f"WHERE p.id = NEW.{name}_id)"
+    )
+    unchanged = f"(NEW.hospital_id = OLD.hospital_id AND NEW.{name}_id = OLD.{name}_id)"
+    conditions = {"INSERT": is_parent_s, "UPDATE": f"({unchanged} OR {is_parent_s})"}
+    refusals = [
+        refuse_unless(
+            f"{kind}_is_at_its_{name}_s_hospital_{event.lower()}",
+            table,
+            event,
+            sqlite=condition,
+            postgresql=condition,
+        )
+        for event, condition in conditions.items()
+    ]
+    follow = run_after(
+        f"{kind}_goes_with_its_{name}",
+        parent,
+        "UPDATE",
+        when="NEW.hospital_id <> OLD.hospital_id",
+        statement=f"UPDATE {table} SET hospital_id = NEW.hospital_id "  # noqa: S608
+        f"WHERE {name}_id = NEW.id",
+    )
+    return [*refusals, follow]
 
 
 def _create(name: str, table: str, event: str, sqlite: str, postgresql: str) -> Callable:

@@ -11,6 +11,7 @@ from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 from clinic import keyset
 from clinic.errors import FieldError
+from clinic.permissions import hospital_ids
 
 CURSOR = "cursor"
 PAGE_SIZE = "page_size"
@@ -32,7 +33,9 @@ class CursorPagination(BasePagination):
         self.address = request.build_absolute_uri()
         ordering = tuple(view.get_ordering())
         cursor = self.read_cursor(request, ordering)
-        self.found = keyset.slice_of(queryset, ordering, cursor, self.read_size(request))
+        hospitals = hospital_ids(request.user) if has_hospital(queryset.model) else []
+        size = self.read_size(request)
+        self.found = keyset.slice_of(queryset, ordering, cursor, size, hospitals)
         return self.found.rows
 
     def get_paginated_response(self, data: Any) -> Response:
@@ -76,6 +79,10 @@ class CursorPagination(BasePagination):
             parameter(CURSOR, {"type": "string"}, "Where the page begins, from next or previous."),
             parameter(PAGE_SIZE, size | {"default": self.page_size}, "How many rows at most."),
         ]
+
+
+def has_hospital(model: type[Model]) -> bool:
+    return any(field.name == "hospital" for field in model._meta.fields)
 
 
 def parameter(name: str, schema: dict, description: str) -> dict:

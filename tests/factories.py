@@ -172,6 +172,7 @@ class LesionFactory(RecordFactory):
         model = Lesion
 
     patient = factory.SubFactory(PatientFactory)
+    hospital = factory.SelfAttribute("patient.hospital")
     anatom_site = "anterior torso"
 
 
@@ -186,7 +187,8 @@ class ImageFactory(RecordFactory):
         name = "lesion.jpg"
 
     lesion = factory.SubFactory(LesionFactory)
-    uploaded_by = factory.LazyAttribute(lambda image: doctor(image.lesion.patient.hospital))
+    hospital = factory.SelfAttribute("lesion.hospital")
+    uploaded_by = factory.LazyAttribute(lambda image: doctor(image.hospital))
     picture = factory.LazyAttribute(
         lambda image: imaging.take_in(image.content, name=image.name, pixel_limit=10**7)
     )
@@ -365,7 +367,7 @@ class DiagnosisRequestFactory(RecordFactory):
         return super()._create(model_class, *args, **fields)
 
     image = factory.SubFactory(ImageFactory)
-    hospital = factory.LazyAttribute(lambda request: request.image.lesion.patient.hospital)
+    hospital = factory.SelfAttribute("image.hospital")
     model_version = factory.SubFactory(ModelVersionFactory)
     requested_by = factory.LazyAttribute(lambda request: request.image.uploaded_by)
 
@@ -401,8 +403,9 @@ class BatchFactory(RecordFactory):
         model = Batch
 
     patient = factory.SubFactory(PatientFactory)
+    hospital = factory.SelfAttribute("patient.hospital")
     model_version = factory.SubFactory(ModelVersionFactory)
-    created_by = factory.LazyAttribute(lambda batch: doctor(batch.patient.hospital))
+    created_by = factory.LazyAttribute(lambda batch: doctor(batch.hospital))
 
 
 class BatchFileFactory(RecordFactory):

@@ -57,7 +57,7 @@ class QualitySerializer(serializers.Serializer):
 class ImageSerializer(RecordSerializer):
     lesion = serializers.UUIDField(source="lesion_id")
     patient = serializers.UUIDField(source="lesion.patient_id")
-    hospital = serializers.UUIDField(source="lesion.patient.hospital_id")
+    hospital = serializers.UUIDField(source="hospital_id")
     uploaded_by = serializers.UUIDField(source="uploaded_by_id")
     diameter_mm = NumberField(max_digits=5, decimal_places=2, allow_null=True)
     quality = serializers.SerializerMethodField()
@@ -151,10 +151,10 @@ class ImageViewSet(RecordViewSet):
     parser_classes = (UploadParser,)
 
     def get_records(self) -> Any:
-        return Image.objects.select_related("lesion__patient")
+        return Image.objects.select_related("lesion")
 
     def hospital_of(self, record: Image) -> uuid.UUID:
-        return record.lesion.patient.hospital_id
+        return record.hospital_id
 
     def filter_rows(self, rows: Any, query: dict[str, Any]) -> Any:
         return self.filter_by(
@@ -162,7 +162,7 @@ class ImageViewSet(RecordViewSet):
             query,
             lesion=(Lesion.objects, "lesion"),
             patient=(Patient.objects, "lesion__patient"),
-            hospital=(Hospital.objects, "lesion__patient__hospital"),
+            hospital=(Hospital.objects, "hospital"),
         )
 
     @extend_schema(summary="List images, newest first", parameters=[ImageQuerySerializer])
@@ -179,7 +179,7 @@ class ImageViewSet(RecordViewSet):
         body = NewImageSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         fields = body.validated_data
-        lesion = self.find(Lesion.objects.select_related("patient"), fields, "lesion")
+        lesion = self.find(Lesion.objects, fields, "lesion")
         file = fields.pop("file")
         image = add_image(
             actor=request.user, file=file, name=file.name, **fields | {"lesion": lesion}

@@ -61,9 +61,13 @@ class AuditEvent(models.Model):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["hospital", "-at", "-id"], name="audit_by_hospital"),
-            models.Index(fields=["hospital", "actor", "-at", "-id"], name="audit_by_actor"),
+            models.Index(
+                fields=["hospital", "actor", "-at", "-id"],
+                include=["action"],
+                name="audit_by_actor",
+            ),
             models.Index(fields=["hospital", "action", "-at", "-id"], name="audit_by_action"),
-            models.Index(fields=["object_type", "object_id"], name="audit_by_object"),
+            models.Index(fields=["hospital", "object_id", "-at", "-id"], name="audit_by_object"),
         ]
         constraints = [
             models.UniqueConstraint(

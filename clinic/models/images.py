@@ -4,6 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from clinic.models.base import Record
+from clinic.models.hospitals import Hospital
 from clinic.models.lesions import Lesion
 from clinic.models.users import User
 from clinic.permissions import hospital_ids
@@ -12,11 +13,15 @@ from clinic.vocabulary import DermoscopicType, ImageType
 
 class ImageQuerySet(models.QuerySet["Image"]):
     def visible_to(self, user) -> "ImageQuerySet":
-        return self.filter(lesion__patient__hospital__in=hospital_ids(user))
+        return self.filter(hospital__in=hospital_ids(user))
 
 
 class Image(Record):
     lesion = models.ForeignKey(Lesion, models.PROTECT, related_name="images")
+    # the lesion's, for the same reason
+    hospital = models.ForeignKey(
+        Hospital, models.PROTECT, related_name="+", db_index=False, editable=False
+    )
     image_type = models.CharField(
         _("image type"), max_length=20, choices=ImageType.choices, default=ImageType.DERMOSCOPIC
     )
@@ -47,7 +52,7 @@ class Image(Record):
         verbose_name = _("image")
         verbose_name_plural = _("images")
         ordering = ["-created_at", "id"]
-        indexes = [models.Index(fields=["-created_at", "id"], name="image_newest_first")]
+        indexes = [models.Index(fields=["hospital", "-created_at", "id"], name="image_of_hospital")]
         constraints = [
             models.UniqueConstraint(
                 fields=["lesion", "sha256"], name="image_hash_is_unique_in_lesion"

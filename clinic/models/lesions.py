@@ -5,6 +5,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from clinic.models.base import Record
+from clinic.models.hospitals import Hospital
 from clinic.models.patients import Patient
 from clinic.permissions import hospital_ids
 from clinic.vocabulary import AnatomSite, BodyView, Laterality
@@ -14,11 +15,16 @@ UNIT = [MinValueValidator(0.0), MaxValueValidator(1.0)]
 
 class LesionQuerySet(models.QuerySet["Lesion"]):
     def visible_to(self, user) -> "LesionQuerySet":
-        return self.filter(patient__hospital__in=hospital_ids(user))
+        return self.filter(hospital__in=hospital_ids(user))
 
 
 class Lesion(Record):
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="lesions")
+    # the patient's, so that a hospital's lesions are a range of an index; triggers keep it true
+    # (docs/decisions/0034-a-list-is-of-one-hospital.md)
+    hospital = models.ForeignKey(
+        Hospital, models.PROTECT, related_name="+", db_index=False, editable=False
+    )
     label = models.CharField(_("label"), max_length=100, blank=True)
     anatom_site = models.CharField(
         _("anatomical site"), max_length=20, choices=AnatomSite.choices, null=True, blank=True
@@ -47,7 +53,9 @@ class Lesion(Record):
         verbose_name = _("lesion")
         verbose_name_plural = _("lesions")
         ordering = ["-created_at", "id"]
-        indexes = [models.Index(fields=["-created_at", "id"], name="lesion_newest_first")]
+        indexes = [
+            models.Index(fields=["hospital", "-created_at", "id"], name="lesion_of_hospital")
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(anatom_site__isnull=True)

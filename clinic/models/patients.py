@@ -57,7 +57,6 @@ class Patient(Record):
         verbose_name_plural = _("patients")
         ordering = ["family_name", "given_name", "medical_record_number"]
         indexes = [
-            models.Index(fields=["-created_at", "id"], name="patient_newest_first"),
             models.Index(
                 fields=["hospital", "family_name", "given_name", "medical_record_number", "id"],
                 name="patient_by_name",

@@ -58,9 +58,10 @@ def store_image(
     Raises DomainError, ``duplicate_image`` (409) where the lesion has the same picture already,
     ``storage_unavailable`` (503) where the storage does not take it.
     """
-    require_record(actor, lesion.patient.hospital_id)
+    require_record(actor, lesion.hospital_id)
     image = Image(
         lesion=lesion,
+        hospital_id=lesion.hospital_id,
         image_type=image_type or ImageType.DERMOSCOPIC,
         dermoscopic_type=dermoscopic_type or None,
         captured_at=captured_at or None,
@@ -74,9 +75,7 @@ def store_image(
         with transaction.atomic():
             _put_files(image, picture, stored)
             image.save(force_insert=True)
-            record_event(
-                actor=actor, action="create_image", hospital=lesion.patient.hospital_id, obj=image
-            )
+            record_event(actor=actor, action="create_image", hospital=lesion.hospital_id, obj=image)
             transaction.on_commit(lambda: _note_accepted(image))
     except IntegrityError as error:
         _remove(stored)
@@ -89,7 +88,7 @@ def store_image(
 
 def add_image(*, actor: User, lesion: Lesion, file: BinaryIO, name: str, **fields: Any) -> Image:
     """Take in an upload and keep it as an image of the lesion."""
-    require_record(actor, lesion.patient.hospital_id)
+    require_record(actor, lesion.hospital_id)
     picture = read_upload(file, name=name)
     return store_image(actor=actor, lesion=lesion, picture=picture, **fields)
 
@@ -97,7 +96,7 @@ def add_image(*, actor: User, lesion: Lesion, file: BinaryIO, name: str, **field
 @transaction.atomic
 def measure_image(*, actor: User, image: Image, diameter_mm: Decimal | None) -> Image:
     """Note the lesion's largest diameter (mm) on this picture; None takes it away again."""
-    hospital = image.lesion.patient.hospital_id
+    hospital = image.hospital_id
     require_record(actor, hospital)
     image.diameter_mm = diameter_mm
     _check_fields(image)
@@ -189,7 +188,7 @@ def _check(image: Image) -> None:
 
 def _check_fields(image: Image) -> None:
     try:
-        image.clean_fields(exclude=["lesion", "uploaded_by", "file", "thumbnail"])
+        image.clean_fields(exclude=["lesion", "hospital", "uploaded_by", "file", "thumbnail"])
     except ValidationError as error:
         raise from_validation_error(error) from error
     if image.diameter_mm is not None and image.diameter_mm <= 0:

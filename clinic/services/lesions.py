@@ -32,12 +32,17 @@ EDITABLE = (
 def create_lesion(*, actor: User, patient: Patient, **fields: Any) -> Lesion:
     """Record a new lesion of the patient. Raises DomainError; nothing is stored then."""
     require_record(actor, patient.hospital_id)
-    return _write(actor, Lesion(patient=patient), fields, action="create_lesion")
+    return _write(
+        actor,
+        Lesion(patient=patient, hospital_id=patient.hospital_id),
+        fields,
+        action="create_lesion",
+    )
 
 
 def update_lesion(*, actor: User, lesion: Lesion, **fields: Any) -> Lesion:
     """Describe a lesion anew; fields that are not given stay as they are."""
-    require_record(actor, lesion.patient.hospital_id)
+    require_record(actor, lesion.hospital_id)
     return _write(actor, lesion, fields, action="update_lesion")
 
 
@@ -48,8 +53,9 @@ def _write(actor: User, lesion: Lesion, fields: dict[str, Any], *, action: str) 
     _locate(lesion)
     lesion.save()
     details = {"fields": sorted(set(fields) & set(EDITABLE))}
-    hospital = lesion.patient.hospital_id
-    record_event(actor=actor, action=action, hospital=hospital, obj=lesion, details=details)
+    record_event(
+        actor=actor, action=action, hospital=lesion.hospital_id, obj=lesion, details=details
+    )
     return lesion
 
 
@@ -69,7 +75,7 @@ def _check(lesion: Lesion) -> None:
         message = _("A place on the body map needs view, x and y.")
         raise FieldError("body_map_incomplete", message, field="body_map")
     try:
-        lesion.clean_fields(exclude=["patient"])
+        lesion.clean_fields(exclude=["patient", "hospital"])
     except ValidationError as error:
         raise from_validation_error(error) from error
     # the limits of a field let NaN pass, because it is neither less nor more

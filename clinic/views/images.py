@@ -27,9 +27,8 @@ NEVER_KEEP = "no-store"
 @guard
 @require_safe
 def image_file(request: HttpRequest, pk) -> HttpResponse:
-    image = get_visible(Image.objects.select_related("lesion__patient"), request.user, pk=pk)
-    hospital = image.lesion.patient.hospital_id
-    record_event(actor=request.user, action="view_image", hospital=hospital, obj=image)
+    image = get_visible(Image.objects, request.user, pk=pk)
+    record_event(actor=request.user, action="view_image", hospital=image.hospital_id, obj=image)
     etag = f'"{image.sha256}"'
     response = get_conditional_response(request, etag=etag)
     if response is None:

@@ -37,7 +37,7 @@ def lesion_create(request: HttpRequest, pk) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def lesion_edit(request: HttpRequest, pk) -> HttpResponse:
     lesion = get_visible(Lesion.objects.select_related("patient"), request.user, pk=pk)
-    require_record(request.user, lesion.patient.hospital_id)
+    require_record(request.user, lesion.hospital_id)
     title = lesion.title
     form = lesion_form(request, LesionForm.values_of(lesion))
     if form.is_bound and form.is_valid():

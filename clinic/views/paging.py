@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from clinic import keyset
+from clinic.permissions import hospital_ids
 
 PAGE_SIZE = 25
 CURSOR = "cursor"
@@ -34,12 +35,14 @@ def page_of(
 ) -> Page:
     """The page at the request's cursor; the first where that makes no sense.
 
-    ``ordering`` ends with a unique field and holds none that may be null.
+    ``rows`` are of hospitals of the user. ``ordering`` ends with a unique field and holds none that
+    may be null.
     """
     text = request.POST.get(CURSOR) or request.GET.get(CURSOR, "")
     cursor = keyset.read_cursor(text, ordering) if text else None
-    found = keyset.slice_of(rows, ordering, cursor, PAGE_SIZE)
+    hospitals = hospital_ids(request.user)
+    found = keyset.slice_of(rows, ordering, cursor, PAGE_SIZE, hospitals)
     # a page from which everything has gone: the list begins again
     if not found.rows and cursor is not None:
-        found = keyset.slice_of(rows, ordering, None, PAGE_SIZE)
+        found = keyset.slice_of(rows, ordering, None, PAGE_SIZE, hospitals)
     return Page([wrap(row) for row in found.rows] if wrap else found.rows, *found[1:])

@@ -5,7 +5,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models import Count
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
@@ -27,7 +28,7 @@ from diagnosis.api.shapes import (
     ModelSerializer,
     PredictionSerializer,
 )
-from diagnosis.models import Batch, Status
+from diagnosis.models import Batch, BatchFile, Status
 from diagnosis.progress import Entry, Progress, progress_of
 from diagnosis.services.batches import add_file, add_files, create_batch
 
@@ -68,7 +69,7 @@ class BatchResultSerializer(DiagnosisSerializer):
 
 
 class BatchHeadSerializer(RecordSerializer):
-    hospital = serializers.UUIDField(source="patient.hospital_id")
+    hospital = serializers.UUIDField(source="hospital_id")
     patient = serializers.UUIDField(source="patient_id")
     lesion = serializers.UUIDField(source="lesion_id", allow_null=True)
     model = ModelSerializer(source="model_version")
@@ -110,13 +111,16 @@ class BatchViewSet(RecordViewSet):
         return Batch.objects.with_records()
 
     def hospital_of(self, record: Batch) -> uuid.UUID:
-        return record.patient.hospital_id
+        return record.hospital_id
 
     def filter_rows(self, rows: Any, query: dict[str, Any]) -> Any:
+        # counted for the rows of the page alone, not for all before they are put in order
+        files = BatchFile.objects.filter(batch=OuterRef("pk")).order_by().values("batch")
+        files = files.annotate(n=Count("pk"))
         return self.filter_by(
-            rows.annotate(total=Count("files")),
+            rows.annotate(total=Coalesce(Subquery(files.values("n")), 0)),
             query,
-            hospital=(Hospital.objects, "patient__hospital"),
+            hospital=(Hospital.objects, "hospital"),
             patient=(Patient.objects, "patient"),
             lesion=(Lesion.objects, "lesion"),
         )

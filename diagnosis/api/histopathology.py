@@ -58,7 +58,7 @@ class LesionHistopathologyViewSet(ApiViewSet):
         record_event(
             actor=request.user,
             action="view_lesion",
-            hospital=lesion.patient.hospital_id,
+            hospital=lesion.hospital_id,
             obj=lesion,
             details={"through": "api", "part": "histopathology"},
         )

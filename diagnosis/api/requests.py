@@ -46,11 +46,12 @@ from diagnosis.services.reports import hospital_report
 from diagnosis.services.requests import cancel_request, request_diagnosis, upload_and_request
 from diagnosis.services.reviews import save_review
 
+# each is an index, read from its beginning or from its end
 ORDERINGS = {
     "-created_at": ("-created_at", "id"),
-    "created_at": ("created_at", "id"),
+    "created_at": ("created_at", "-id"),
     "-malignancy_probability": ("-malignancy", "id"),
-    "malignancy_probability": ("malignancy", "id"),
+    "malignancy_probability": ("malignancy", "-id"),
 }
 
 

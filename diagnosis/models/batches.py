@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from clinic.models import Image, Lesion, Patient, User
+from clinic.models import Hospital, Image, Lesion, Patient, User
 from clinic.models.base import Record
 from clinic.permissions import hospital_ids
 from clinic.vocabulary import ImageType
@@ -21,7 +21,7 @@ NAME_LENGTH = 255
 
 class BatchQuerySet(models.QuerySet["Batch"]):
     def visible_to(self, user) -> "BatchQuerySet":
-        return self.filter(patient__hospital__in=hospital_ids(user))
+        return self.filter(hospital__in=hospital_ids(user))
 
     def with_records(self) -> "BatchQuerySet":
         return self.select_related(
@@ -33,13 +33,17 @@ class Batch(Record):
     """Read by one model version, which stays the same for files that come later."""
 
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="batches")
+    # the patient's, so that a hospital's batches are a range of an index; triggers keep it true
+    hospital = models.ForeignKey(
+        Hospital, models.PROTECT, related_name="+", db_index=False, editable=False
+    )
     # none: every picture is of a lesion of its own
     lesion = models.ForeignKey(Lesion, models.PROTECT, null=True, related_name="+")
     model_version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="+")
     image_type = models.CharField(
         _("image type"), max_length=20, choices=ImageType.choices, default=ImageType.DERMOSCOPIC
     )
-    created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    created_by = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
 
     objects = BatchQuerySet.as_manager()
 
@@ -47,6 +51,10 @@ class Batch(Record):
         verbose_name = _("batch")
         verbose_name_plural = _("batches")
         ordering = ["-created_at", "id"]
+        indexes = [
+            models.Index(fields=["hospital", "-created_at", "id"], name="batch_of_hospital"),
+            models.Index(fields=["created_by", "-created_at", "id"], name="batch_of_user"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(image_type__in=ImageType.values), name="batch_image_type_is_known"

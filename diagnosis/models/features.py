@@ -10,7 +10,7 @@ from diagnosis.models.model_versions import ModelVersion
 
 class ImageFeaturesQuerySet(models.QuerySet["ImageFeatures"]):
     def visible_to(self, user) -> "ImageFeaturesQuerySet":
-        return self.filter(image__lesion__patient__hospital__in=hospital_ids(user))
+        return self.filter(image__hospital__in=hospital_ids(user))
 
 
 class ImageFeatures(models.Model):

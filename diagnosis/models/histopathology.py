@@ -12,7 +12,7 @@ from ml.taxonomy import BY_LABEL
 
 class HistopathologyQuerySet(models.QuerySet["Histopathology"]):
     def visible_to(self, user) -> "HistopathologyQuerySet":
-        return self.filter(lesion__patient__hospital__in=hospital_ids(user))
+        return self.filter(lesion__hospital__in=hospital_ids(user))
 
 
 class Histopathology(Record):

@@ -85,7 +85,7 @@ def severity_fits_class() -> Q:
 
 class DiagnosisRequest(Record):
     image = models.ForeignKey(Image, models.PROTECT, related_name="requests")
-    # of the image's patient; kept here because queue and worklist are read by hospital
+    # the image's, so that queue and lists are ranges of an index; triggers keep it true
     hospital = models.ForeignKey(Hospital, models.PROTECT, related_name="+", db_index=False)
     model_version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="requests")
     requested_by = models.ForeignKey(User, models.PROTECT, related_name="+")
@@ -110,7 +110,8 @@ class DiagnosisRequest(Record):
 
     # The next columns repeat what stands in prediction and review, so that the worklist and the
     # reports are read from an index (docs/decisions/0010-lists-are-read-from-an-index.md).
-    # Triggers keep them true: request_reading_is_the_prediction_s, review_signs_its_request.
+    # Triggers keep them true: request_reading_is_the_prediction_s, review_signs_its_request,
+    # request_recalls_its_lesion, image_closes_recalls, finding_is_told_to_requests.
     label = models.CharField(_("class"), max_length=50, blank=True, editable=False)
     malignancy = models.FloatField(_("malignancy"), default=UNREAD, editable=False)
     severity = models.SmallIntegerField(_("severity"), default=UNREAD, editable=False)
@@ -131,6 +132,10 @@ class DiagnosisRequest(Record):
     )
     conclusion = models.CharField(max_length=50, blank=True, editable=False)
     reviewed_at = models.DateTimeField(null=True, editable=False)
+    # when the lesion is to be seen again; none where that is not asked for, or was done
+    recall_on = models.DateField(null=True, editable=False)
+    # of a reading: the newest histopathology of the lesion
+    finding = models.CharField(max_length=50, null=True, editable=False)
 
     objects = DiagnosisRequestQuerySet.as_manager()
 
@@ -147,7 +152,7 @@ class DiagnosisRequest(Record):
             models.Index(
                 fields=["lease_expires_at"], condition=Q(status="running"), name="request_leases"
             ),
-            # all that a report counts lies in the index
+            # all that a report counts and a filter asks for lies in the index
             models.Index(
                 fields=["hospital", "-created_at", "id"],
                 include=[
@@ -158,13 +163,16 @@ class DiagnosisRequest(Record):
                     "reviewed_at",
                     "finished_at",
                     "model_version",
+                    "malignancy",
+                    "requested_by",
+                    "finding",
                 ],
                 name="request_by_hospital",
             ),
             models.Index(
                 fields=["hospital", "-malignancy", "-severity", "created_at", "id"],
                 condition=WAITS,
-                include=["status", "risk", "finished_at"],
+                include=["status", "risk", "finished_at", "label", "requested_by"],
                 name="request_worklist",
             ),
             models.Index(fields=["hospital", "-malignancy", "id"], name="request_by_malignancy"),
@@ -172,6 +180,11 @@ class DiagnosisRequest(Record):
                 fields=["hospital", "-created_at", "id"],
                 condition=Q(status="cancelled"),
                 name="request_cancelled",
+            ),
+            models.Index(
+                fields=["hospital", "recall_on", "id"],
+                condition=Q(recall_on__isnull=False),
+                name="request_recalls",
             ),
         ]
         constraints = [

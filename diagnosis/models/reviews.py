@@ -45,13 +45,6 @@ class Review(Record):
         verbose_name = _("review")
         verbose_name_plural = _("reviews")
         ordering = ["created_at"]
-        indexes = [
-            models.Index(
-                fields=["recall_on", "id"],
-                condition=Q(recall_on__isnull=False, signed_at__isnull=False),
-                name="review_recalls",
-            ),
-        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(signed_by__isnull=True, signed_at__isnull=True)

@@ -56,6 +56,7 @@ def create_batch(
     batch = Batch(
         pk=pk or uuid.uuid4(),
         patient=patient,
+        hospital_id=patient.hospital_id,
         lesion=lesion,
         model_version=model,
         image_type=image_type or ImageType.DERMOSCOPIC,

@@ -32,7 +32,7 @@ def record_histopathology(
     field errors: ``unknown_diagnosis``, ``date_in_future``,
     ``notes_too_long``, ``invalid``.
     """
-    hospital = lesion.patient.hospital_id
+    hospital = lesion.hospital_id
     require_record(actor, hospital)
     _check(diagnosis, date, notes)
     finding = Histopathology(

@@ -36,7 +36,7 @@ def request_diagnosis(
     Raises DomainError: ``permission_denied`` (403), ``no_active_model`` (409), ``request_open``
     (409) where the same reading is already waited for.
     """
-    hospital_id = image.lesion.patient.hospital_id
+    hospital_id = image.hospital_id
     require_record(actor, hospital_id)
     model = model_version or active_model(hospital_id)
     if DiagnosisRequest.objects.filter(image=image, model_version=model, status__in=OPEN).exists():

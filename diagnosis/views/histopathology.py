@@ -18,7 +18,7 @@ from diagnosis.services.histopathology import record_histopathology
 def histopathology_create(request: HttpRequest, pk) -> HttpResponse:
     """``pk`` is the lesion's."""
     lesion = get_visible(Lesion.objects.select_related("patient"), request.user, pk=pk)
-    require_record(request.user, lesion.patient.hospital_id)
+    require_record(request.user, lesion.hospital_id)
     form = HistopathologyForm(request.POST or None)
     if form.is_bound and form.is_valid():
         values = form.cleaned_data

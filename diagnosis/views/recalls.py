@@ -16,7 +16,7 @@ def recalls(request: HttpRequest) -> HttpResponse:
     """``?overdue=on`` leaves out those that are still to come."""
     only_overdue = "overdue" in request.GET
     rows = overdue_recalls(request.user) if only_overdue else open_recalls(request.user)
-    rows = rows.select_related("request__image__lesion__patient", "request__hospital", "signed_by")
+    rows = rows.select_related("image__lesion__patient", "hospital", "signed_review__signed_by")
     page = page_of(rows, request, EARLIEST_FIRST)
     note_list(request, "list_recalls", rows=len(page.rows))
     context = {"page": page, "today": timezone.localdate(), "only_overdue": only_overdue}

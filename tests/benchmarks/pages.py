@@ -123,16 +123,18 @@ def measure_size(postgres: PrivatePostgres, redis: Redis, images: int) -> list[M
 
 
 def table(rows: list[Measured]) -> str:
-    """Pages by size: 95th percentile; then what was measured at the largest size."""
+    """Pages by size: 95th percentile; then what was measured at the largest size, and how long the
+    page is at the smallest and at the largest."""
     sizes = sorted({row.images for row in rows})
     by_page: dict[str, dict[int, Measured]] = {}
     for row in rows:
         by_page.setdefault(row.page, {})[row.images] = row
     head = "page".ljust(28) + "".join(f"{size:>10,}" for size in sizes)
-    lines = [f"{head}   ratio   cold  queries   KB   (first byte, 95th percentile, ms)"]
+    lines = [f"{head}   ratio   cold  queries       KB   (first byte, 95th percentile, ms)"]
     for page, found in by_page.items():
         last, times = found[sizes[-1]], "".join(f"{found[size].p95:>10.1f}" for size in sizes)
-        facts = f"{ratio(found):>8.2f}{last.cold:>7.0f}{last.queries:>9}{last.size / 1024:>5.0f}"
+        lengths = f"{found[sizes[0]].size / 1024:>6.0f}{last.size / 1024:>4.0f}"
+        facts = f"{ratio(found):>8.2f}{last.cold:>7.0f}{last.queries:>9}{lengths}"
         lines.append(page.ljust(28) + times + facts)
     return "\n".join(lines)
 

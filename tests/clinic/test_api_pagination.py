@@ -12,6 +12,7 @@ from tests.factories import (
     DiagnosisRequestFactory,
     HospitalFactory,
     ImageFactory,
+    MembershipFactory,
     PatientFactory,
     doctor,
 )
@@ -92,8 +93,9 @@ def test_requests_without_a_reading_have_their_place(api, hospital, ordering: st
     }
     falling = ordering.startswith("-")
     assert [values[pk] for pk in found] == sorted(values.values(), reverse=falling)
-    # equally malignant ones stand in the order of their identifiers
-    assert found == sorted(found, key=lambda pk: (-values[pk] if falling else values[pk], pk))
+    # equally malignant ones stand in the order of their identifiers, and the other way round too
+    falling_first = found if falling else found[::-1]
+    assert falling_first == sorted(found, key=lambda pk: (-values[pk], pk))
 
 
 def test_a_reading_that_arrives_meanwhile_is_seen_at_most_once(api, hospital) -> None:
@@ -106,6 +108,22 @@ def test_a_reading_that_arrives_meanwhile_is_seen_at_most_once(api, hospital) ->
     assert page["results"][0]["created_at"] < page["results"][1]["created_at"]
     rest = flat(walk(api, page["next"]))
     assert len(set(ids(page) + rest)) == 6
+
+
+def test_the_lists_of_several_hospitals_are_one(hospital) -> None:
+    user = doctor(hospital)
+    others = [membership.hospital for membership in MembershipFactory.create_batch(2, user=user)]
+    api, places = client(user), [hospital, others[0], hospital, others[0], hospital]
+    rows = [PatientFactory(hospital=place) for place in places]
+    PatientFactory()
+    expected = [str(row.pk) for row in reversed(rows)]
+    assert walk(api, f"{API}/patients/?page_size=2") == [expected[:2], expected[2:4], expected[4:]]
+    # of one of them, and of one that has none
+    of_first = [
+        pk for pk, place in zip(expected, reversed(places), strict=True) if place == hospital
+    ]
+    assert flat(walk(api, f"{API}/patients/?page_size=2&hospital={hospital.pk}")) == of_first
+    assert walk(api, f"{API}/patients/?hospital={others[1].pk}") == [[]]
 
 
 @pytest.mark.parametrize("size", ["0", "-1", "many", "1.5", "٣", "9" * 30])

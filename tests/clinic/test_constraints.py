@@ -6,11 +6,23 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from clinic.models import AuditChain, AuditEvent, Hospital, IdempotencyKey, Invitation, Membership
+from clinic.models import (
+    AuditChain,
+    AuditEvent,
+    Hospital,
+    IdempotencyKey,
+    Image,
+    Invitation,
+    Lesion,
+    Membership,
+    Patient,
+)
 from clinic.services.audit import record_event
 from clinic.vocabulary import AnatomSite, BodyView, DermoscopicType, ImageType, SkinType
 from tests.constraints import Rule, broken, cases, rules_of
 from tests.factories import (
+    BatchFactory,
+    DiagnosisRequestFactory,
     HospitalFactory,
     ImageFactory,
     InvitationFactory,
@@ -84,6 +96,24 @@ def place(view: str | None, x: float | None, y: float | None) -> object:
 
 def accepted(**fields: Any) -> Invitation:
     return InvitationFactory(accepted_at=timezone.now(), accepted_by=UserFactory(), **fields)
+
+
+def change_lesion(**fields: object) -> int:
+    return Lesion.objects.filter(pk=LesionFactory().pk).update(**fields)
+
+
+def change_image(**fields: object) -> int:
+    return Image.objects.filter(pk=ImageFactory().pk).update(**fields)
+
+
+def another_patient() -> int:
+    patient = PatientFactory()
+    return change_lesion(patient=patient, hospital=patient.hospital)
+
+
+def another_lesion() -> int:
+    lesion = LesionFactory()
+    return change_image(lesion=lesion, hospital=lesion.hospital)
 
 
 RULES = {
@@ -238,11 +268,70 @@ RULES = {
         {"delete": delete_event},
         {"insert": lambda: record_event(actor=None, action="create_user", hospital=None)},
     ),
+    "lesion_is_at_its_patient_s_hospital_insert": Rule(
+        {"another": lambda: LesionFactory(hospital=HospitalFactory())},
+        {"the patient's": LesionFactory},
+    ),
+    "lesion_is_at_its_patient_s_hospital_update": Rule(
+        {
+            "hospital alone": lambda: change_lesion(hospital=HospitalFactory()),
+            "patient alone": lambda: change_lesion(patient=PatientFactory()),
+        },
+        {"both": another_patient, "neither": lambda: change_lesion(label="left")},
+    ),
+    "image_is_at_its_lesion_s_hospital_insert": Rule(
+        {"another": lambda: ImageFactory(hospital=HospitalFactory())},
+        {"the lesion's": ImageFactory},
+    ),
+    "image_is_at_its_lesion_s_hospital_update": Rule(
+        {
+            "hospital alone": lambda: change_image(hospital=HospitalFactory()),
+            "lesion alone": lambda: change_image(lesion=LesionFactory()),
+        },
+        {"both": another_lesion, "neither": lambda: change_image(diameter_mm=3)},
+    ),
+}
+# triggers that write instead of refusing; the last three write what diagnosis keeps
+WRITING = {
+    "lesion_goes_with_its_patient",
+    "image_goes_with_its_lesion",
+    "request_goes_with_its_image",
+    "batch_goes_with_its_patient",
+    "image_closes_recalls",
 }
 
 
 def test_every_rule_has_a_case() -> None:
-    assert set(RULES) == rules_of("clinic")
+    assert set(RULES) | WRITING == rules_of("clinic")
+
+
+def test_a_patients_records_go_to_the_same_hospital() -> None:
+    request, stays = DiagnosisRequestFactory(), DiagnosisRequestFactory()
+    lesion = request.image.lesion
+    batch = BatchFactory(patient=lesion.patient)
+    elsewhere = HospitalFactory()
+
+    Patient.objects.filter(pk=lesion.patient_id).update(hospital=elsewhere)
+
+    for row in (lesion, request.image, request, batch):
+        row.refresh_from_db()
+        assert row.hospital == elsewhere
+    before = stays.hospital
+    for row in (stays, stays.image, stays.image.lesion):
+        row.refresh_from_db()
+        assert row.hospital == before
+
+
+def test_a_lesion_of_another_patient_takes_its_images_along() -> None:
+    """As if two patients were found to be one: the lesion's hospital has to be said with it."""
+    request, patient = DiagnosisRequestFactory(), PatientFactory()
+    lesions = Lesion.objects.filter(pk=request.image.lesion_id)
+
+    lesions.update(patient=patient, hospital=patient.hospital)
+
+    for row in (request.image, request):
+        row.refresh_from_db()
+        assert row.hospital == patient.hospital
 
 
 @pytest.mark.parametrize(("name", "write"), cases(RULES, "bad"))

@@ -16,6 +16,7 @@ from diagnosis.models import (
     Review,
 )
 from tests.constraints import Rule, broken, cases, rules_of
+from tests.diagnosis.rules_of_follow_up import FOLLOWING, RULES_OF_FOLLOW_UP
 from tests.diagnosis.rules_of_workers import RULES_OF_WORKERS
 from tests.factories import (
     BatchFactory,
@@ -370,9 +371,10 @@ RULES = {
     "settings_are_never_deleted": Rule(
         {"delete": lambda: settings_rows().delete()}, {"new": HospitalSettingsFactory}
     ),
-} | RULES_OF_WORKERS
+}
+RULES |= RULES_OF_WORKERS | RULES_OF_FOLLOW_UP
 # triggers that write instead of refusing
-WRITING = {"review_signs_its_request_insert", "review_signs_its_request_update"}
+WRITING = {"review_signs_its_request_insert", "review_signs_its_request_update"} | FOLLOWING
 
 
 def test_every_rule_has_a_case() -> None:

@@ -4,12 +4,12 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db.models import Count
+from django.db.models import Count, F
 
 from clinic.models import AuditEvent, Hospital, Image, Lesion, Patient
 from clinic.services.audit import verify_chains
-from diagnosis.demo.fill import people, pictures, tables
-from diagnosis.models import DiagnosisRequest, Prediction, Review
+from diagnosis.demo.fill import draw, people, pictures, tables
+from diagnosis.models import DiagnosisRequest, Histopathology, Prediction, Review
 
 pytestmark = pytest.mark.django_db
 
@@ -36,6 +36,13 @@ def test_it_fills(filled: str) -> None:
     assert signed.count() == Review.objects.count() > 300
     waiting = DiagnosisRequest.objects.unsigned()
     assert 100 < waiting.count() < 300
+    # open recalls and findings are repeated on the requests
+    recalled = DiagnosisRequest.objects.filter(recall_on__isnull=False)
+    assert recalled.exclude(recall_on=F("signed_review__recall_on")).count() == 0
+    assert 10 < recalled.count() < Review.objects.filter(recall_on__isnull=False).count()
+    found = DiagnosisRequest.objects.filter(finding__isnull=False)
+    assert found.filter(image__lesion__histopathology__diagnosis=F("finding")).count() > 20
+    assert Histopathology.objects.count() > 20
     assert not Lesion.objects.annotate(n=Count("images")).filter(n=0).exists()
     by_label = dict(read.values_list("label").annotate(n=Count("pk")))
     assert max(by_label, key=lambda label: by_label[label]) == "nevus"
@@ -53,9 +60,13 @@ def test_it_wants_a_hundred_patients() -> None:
     assert not Hospital.objects.exists()
 
 
-@pytest.mark.parametrize(("patients", "hospitals"), [(100, 2), (5000, 10), (200_000, 20)])
+@pytest.mark.parametrize(("patients", "hospitals"), [(100, 3), (5000, 10), (200_000, 20)])
 def test_hospitals_differ_in_size(patients: int, hospitals: int) -> None:
     sizes = people.sizes(patients)
     assert (len(sizes), sum(sizes)) == (hospitals, patients)
     assert sizes == sorted(sizes, reverse=True)
-    assert min(sizes) > 0
+    assert sizes[-1] == min(40, patients // 5)
+
+
+def test_a_small_archive_is_a_young_one() -> None:
+    assert [draw.years_of(n) for n in (100, 5000, 200_000)] == [0.5, 2, 8]

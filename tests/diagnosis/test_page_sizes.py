@@ -80,7 +80,7 @@ def grow(read: DiagnosisRequest, *, lesions: int, images: int, readings: int) ->
             LesionFactory(patient=patient, laterality="left", body_view="back", **point(number))
         )
     names = ("image_type", "file", "thumbnail", "media_type", "byte_size", "width", "height")
-    facts = {name: getattr(first, name) for name in (*names, "quality", "uploaded_by")}
+    facts = {name: getattr(first, name) for name in (*names, "quality", "hospital", "uploaded_by")}
     copies = Image.objects.bulk_create(
         Image(lesion=found[n % len(found)], sha256=secrets.token_hex(32), **facts)
         for n in range(images)

@@ -208,7 +208,7 @@ def copies(image: Image, lesions: int) -> list[Image]:
     patient = image.lesion.patient
     found = [LesionFactory(patient=patient, anatom_site="head/neck") for _ in range(lesions)]
     names = ("image_type", "file", "thumbnail", "media_type", "byte_size", "width", "height")
-    facts = {name: getattr(image, name) for name in (*names, "quality", "uploaded_by")}
+    facts = {name: getattr(image, name) for name in (*names, "quality", "hospital", "uploaded_by")}
     return [Image(lesion=found[n % lesions], sha256=f"{n:064x}", **facts) for n in range(500)]
 
 

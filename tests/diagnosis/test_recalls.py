@@ -52,9 +52,13 @@ def test_the_longest_overdue_comes_first(hospital, user) -> None:
     page = Client()
     page.force_login(user)
 
-    shown = page.get(reverse("recalls")).context["page"].rows
-    assert shown == [late, later, soon]
-    assert page.get(reverse("recalls") + "?overdue=on").context["page"].rows == [late, later]
+    assert shown(page, "") == [late, later, soon]
+    assert shown(page, "?overdue=on") == [late, later]
+
+
+def shown(page: Client, query: str) -> list[Review]:
+    rows = page.get(reverse("recalls") + query).context["page"].rows
+    return [row.signed_review for row in rows]
 
 
 def test_today_is_not_overdue_yet(hospital, user) -> None:
@@ -73,6 +77,36 @@ def test_a_later_review_of_the_lesion_takes_the_recalls_place(hospital, user) ->
     review = recalled(hospital, -1)
     ReviewFactory(request=review.request, signed=True, amends=review, recall_on=day(60))
     assert [r.recall_on for r in open_recalls(user)] == [day(60)]
+
+
+def test_a_later_review_of_another_picture_does_too(hospital, user) -> None:
+    review = recalled(hospital, -1)
+    other = ImageFactory(lesion=review.request.image.lesion, created_at=LONG_AGO)
+    # written after the recall, and taken before it: a picture that was sent in late
+    assert not open_recalls(user).exists()
+    again = DiagnosisRequestFactory(image=other, succeeded=True)
+    ReviewFactory(request=again, signed=True, recall_on=day(30))
+    assert [(row.pk, row.recall_on) for row in open_recalls(user)] == [(again.pk, day(30))]
+    ReviewFactory(request=review.request, signed=True, amends=review)
+    assert not open_recalls(user).exists()
+
+
+def test_what_was_signed_before_closes_nothing(hospital, user) -> None:
+    review = recalled(hospital, -1)
+    lesion = review.request.image.lesion
+    before = LONG_AGO - datetime.timedelta(days=1)
+    earlier = DiagnosisRequestFactory(image=review.request.image, succeeded=True)
+    ReviewFactory(request=earlier, signed=True, signed_at=before, recall_on=day(5))
+    assert [row.recall_on for row in open_recalls(user)] == [day(-1)]
+    assert lesion.hospital == hospital
+
+
+def test_a_recall_goes_to_the_hospital_of_its_patient(hospital, user) -> None:
+    patient = recalled(hospital, -1).request.image.lesion.patient
+    elsewhere = HospitalFactory()
+    type(patient).objects.filter(pk=patient.pk).update(hospital=elsewhere)
+    assert not open_recalls(user).exists()
+    assert open_recalls(doctor(elsewhere)).count() == 1
 
 
 def test_a_draft_recalls_nobody(hospital, user) -> None:

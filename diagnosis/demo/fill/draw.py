@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from ml.taxonomy import BY_CODE, HAM10000
 
 IMAGES_PER_PATIENT = 5
-YEARS = 8
+# a small archive is a young one
+YEARS, LEAST_YEARS, PATIENTS_A_YEAR = 8.0, 0.5, 2500
 # one patient of a large archive with more than a page can hold
 FULL_PATIENT_IMAGES, FULL_PATIENT_LESIONS = 500, 40
 # HAM10000 by class, in the order of its codes: akiec, bcc, bkl, df, mel, nv, vasc
@@ -49,7 +50,14 @@ def image_counts(patients: int, noise: np.random.Generator, *, full: bool) -> ND
     return counts + noise.multinomial(total - counts.sum(), appetite / appetite.sum())
 
 
-def draw(counts: NDArray[np.int64], now: datetime.datetime, noise: np.random.Generator) -> Draw:
+def years_of(patients: int) -> float:
+    """How far an archive of so many patients goes back."""
+    return min(YEARS, max(LEAST_YEARS, patients / PATIENTS_A_YEAR))
+
+
+def draw(
+    counts: NDArray[np.int64], years: float, now: datetime.datetime, noise: np.random.Generator
+) -> Draw:
     patients = len(counts)
     lesions = np.minimum(np.maximum(1, np.round(counts * 0.45)), FULL_PATIENT_LESIONS).astype(int)
     first_lesion = np.cumsum(lesions) - lesions
@@ -66,7 +74,7 @@ def draw(counts: NDArray[np.int64], now: datetime.datetime, noise: np.random.Gen
         patient_of_lesion=np.repeat(np.arange(patients), lesions),
         patient=patient,
         lesion=lesion,
-        at=draw_times(patient, now, noise),
+        at=draw_times(patient, years, now, noise),
         truth=truth,
         answer=probabilities.argmax(1),
         probabilities=probabilities,
@@ -82,10 +90,13 @@ def draw_probabilities(truth: NDArray[np.int64], noise: np.random.Generator) -> 
 
 
 def draw_times(
-    patient: NDArray[np.int64], now: datetime.datetime, noise: np.random.Generator
+    patient: NDArray[np.int64],
+    years: float,
+    now: datetime.datetime,
+    noise: np.random.Generator,
 ) -> NDArray[np.int64]:
     """Seconds since 1970, in working hours, more each year, rising within a patient."""
-    span = YEARS * 365
+    span = years * 365
     ago = span * (1 - noise.random(len(patient)) ** 0.7)
     today = int(now.timestamp()) // 86400
     day = today - ago.astype(np.int64)

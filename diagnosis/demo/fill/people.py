@@ -11,6 +11,8 @@ from diagnosis.models import ModelVersion
 from diagnosis.services.model_versions import activate_model
 
 MOST_HOSPITALS = 20
+# the last hospital stays as small as this, however large the others are
+SMALL = 40
 # a hospital has this many patients for each of its doctors, between two doctors and twelve
 PATIENTS_PER_DOCTOR = 2000
 ONSETS = ("b", "br", "d", "f", "g", "gr", "h", "k", "kl", "l", "m", "n", "p", "r", "s", "st", "t")
@@ -30,12 +32,13 @@ class Site:
 
 
 def sizes(patients: int) -> list[int]:
-    """Patients of each hospital: the largest has about seven times as many as the smallest."""
-    count = min(MOST_HOSPITALS, max(2, patients // 500))
+    """Patients of each hospital: the first has a seventh of all or more, the last a few."""
+    small = min(SMALL, patients // 5)
+    count = min(MOST_HOSPITALS, max(3, patients // 500)) - 1
     weights = 1 / (np.arange(count) + 3)
-    shares = np.floor(patients * weights / weights.sum()).astype(int)
-    shares[0] += patients - shares.sum()
-    return [int(share) for share in shares]
+    shares = np.floor((patients - small) * weights / weights.sum()).astype(int)
+    shares[0] += patients - small - shares.sum()
+    return [*(int(share) for share in shares), small]
 
 
 def make_sites(patients: int, model: ModelVersion) -> list[Site]:

@@ -15,7 +15,14 @@ from diagnosis.demo.fill.people import Site
 from diagnosis.demo.fill.pictures import FILES_PER_CLASS, File
 from diagnosis.demo.fill.tables import Row, write_rows
 from diagnosis.interpretation import risk_of
-from diagnosis.models import DiagnosisRequest, Management, ModelVersion, Prediction, Review
+from diagnosis.models import (
+    DiagnosisRequest,
+    Histopathology,
+    Management,
+    ModelVersion,
+    Prediction,
+    Review,
+)
 from ml.taxonomy import BY_CODE, HAM10000
 
 CLASSES = [BY_CODE[code] for code in HAM10000]
@@ -26,6 +33,7 @@ AGREEMENT = 0.86
 # what has not been signed yet: the newest, and a few that were forgotten
 UNSIGNED, FORGOTTEN = 0.02, 0.002
 LEAST_UNSIGNED = 60
+RECALL_DAYS, LABORATORY_DAYS = (91, 182, 365), 7
 SITES, SIDES = list(AnatomSite.values), [*Laterality.values, None]
 SEXES = ("female", "male", "other", "unknown")
 SKIN_TYPES = ("I", "II", "III", "IV", "V", "VI", None)
@@ -67,7 +75,7 @@ class Writer:
         self.write_patients(found, patients, first)
         self.write_lesions(found, patients, lesions)
         self.write_images(found, lesions, images, doctors)
-        self.write_readings(found, images, doctors, unsigned_since)
+        self.write_readings(found, lesions, images, doctors, unsigned_since)
         self.written.patients += patients
 
     def ids(self, count: int) -> list[str]:
@@ -106,12 +114,12 @@ class Writer:
         side = self.noise.integers(0, len(SIDES), found.lesions)
         rows = [
             (
-                *(keys[i], moment(created[i]), patients[found.patient_of_lesion[i]], ""),
-                *(SITES[site[i]], SIDES[side[i]], ""),
+                *(keys[i], moment(created[i]), patients[found.patient_of_lesion[i]], self.hospital),
+                *("", SITES[site[i]], SIDES[side[i]], ""),
             )
             for i in range(found.lesions)
         ]
-        columns = "id created_at patient_id label anatom_site laterality notes"
+        columns = "id created_at patient_id hospital_id label anatom_site laterality notes"
         write_rows(Lesion, columns.split(), rows)
 
     def write_images(self, found: Draw, lesions: list[str], keys: list[str], doctors: Any) -> None:
@@ -124,18 +132,23 @@ class Writer:
             file = self.files[(chosen + place // FILES_PER_CLASS) % len(self.files)]
             rows.append(
                 (
-                    *(keys[i], moment(found.at[i]), lesions[lesion], "dermoscopic"),
+                    *(keys[i], moment(found.at[i]), lesions[lesion], self.hospital, "dermoscopic"),
                     *("contact polarized", moment(found.at[i] - 60), file.file, file.thumbnail),
                     *(file.media_type, file.byte_size, file.width, file.height, file.sha256),
                     *(file.quality, self.staff[doctors[i]]),
                 )
             )
-        columns = "id created_at lesion_id image_type dermoscopic_type captured_at file thumbnail"
-        more = "media_type byte_size width height sha256 quality uploaded_by_id"
+        columns = "id created_at lesion_id hospital_id image_type dermoscopic_type captured_at"
+        more = "file thumbnail media_type byte_size width height sha256 quality uploaded_by_id"
         write_rows(Image, f"{columns} {more}".split(), rows)
 
     def write_readings(
-        self, found: Draw, images: list[str], doctors: Any, unsigned_since: int
+        self,
+        found: Draw,
+        lesions: list[str],
+        images: list[str],
+        doctors: Any,
+        unsigned_since: int,
     ) -> None:
         keys, answers = self.ids(len(images)), self.ids(len(images))
         lots = self.noise.integers(0, 1000, len(images))
@@ -171,16 +184,23 @@ class Writer:
         noted = "severity risk conclusion trace_id"
         write_rows(DiagnosisRequest, f"{columns} {more} {noted}".split(), requests)
         self.written.requests += keys
-        self.write_reviews(found, keys, lots, doctors, unsigned_since)
+        self.write_reviews(found, lesions, keys, lots, doctors, unsigned_since)
 
     def write_reviews(
-        self, found: Draw, requests: list[str], lots: Any, doctors: Any, unsigned_since: int
+        self,
+        found: Draw,
+        lesions: list[str],
+        requests: list[str],
+        lots: Any,
+        doctors: Any,
+        unsigned_since: int,
     ) -> None:
         count = len(requests)
-        keys, luck = self.ids(count), self.noise.random((count, 2))
+        keys, luck = self.ids(count), self.noise.random((count, 3))
         waited = (self.noise.lognormal(9.5, 1.4, count)).astype(np.int64) + 60
         latest = int(self.now.timestamp()) - 60
         rows = []
+        excised: dict[int, tuple[int, str]] = {}
         for i, at in enumerate(found.at.tolist()):
             waits = at >= unsigned_since or luck[i, 0] < FORGOTTEN
             if waits or state_of(lots[i])[0] != "succeeded":
@@ -189,16 +209,40 @@ class Writer:
             conclusion = int(found.answer[i] if agrees else found.truth[i])
             signer = self.staff[doctors[i]]
             signed = min(at + 3 + int(waited[i]), latest)
+            management = management_of(conclusion, luck[i, 0])
             rows.append(
                 (
-                    *(keys[i], moment(signed), requests[i], LABELS[conclusion]),
-                    *(management_of(conclusion, luck[i, 0]), "", signer, signer, moment(signed)),
+                    *(keys[i], moment(signed), requests[i], LABELS[conclusion], management, ""),
+                    *(signer, signer, moment(signed), recall_of(management, signed, luck[i, 2])),
                 )
             )
+            if management == Management.EXCISE:
+                excised.setdefault(int(found.lesion[i]), (signed, signer))
             details = f'{{"amends":null,"request":"{dashed(requests[i])}"}}'
             self.note(signed, doctors[i], "sign_review", Review, keys[i], details)
         columns = "id created_at request_id conclusion management notes author_id signed_by_id"
-        write_rows(Review, f"{columns} signed_at".split(), rows)
+        write_rows(Review, f"{columns} signed_at recall_on".split(), rows)
+        self.write_findings(found, lesions, excised)
+
+    def write_findings(
+        self, found: Draw, lesions: list[str], excised: dict[int, tuple[int, str]]
+    ) -> None:
+        """The laboratory's answer for each excised lesion: what it truly was."""
+        truth = dict(zip(found.lesion.tolist(), found.truth.tolist(), strict=True))
+        latest = int(self.now.timestamp()) - 30
+        rows = []
+        for key, (lesion, (signed, signer)) in zip(
+            self.ids(len(excised)), excised.items(), strict=True
+        ):
+            at = min(signed + LABORATORY_DAYS * 86400, latest)
+            rows.append(
+                (
+                    *(key, moment(at), lesions[lesion], LABELS[truth[lesion]], "Laboratory"),
+                    *(moment(at)[:10], "", signer),
+                )
+            )
+        columns = "id created_at lesion_id diagnosis confirmed_by date notes recorded_by_id"
+        write_rows(Histopathology, columns.split(), rows)
 
     def note(self, at: int, doctor: int, action: str, model: Any, key: str, details: str) -> None:
         actor = self.names[self.staff[doctor]]
@@ -242,6 +286,13 @@ def management_of(conclusion: int, luck: float) -> str:
     if CLASSES[conclusion].malignant:
         return Management.EXCISE if luck < 0.8 else Management.REFER
     return Management.NONE if luck < 0.6 else Management.MONITOR
+
+
+def recall_of(management: str, signed: int, luck: float) -> str | None:
+    """Half of what is monitored is to be seen again, in three, six or twelve months."""
+    if management != Management.MONITOR or luck < 0.5:
+        return None
+    return moment(signed + RECALL_DAYS[int(luck * 100) % len(RECALL_DAYS)] * 86400)[:10]
 
 
 def moment(seconds: Any) -> str:

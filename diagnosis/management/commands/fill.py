@@ -40,7 +40,7 @@ class Command(BaseCommand):
         sites = people.make_sites(patients, model)
         for site in sites:
             writer = records.Writer(site, model, files, family, given, now, noise)
-            images, written = fill_site(writer, first)
+            images, written = fill_site(writer, first, draw.years_of(patients))
             first += site.patients
             self.stdout.write(
                 f"{site.hospital}: {site.patients} patients, {images} images, {written} events "
@@ -49,7 +49,7 @@ class Command(BaseCommand):
             self.stdout.flush()
         tables.tidy()
         self.stdout.write(f"Filled in {time.monotonic() - began:.0f} s.")
-        for username, password in sites[0].logins.items():
+        for username, password in (sites[0].logins | sites[-1].logins).items():
             self.stdout.write(f"  {username}  {password}")
 
     def refuse(self, patients: int) -> None:
@@ -64,12 +64,12 @@ class Command(BaseCommand):
 
 
 @transaction.atomic
-def fill_site(writer: records.Writer, first: int) -> tuple[int, int]:
+def fill_site(writer: records.Writer, first: int, years: float) -> tuple[int, int]:
     """One hospital, all of it or nothing; the numbers of images and of audit events."""
     full = writer.site.patients >= 10 * draw.FULL_PATIENT_LESIONS and first == 1
     counts = draw.image_counts(writer.site.patients, writer.noise, full=full)
     parts = [
-        (start, draw.draw(counts[start:end], writer.now, writer.noise))
+        (start, draw.draw(counts[start:end], years, writer.now, writer.noise))
         for start, end in records.chunks(len(counts), CHUNK)
     ]
     since = records.unsigned_since(np.concatenate([part.at for _start, part in parts]))

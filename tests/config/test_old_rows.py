@@ -1,0 +1,98 @@
+"""What was recorded before a migration has what the migration adds."""
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from tests.support.postgres import Postgres
+
+ROOT = Path(__file__).resolve().parents[2]
+# before lesions, images and batches had a hospital, and requests a recall and a finding
+BEFORE = (("clinic", "0008"), ("diagnosis", "0012"))
+KEYS = {name: str(uuid.UUID(int=place)) for place, name in enumerate("ABCDEFGHIJKLMNOPQ", 1)}
+# two patients of two hospitals with a lesion and an image each; the first image is read, signed
+# with a recall and confirmed, the second as well, but a newer picture has closed its recall
+ROWS = """
+INSERT INTO clinic_user (id, password, is_superuser, username, first_name, last_name, email,
+    is_staff, is_active, date_joined)
+    VALUES (%(A)s, '', false, 'd', '', '', '', false, true, now());
+INSERT INTO clinic_hospital (id, created_at, name) VALUES (%(B)s, now(), 'N'), (%(C)s, now(), 'S');
+INSERT INTO clinic_patient (id, created_at, hospital_id, medical_record_number, given_name,
+    family_name, sex) VALUES (%(D)s, now(), %(B)s, '1', '', '', 'female'),
+    (%(E)s, now(), %(C)s, '1', '', '', 'female');
+INSERT INTO clinic_lesion (id, created_at, patient_id, label, notes) VALUES
+    (%(F)s, now(), %(D)s, '', ''), (%(G)s, now(), %(E)s, '', '');
+INSERT INTO clinic_image (id, created_at, lesion_id, image_type, file, thumbnail, media_type,
+    byte_size, width, height, sha256, quality, uploaded_by_id)
+    SELECT id::uuid, now() + at::interval, lesion::uuid, 'dermoscopic', '', '', 'image/png', 1, 1,
+    1, id, '{}', %(A)s FROM (VALUES (%(H)s, '-9 days', %(F)s), (%(I)s, '-9 days', %(G)s),
+    (%(J)s, '-1 day', %(G)s)) i (id, at, lesion);
+INSERT INTO diagnosis_modelversion (id, created_at, name, version, sha256, folder, manifest, card)
+    VALUES (%(K)s, now(), 'm', '1', '', 'm', '{}', '');
+INSERT INTO diagnosis_prediction (id, created_at, probabilities, label, probability,
+    malignancy_probability, device, batch_size, seconds)
+    SELECT id::uuid, now(), '{"nevus": 1}', 'nevus', 1, 0, '', 1, 1
+    FROM (VALUES (%(L)s), (%(M)s)) p (id);
+INSERT INTO diagnosis_diagnosisrequest (id, created_at, image_id, hospital_id, model_version_id,
+    requested_by_id, priority, status, attempts, started_at, finished_at, prediction_id,
+    failure_code, trace_id, label, malignancy, severity, risk, conclusion)
+    SELECT id::uuid, now(), image::uuid, hospital::uuid, %(K)s, %(A)s, 0, 'succeeded', 1, now(),
+    now(), answer::uuid, '', '', 'nevus', 0, 1, 'low', ''
+    FROM (VALUES (%(N)s, %(H)s, %(B)s, %(L)s), (%(O)s, %(I)s, %(C)s, %(M)s))
+    r (id, image, hospital, answer);
+INSERT INTO diagnosis_review (id, created_at, request_id, conclusion, management, notes, author_id,
+    signed_by_id, signed_at, recall_on) SELECT id::uuid, now(), id::uuid, 'nevus', 'monitor', '',
+    %(A)s, %(A)s, now() - interval '8 days', '2030-01-31' FROM (VALUES (%(N)s), (%(O)s)) v (id);
+INSERT INTO diagnosis_histopathology (id, created_at, lesion_id, diagnosis, confirmed_by, date,
+    notes, recorded_by_id) VALUES (%(P)s, now() - interval '2 days', %(F)s, 'nevus', 'L', now(), '',
+    %(A)s), (%(Q)s, now(), %(F)s, 'melanoma', 'L', now(), '', %(A)s);
+INSERT INTO diagnosis_batch (id, created_at, patient_id, lesion_id, model_version_id, image_type,
+    created_by_id) VALUES (%(P)s, now(), %(E)s, NULL, %(K)s, 'dermoscopic', %(A)s);
+"""
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[str]:
+    name = f"old_{uuid.uuid4().hex}"
+    postgres.create_database(name)
+    yield postgres.url(name)
+    postgres.drop_database(name)
+
+
+def migrate(url: str, *target: str) -> None:
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--verbosity", "0", *target],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": url},
+        check=True,
+    )
+
+
+def test_hospitals_recalls_and_findings_are_filled_in(database: str) -> None:
+    for target in BEFORE:
+        migrate(database, *target)
+    connection = psycopg2.connect(database)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(ROWS, KEYS)
+        migrate(database)
+
+        def answer(query: str) -> list[tuple]:
+            cursor.execute(query)
+            return cursor.fetchall()
+
+        north, south = KEYS["B"], KEYS["C"]
+        hospitals = "SELECT hospital_id::text FROM {} ORDER BY id"
+        assert answer(hospitals.format("clinic_lesion")) == [(north,), (south,)]
+        assert answer(hospitals.format("clinic_image")) == [(north,), (south,), (south,)]
+        assert answer(hospitals.format("diagnosis_batch")) == [(south,)]
+        assert answer(
+            "SELECT recall_on::text, finding FROM diagnosis_diagnosisrequest ORDER BY id"
+        ) == [("2030-01-31", "melanoma"), (None, None)]
+    connection.close()
