@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("diagnosis", "0012_heat_maps"),
+        ("diagnosis", "0015_follow_up_is_kept_true"),
     ]
 
     operations = [

@@ -31,12 +31,13 @@ def starter() -> Recipe:
     """Compact residual network, from scratch at 112, 128 and 160 px; 6,406,648 parameters.
 
     It learns to draw the lesion's outline beside, where the data has experts' masks. Two networks
-    of it that were trained apart, joined by ``python -m ml join``, ship in ml/checkpoints/starter.
+    of nearly this recipe, joined by ``python -m ml join``, ship in ml/checkpoints/starter.
 
     Command:   python -m ml train starter --data DATA/ham10000 --out OUT
     Hardware:  two CPU cores with bf16 instructions
-    Hours:     HOURS
-    Result:    RESULT
+    Hours:     1.3
+    Result:    balanced accuracy 0.716 on the validation part, by two workers and with ISIC 2017's
+               images (docs/starter.md); of two joined, 0.703 (0.649 to 0.758) on the test part
     """
     options = {"stem": 48, "widths": [48, 96, 192, 384], "depths": [2, 2, 2, 2], "outline": True}
     return Recipe(
@@ -49,7 +50,7 @@ def starter() -> Recipe:
             size=160, mean=(0.763, 0.546, 0.570), std=(0.141, 0.152, 0.169)
         ),
         training=Training(
-            epochs=130,
+            epochs=96,
             batch_size=64,
             # small squares cost half as much, and most is learnt from them
             smaller=((0.45, 112), (0.7, 128)),
