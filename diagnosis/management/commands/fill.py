@@ -15,7 +15,7 @@ from diagnosis.demo.fill import draw, events, people, pictures, records, tables
 from diagnosis.models import ModelVersion
 from diagnosis.services.model_versions import register_model
 
-CHUNK = 4000
+CHUNK = 1000
 MOST_ON_SQLITE = 20_000
 
 
@@ -38,9 +38,10 @@ class Command(BaseCommand):
         family, given = people.names(2000, 2, noise), people.names(300, 1, noise)
         now, first = timezone.now(), 1
         sites = people.make_sites(patients, model)
+        statistics, years = tables.Statistics(), draw.years_of(patients)
         for site in sites:
             writer = records.Writer(site, model, files, family, given, now, noise)
-            images, written = fill_site(writer, first, draw.years_of(patients))
+            images, written = fill_site(writer, first, years, statistics)
             first += site.patients
             self.stdout.write(
                 f"{site.hospital}: {site.patients} patients, {images} images, {written} events "
@@ -64,7 +65,9 @@ class Command(BaseCommand):
 
 
 @transaction.atomic
-def fill_site(writer: records.Writer, first: int, years: float) -> tuple[int, int]:
+def fill_site(
+    writer: records.Writer, first: int, years: float, statistics: tables.Statistics
+) -> tuple[int, int]:
     """One hospital, all of it or nothing; the numbers of images and of audit events."""
     full = writer.site.patients >= 10 * draw.FULL_PATIENT_LESIONS and first == 1
     counts = draw.image_counts(writer.site.patients, writer.noise, full=full)
@@ -75,6 +78,7 @@ def fill_site(writer: records.Writer, first: int, years: float) -> tuple[int, in
     since = records.unsigned_since(np.concatenate([part.at for _start, part in parts]))
     for start, part in parts:
         writer.write(part, first + start, since)
+        statistics.note(part.patients)
     return int(counts.sum()), events.write_events(writer.site, writer.written, writer.noise)
 
 
