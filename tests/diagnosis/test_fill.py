@@ -65,6 +65,7 @@ def test_hospitals_differ_in_size(patients: int, hospitals: int) -> None:
     sizes = people.sizes(patients)
     assert (len(sizes), sum(sizes)) == (hospitals, patients)
     assert sizes == sorted(sizes, reverse=True)
+    assert min(sizes) > 0
     assert sizes[-1] == min(40, patients // 5)
 
 
