@@ -112,5 +112,4 @@ class AuditEventAdmin(ReadOnly):
     list_display = ["at", "action", "actor", "hospital", "object_type", "object_id", "address"]
     list_filter = ["action", "hospital"]
     list_select_related = ["actor", "hospital"]
-    date_hierarchy = "at"
     show_full_result_count = False

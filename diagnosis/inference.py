@@ -1,7 +1,7 @@
 """Where a worker meets the model: the only module that imports all of ml.
 
-One ``Reader`` lives in a worker process. It owns claimed rows through leases, decodes the next
-batch in threads while the model works on the current one, and hands the answers to the queue.
+One ``Reader`` lives in a worker process. It owns claimed rows through leases and takes them in
+lanes: while the model works on the batch of one, another claims, decodes or writes.
 """
 
 import functools
@@ -26,6 +26,7 @@ from PIL import Image as PillowImage
 from clinic import origin
 from diagnosis import pulse
 from diagnosis.drawing import draw_next
+from diagnosis.lanes import Lanes
 from diagnosis.metrics import timing
 from diagnosis.models import DiagnosisRequest, ModelVersion
 from diagnosis.services import queue
@@ -61,9 +62,15 @@ class Reader:
     def __init__(self) -> None:
         self.loading = threading.Lock()
         self.predictors: OrderedDict[uuid.UUID, Predictor] = OrderedDict()
-        self.decoders = ThreadPoolExecutor(settings.NEVUS_DECODE_THREADS, "decode")
+        self.cores = torch.get_num_threads()
+        # a decoder that asked for more threads for its small sums would disturb the model's
+        self.decoders = ThreadPoolExecutor(
+            settings.NEVUS_DECODE_THREADS, "decode", torch.set_num_threads, (1,)
+        )
         self.leases: set[uuid.UUID] = set()
         self.unloadable: set[uuid.UUID] = set()
+        self.failed: set[uuid.UUID] = set()
+        self.lanes: Lanes
         self.stopping = threading.Event()
         self.idle = threading.Event()
         self.idle.set()
@@ -84,13 +91,14 @@ class Reader:
         """Answer queued requests for about that long; whether something may still wait.
 
         The rows of a model that cannot be loaded go back to the queue until the next bell; those
-        of other models are read meanwhile. What fails in the last batch waits for the next bell
-        too: a storage that is away for a moment gets time to come back. After ``stop`` the batch
-        under way is finished and the next one given back. Heat maps are drawn where no doctor
+        of other models are read meanwhile. What failed and may be tried again waits for the next
+        bell too: a storage that is away for a moment gets time to come back. After ``stop`` what
+        is under way is finished, and nothing more is claimed. Heat maps are drawn where no doctor
         waits for a reading: one after each batch of bulk, the rest at the end.
         """
         deadline = time.monotonic() + seconds
         self.unloadable.clear()
+        self.failed.clear()
         with self._busy(), self._renewing_leases():
             try:
                 return self._drain(deadline)
@@ -101,19 +109,30 @@ class Reader:
                 return self._give_back()
 
     def _drain(self, deadline: float) -> bool:
-        current = None if self.stopping.is_set() else self._prepare_next()
-        while current is not None:
-            late = time.monotonic() > deadline or self.stopping.is_set()
-            following = None if late else self._prepare_next()
-            self._answer(current)
-            if late:
-                return True
-            current = self._keep_unless_stopping(following)
-            if current is not None and current.claim.is_bulk:
-                self._draw()
-        while time.monotonic() < deadline and self._draw():
+        with Lanes(lambda: self._read(deadline), most=settings.NEVUS_LANES) as self.lanes:
+            left = self._read(deadline, leads=True)
+            left = self.lanes.join() or left
+        while not left and time.monotonic() < deadline and self._draw():
             pass
-        return self.stopping.is_set()
+        return left or self.stopping.is_set()
+
+    def _read(self, deadline: float, *, leads: bool = False) -> bool:
+        """One lane: batch after batch; whether something may still wait.
+
+        The lane that leads opens the others where a full batch says that more waits, and draws.
+        """
+        while not self.stopping.is_set():
+            prepared = self._prepare_next()
+            if prepared is None:
+                return False
+            if leads and len(prepared.tensors) == settings.NEVUS_BATCH_SIZE:
+                self.lanes.open_all()
+            self._answer(prepared)
+            if time.monotonic() > deadline:
+                return True
+            if leads and prepared.claim.is_bulk:
+                self._draw()
+        return True
 
     def _give_back(self) -> bool:
         """Give the claimed rows back as soon as the database answers again; whether it did.
@@ -146,7 +165,7 @@ class Reader:
     def _prepare_next(self) -> Prepared | None:
         """Claim the next batch whose model can be loaded and start to decode it."""
         limit = settings.NEVUS_BATCH_SIZE
-        while claim := queue.claim_batch(limit=limit, without=self.unloadable):
+        while claim := queue.claim_batch(limit=limit, without=self.unloadable, but=self.failed):
             self.leases.add(claim.lease)
             try:
                 return self._prepare(claim, self.predictor(claim.model_version))
@@ -155,13 +174,6 @@ class Reader:
                 self.unloadable.add(claim.model_version.pk)
                 self._give_up(claim, "model_unavailable")
         return None
-
-    def _keep_unless_stopping(self, prepared: Prepared | None) -> Prepared | None:
-        if prepared is not None and self.stopping.is_set():
-            queue.release([prepared.claim.lease])
-            self.leases.discard(prepared.claim.lease)
-            return None
-        return prepared
 
     def _prepare(self, claim: Claim, predictor: Predictor) -> Prepared:
         tensors = {
@@ -177,6 +189,7 @@ class Reader:
 
     def _answer(self, prepared: Prepared) -> None:
         tensors, answers = collect(prepared.tensors)
+        self._take_cores()
         started = time.monotonic()
         with pulse.working(), timing("forward"):
             answers += predict(prepared.predictor, tensors, prepared.claim)
@@ -185,6 +198,7 @@ class Reader:
             batch_size=len(prepared.tensors),
             seconds=time.monotonic() - started,
         )
+        self.failed.update(a.request_id for a in answers if a.failure and not a.final)
         queue.write_answers(claim=prepared.claim, answers=answers, run=run)
         self.leases.discard(prepared.claim.lease)
 
@@ -192,7 +206,12 @@ class Reader:
         """One heat map, where one waits and may be drawn."""
         if self.stopping.is_set():
             return False
+        self._take_cores()
         return draw_next(self.predictor, without=self.unloadable)
+
+    def _take_cores(self) -> None:
+        """The lanes that work share the cores; PyTorch counts the threads of each caller apart."""
+        torch.set_num_threads(max(1, self.cores // self.lanes.at_work))
 
     @contextmanager
     def _busy(self) -> Iterator[None]:

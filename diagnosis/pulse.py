@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # a batch that takes longer hangs: a device that answers no more ends only with its process
 STUCK_SECONDS = 900.0
@@ -16,7 +16,8 @@ class State:
     prepared: bool = False
     problem: str = ""
     heard_at: float | None = None
-    working_since: float | None = None
+    # when each batch that is under way began
+    batches: dict[object, float] = field(default_factory=dict)
 
 
 state = State()
@@ -25,11 +26,12 @@ state = State()
 @contextmanager
 def working() -> Iterator[None]:
     """The device has a batch."""
-    state.working_since = time.monotonic()
+    batch = object()
+    state.batches[batch] = time.monotonic()
     try:
         yield
     finally:
-        state.working_since = None
+        del state.batches[batch]
 
 
 def prepared(problem: str = "") -> None:
@@ -44,8 +46,8 @@ def heard() -> None:
 
 def why_not_live() -> str:
     """Why only a restart helps; empty where none is needed."""
-    since = state.working_since
-    if since is not None and time.monotonic() - since > STUCK_SECONDS:
+    began = min(tuple(state.batches.values()), default=None)
+    if began is not None and time.monotonic() - began > STUCK_SECONDS:
         return f"a batch has been on the device for more than {STUCK_SECONDS:.0f} seconds"
     return ""
 

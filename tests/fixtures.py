@@ -1,8 +1,10 @@
 """Fixtures around every test; tests/conftest.py imports them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.utils import translation
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +19,13 @@ def own_folders(settings, tmp_path: Path) -> Path:
     settings.BUCKET = None
     settings.CHECKPOINT_ROOT = tmp_path / "checkpoints"
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def own_language() -> Iterator[None]:
+    """The language that a page was asked for in ends with the test, as it does with a request."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture

@@ -168,6 +168,8 @@ CELERY_BEAT_SCHEDULE = {
 # how long a worker owns the rows it has claimed; it renews the lease while it works
 NEVUS_LEASE_SECONDS = env.seconds("NEVUS_LEASE_SECONDS", 30.0)
 NEVUS_BATCH_SIZE = env.integer("NEVUS_BATCH_SIZE", 16)
+# batches that a worker has under way: one waits for the database while another computes
+NEVUS_LANES = env.integer("NEVUS_LANES", 2)
 NEVUS_DECODE_THREADS = env.integer("NEVUS_DECODE_THREADS", 4)
 # how long a worker that stops may go on with its batch before it gives the rows back; less than
 # the ten seconds that Docker waits before it kills

@@ -124,13 +124,15 @@ def ring_own_bell() -> bool:
 
 @timing("claim")
 @transaction.atomic
-def claim_batch(*, limit: int, without: Collection[uuid.UUID] = ()) -> Claim | None:
+def claim_batch(
+    *, limit: int, without: Collection[uuid.UUID] = (), but: Collection[uuid.UUID] = ()
+) -> Claim | None:
     """Own the next rows of the queue, up to ``limit``; None where nothing waits.
 
     A row that was tried before is read alone: if it is what kills workers, it takes no neighbour
-    with it. Rows of the model versions ``without`` are left for others.
+    with it. The rows ``but``, and those of the model versions ``without``, are left for others.
     """
-    free = waiting().exclude(model_version__in=without)
+    free = waiting().exclude(model_version__in=without).exclude(pk__in=but)
     free = free.select_for_update(skip_locked=True, of=("self",))
     first = free.select_related("model_version").first()
     if first is None:

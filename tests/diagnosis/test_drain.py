@@ -53,7 +53,7 @@ def while_it_computes(act: Callable[[], object]) -> mock._patch:
     return mock.patch.object(Predictor, "read", read)
 
 
-def test_the_batch_is_finished_and_the_next_one_given_back(
+def test_the_batch_is_finished_and_no_other_claimed(
     reader: Reader, requests: list[DiagnosisRequest]
 ) -> None:
     with while_it_computes(reader.stopping.set):

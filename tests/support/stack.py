@@ -68,6 +68,7 @@ class Stack:
             "REDIS_URL": self.redis.url(),
             "NEVUS_VAR": str(self.folder),
             "PROMETHEUS_MULTIPROC_DIR": str(self.folder / "metrics"),
+            "NEVUS_LANES": "2",
         }
         return {**os.environ, **own, **overrides}
 
