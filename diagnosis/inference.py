@@ -399,10 +399,13 @@ def warm_up(reader: Reader, models: list[ModelVersion]) -> str:
     problem = ""
     for model in models[:LOADED_MODELS]:
         try:
-            reader.predictor(model)
+            predictor = reader.predictor(model)
         except CheckpointError as error:
             logger.error("%s could not be loaded: %s", model, error)
             problem = str(error)
+        else:
+            # what libraries prepare at the first reading
+            predictor.predict(predictor.prepare(PillowImage.new("RGB", (64, 64), "grey"))[None])
     return problem
 
 

@@ -15,7 +15,7 @@ from ml.calibration import (
     choose_thresholds,
     fit_calibration,
 )
-from ml.checkpoints import INTENDED_USE, describe, save_checkpoint
+from ml.checkpoints import INTENDED_USE, describe, load_classifier, save_checkpoint
 from ml.classifier import build_classifier
 from ml.config import Recipe
 from ml.data.samples import Dataset, count_classes
@@ -98,7 +98,8 @@ def measure_checkpoint(
         "subgroups": measure_subgroups(test, classes),
     }
     arrays = statistics.arrays() if statistics is not None else None
-    return save_checkpoint(out, predictor.model, description, half=True, statistics=arrays)
+    # what the predictor holds is changed to be read fast
+    return save_checkpoint(out, load_classifier(out), description, half=True, statistics=arrays)
 
 
 def _refusal(

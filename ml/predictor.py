@@ -16,6 +16,7 @@ from ml.calibration import calibrate
 from ml.checkpoints import load_classifier, load_statistics
 from ml.devices import channels_last, inference_autocast, pick_device
 from ml.errors import PredictionError
+from ml.folding import fold_norms
 from ml.manifest import Manifest, read_manifest
 from ml.outline import edge_share
 from ml.patients import Others
@@ -53,7 +54,9 @@ class Predictor:
     def __init__(self, folder: Path | str, device: str | None = None):
         self.manifest = read_manifest(folder)
         self.device = pick_device(device)
-        self.model = channels_last(load_classifier(folder, self.device))
+        model = load_classifier(folder, self.device)
+        fold_norms(model)
+        self.model = channels_last(model)
         statistics = load_statistics(folder)
         self._familiar = Familiar.of_arrays(statistics) if statistics else None
 

@@ -32,8 +32,8 @@ from tests.support.postgres import PrivatePostgres
 from tests.support.redis import Redis
 
 ENGINES = ("torch", "onnx")
-BATCHES = (1, 8, 32)
-READINGS, BATCH = 192, 8  # of the worker
+BATCHES = (1, 8, 16, 32)
+READINGS, BATCH = 384, 16  # of the worker; the batch is the one that it has unless told
 ANSWERED = "SELECT count(*) FROM diagnosis_diagnosisrequest WHERE finished_at IS NOT NULL"
 SPAN = """SELECT extract(epoch FROM max(finished_at) - min(started_at))
     FROM diagnosis_diagnosisrequest"""

@@ -19,6 +19,7 @@ from transformers import PreTrainedConfig, PreTrainedModel, ViTImageProcessorPil
 from transformers.modeling_outputs import ImageClassifierOutput
 
 from ml import taxonomy
+from ml.checkpoints import load_classifier
 from ml.predictor import Predictor
 from ml.tta import average_answers, view_features
 from tests.benchmarks.engine import PICTURES, SECONDS
@@ -30,10 +31,10 @@ class Served(PreTrainedModel):
 
     config_class = PreTrainedConfig
 
-    def __init__(self, predictor: Predictor) -> None:
+    def __init__(self, folder: str, predictor: Predictor) -> None:
         labels = [taxonomy.BY_CODE[code].label for code in predictor.manifest.classes]
         super().__init__(PreTrainedConfig(id2label=dict(enumerate(labels))))
-        self.network, self.views = predictor.model, predictor.manifest.tta
+        self.network, self.views = load_classifier(folder), predictor.manifest.tta
         # the library makes the weights of a new model anew
         weights = {name: value.clone() for name, value in self.network.state_dict().items()}
         self.post_init()
@@ -55,7 +56,7 @@ def main() -> None:
     )
     read = pipeline(
         "image-classification",
-        model=Served(predictor),
+        model=Served(sys.argv[1], predictor),
         image_processor=processor,
         device=predictor.device,
         batch_size=batch,
