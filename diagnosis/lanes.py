@@ -43,7 +43,8 @@ class Lanes:
 
     def join(self) -> bool:
         """Wait for the others; whether one left something. Raises what one of them raised."""
-        return any([other.result() for other in self.others])
+        left = [other.result() for other in self.others]
+        return any(left)
 
     def _work(self) -> bool:
         try:

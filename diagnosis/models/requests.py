@@ -176,6 +176,12 @@ class DiagnosisRequest(Record):
                 name="request_worklist",
             ),
             models.Index(fields=["hospital", "-malignancy", "id"], name="request_by_malignancy"),
+            # a class that is rare or never there
+            models.Index(
+                fields=["hospital", "label", "-created_at", "id"],
+                include=["status", "conclusion", "risk", "requested_by"],
+                name="request_by_label",
+            ),
             models.Index(
                 fields=["hospital", "-created_at", "id"],
                 condition=Q(status="cancelled"),

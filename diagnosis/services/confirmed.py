@@ -7,7 +7,7 @@ from django.db.models import Count
 
 from diagnosis.models import Status
 from diagnosis.models.requests import DiagnosisRequestQuerySet
-from diagnosis.services.scorecard import Share
+from diagnosis.services.shares import Share
 from ml.taxonomy import BY_ANSWER
 
 AI, DOCTOR = 0, 1  # the opinions, by their place in ``Confirmed.counts``

@@ -11,33 +11,11 @@ from django.utils import timezone
 
 from diagnosis.models import DiagnosisRequest, ModelVersion, Status
 from diagnosis.models.requests import DiagnosisRequestQuerySet
+from diagnosis.services.confirmed import Confirmed
+from diagnosis.services.shares import Share
 from ml.taxonomy import BY_ANSWER
 
 DAYS = 365
-# the normal distribution's quantile of a 95% interval
-Z = 1.959964
-
-
-@dataclass(frozen=True)
-class Share:
-    """``part`` of ``whole`` with its 95% interval."""
-
-    part: int
-    whole: int
-
-    @property
-    def value(self) -> float | None:
-        return self.part / self.whole if self.whole else None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """Wilson score interval (E. B. Wilson, J Am Stat Assoc 22:209, 1927)."""
-        if not self.whole:
-            return None
-        n, p = self.whole, self.part / self.whole
-        middle = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
-        half = Z / (1 + Z**2 / n) * (p * (1 - p) / n + Z**2 / (4 * n**2)) ** 0.5
-        return max(0.0, middle - half), min(1.0, middle + half)
 
 
 @dataclass(frozen=True)
@@ -47,6 +25,7 @@ class Scorecard:
     since: datetime.date
     read: int
     pairs: Counter[tuple[str, str]]
+    confirmed: Confirmed
 
     @property
     def signed(self) -> int:
@@ -91,9 +70,13 @@ def scorecard(rows: DiagnosisRequestQuerySet) -> Scorecard:
     """Of the readings of ``year_of``; one query over the index of the report."""
     since = timezone.now() - datetime.timedelta(days=DAYS)
     pairs: Counter[tuple[str, str]] = Counter()
+    confirmed = Confirmed()
     read = 0
-    for group in rows.order_by().values("label", "conclusion").annotate(n=Count("pk")):
-        read += group["n"]
-        if group["conclusion"]:
-            pairs[group["label"], group["conclusion"]] += group["n"]
-    return Scorecard(timezone.localdate(since), read, pairs)
+    groups = rows.order_by().values_list("label", "conclusion", "finding").annotate(n=Count("pk"))
+    for label, said, finding, n in groups:
+        read += n
+        if said:
+            pairs[label, said] += n
+        if finding is not None:
+            confirmed.counts[label, said, finding] += n
+    return Scorecard(timezone.localdate(since), read, pairs, confirmed)

@@ -24,7 +24,7 @@ from diagnosis.models.requests import OPEN, UNANSWERED, DiagnosisRequestQuerySet
 from diagnosis.services.confirmed import AI, DOCTOR, Confirmed, confirmed
 from diagnosis.services.dashboard import BANDS, Dashboard, dashboard
 from diagnosis.services.reports import ORDERING, Totals, csv_rows, hospital_report
-from diagnosis.services.scorecard import Share
+from diagnosis.services.shares import Share
 from ml.taxonomy import BY_ANSWER
 
 # what the page shows before anybody asks for a period

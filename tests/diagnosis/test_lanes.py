@@ -1,4 +1,4 @@
-"""A worker's lanes: two batches under way, each row read once, and nothing left behind by an error."""
+"""A worker's lanes: two batches under way, each row read once, nothing left behind by an error."""
 
 import threading
 from collections.abc import Callable, Iterator

@@ -1,7 +1,6 @@
 """What a worker's probes say, and a worker that lacks what it was promised."""
 
 import json
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
