@@ -45,6 +45,9 @@ WARNING_MESSAGES = {
         "A ruler or scale is in the picture. Models have taken rulers for a sign of melanoma: take "
         "the picture again without it where you do not need it for the size."
     ),
+    "colourless": gettext_lazy(
+        "The picture has no colours, and models read by them. Take the picture in colour."
+    ),
     "cut_off": gettext_lazy(
         "The lesion seems to reach beyond what the model sees, the square in the middle of the "
         "picture. Put the whole lesion into the middle, and take the picture again."

@@ -83,7 +83,8 @@ def measure_checkpoint(
 
     statistics, refusal = _refusal(predictor, validation, familiar)
     if statistics is not None:
-        _answer(test).outlier_scores = statistics.score(_answer(test).features)
+        read = _answer(test)
+        read.outlier_scores = statistics.score_pictures(read.features, read.chromas)
     outline = _outline(validation)
     description = predictor.manifest.raw | {
         "format": FORMAT,

@@ -29,7 +29,7 @@ class Answer:
     """What a model says of B images.
 
     ``scores`` are the log-probabilities (B, K) before calibration, ``features`` (B, D) what they
-    were made of. ``outlier_scores`` (B,) grow with the distance from what the model has seen (see
+    were made of, ``chromas`` (B,) how colourful the images are. ``outlier_scores`` (B,) grow with the distance from what the model has seen (see
     ml.refusal); None where the checkpoint has no statistics to tell. ``edge_shares`` (B,) are how
     much of the edge of what the model sees is lesion; None for a model that draws no outline.
     """
@@ -37,6 +37,7 @@ class Answer:
     probabilities: np.ndarray  # float64 (B, K)
     features: np.ndarray
     scores: np.ndarray
+    chromas: np.ndarray
     outlier_scores: np.ndarray | None = None
     edge_shares: np.ndarray | None = None
 
@@ -103,12 +104,13 @@ class Predictor:
             calibrate(scores.cpu().numpy(), self.manifest.calibration),
             features.cpu().numpy(),
             scores.cpu().numpy(),
+            preprocessing.chroma(batch, self.manifest.preprocessing).numpy(),
             edge_shares=edges,
         )
         if not np.isfinite(answer.probabilities).all():
             raise PredictionError("The model answered with something that is not a number.")
         if self._familiar is not None:
-            answer.outlier_scores = self._familiar.score(answer.features)
+            answer.outlier_scores = self._familiar.score_pictures(answer.features, answer.chromas)
         return answer
 
     def _look(self, images: Tensor) -> tuple[Tensor, np.ndarray | None]:

@@ -48,6 +48,15 @@ def normalise(pixels: Tensor, config: Preprocessing) -> Tensor:
     return (pixels.float() / 255.0 - mean) / std
 
 
+def chroma(images: Tensor, config: Preprocessing) -> Tensor:
+    """How colourful normalised images (B, 3, H, W) are, (B,): the mean over their pixels of the
+    difference between the strongest channel and the weakest, in [0, 1]; 0 where all is grey."""
+    mean = torch.tensor(config.mean).view(3, 1, 1).to(images)
+    std = torch.tensor(config.std).view(3, 1, 1).to(images)
+    channels = images * std + mean
+    return (channels.amax(1) - channels.amin(1)).mean((1, 2))
+
+
 def prepare(image: Image.Image, config: Preprocessing) -> Tensor:
     """PIL image of any mode and size to a float32 tensor (3, H, W)."""
     pixels = torch.from_numpy(to_pixels(image, config)).permute(2, 0, 1)  # (3, H, W)

@@ -53,13 +53,14 @@ def read_images(predictor: Predictor, paths: Sequence[Path], batch_size: int = 1
 
 def _join(answers: list[Answer], classes: int) -> Answer:
     if not answers:
-        return Answer(np.zeros((0, classes)), np.zeros((0, 0)), np.zeros((0, classes)))
+        return Answer(np.zeros((0, classes)), np.zeros((0, 0)), np.zeros((0, classes)), np.zeros(0))
     outlier = [a.outlier_scores for a in answers if a.outlier_scores is not None]
     edges = [a.edge_shares for a in answers if a.edge_shares is not None]
     return Answer(
         np.concatenate([a.probabilities for a in answers]),
         np.concatenate([a.features for a in answers]),
         np.concatenate([a.scores for a in answers]),
+        np.concatenate([a.chromas for a in answers]),
         np.concatenate(outlier) if outlier else None,
         np.concatenate(edges) if edges else None,
     )

@@ -28,6 +28,7 @@ def test_a_good_photograph() -> None:
         (lambda image: ImageEnhance.Brightness(image).enhance(0.25), "too_dark"),
         (lambda image: ImageEnhance.Brightness(image).enhance(1.7), "too_bright"),
         (lambda image: image.resize((300, 199)), "few_pixels"),
+        (lambda image: image.convert("L").convert("RGB"), "colourless"),
     ],
 )
 def test_one_fault_gives_one_warning(change, code: str) -> None:

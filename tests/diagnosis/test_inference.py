@@ -381,7 +381,7 @@ def limited(model: ModelVersion, **limits: float) -> ModelVersion:
 @pytest.fixture
 def distant() -> Iterator[None]:
     score = np.ones(1)
-    familiar = mock.Mock(score=lambda features: np.repeat(score, len(features)))
+    familiar = mock.Mock(score_pictures=lambda features, chromas: np.repeat(score, len(features)))
     with (
         mock.patch("ml.predictor.Familiar.of_arrays", return_value=familiar),
         mock.patch("ml.predictor.load_statistics", return_value={"mean": score}),

@@ -80,7 +80,8 @@ def sign(patient: Any, label: str, **fields: Any) -> Any:
 
 def warned_image(patient: Any) -> Any:
     """A picture about which everything is to be warned."""
-    codes = ["blurred", "too_dark", "too_bright", "lesion_small", "hairy", "ruler", "few_pixels"]
+    codes = ["blurred", "too_dark", "too_bright", "lesion_small", "hairy", "ruler"]
+    codes += ["colourless", "few_pixels"]
     return ImageFactory(
         lesion__patient=patient, image_type="clinical: close-up", quality={"warnings": codes}
     )

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from ml.config import Preprocessing
-from ml.preprocessing import prepare, to_rgb
+from ml.preprocessing import chroma, prepare, to_rgb
 
 COVER, SQUASH = Preprocessing(size=32), Preprocessing(size=32, resize="squash")
 
@@ -56,3 +56,11 @@ def test_cover_takes_the_centre_and_squash_the_whole():
     image.paste("white", (0, 0, 16, 32))
     assert prepare(image, COVER).max() < -0.9
     assert prepare(image, SQUASH).max() > 0.9
+
+
+def test_chroma_is_of_the_picture_not_of_its_numbers() -> None:
+    config = Preprocessing(size=8, mean=(0.7, 0.5, 0.6), std=(0.1, 0.2, 0.3))
+    pictures = [Image.new("RGB", (8, 8), colour) for colour in ("#808080", "#ff0000", "#c08040")]
+    images = torch.stack([prepare(picture, config) for picture in pictures])
+    expected = torch.tensor([0.0, 1.0, 128 / 255])
+    torch.testing.assert_close(chroma(images, config), expected, rtol=0, atol=1e-5)

@@ -5,7 +5,7 @@ import pytest
 
 from ml.checkpoints import describe, load_classifier, load_statistics, save_checkpoint
 from ml.predictor import Predictor
-from ml.refusal import NOT_A_LESION, UNFAMILIAR, Familiar, fit_refusal, verdict
+from ml.refusal import BEYOND, NOT_A_LESION, UNFAMILIAR, Familiar, fit_refusal, verdict
 
 
 @pytest.fixture
@@ -26,6 +26,17 @@ def test_new_lesions_are_accepted_and_others_refused(features):
 def test_length_of_features_says_nothing(features):
     familiar, _ = fit_refusal(features, [str(i) for i in range(800)])
     assert np.allclose(familiar.score(features), familiar.score(7 * features))
+
+
+def test_what_has_no_colours_is_no_known_lesion(features):
+    familiar, limits = fit_refusal(features, [str(i) for i in range(800)])
+    chromas = np.full(800, 0.016)
+    chromas[3] = 0.004
+    scores = familiar.score_pictures(features, chromas)
+    assert scores[3] == BEYOND
+    assert verdict(scores[3], limits) == NOT_A_LESION
+    others = np.arange(800) != 3
+    assert np.array_equal(scores[others], familiar.score(features)[others])
 
 
 def test_too_few_lesions_fit_nothing(features):

@@ -13,6 +13,7 @@ from ml.cards import render_card
 from ml.checkpoints import STARTER, hash_file, load_classifier
 from ml.manifest import read_manifest
 from ml.predictor import Predictor
+from ml.refusal import NOT_A_LESION, verdict
 from ml.synthetic import draw_lesion
 
 
@@ -48,6 +49,17 @@ def test_it_reads_a_drawing(starter):
     batch = torch.stack([starter.prepare(draw_lesion("nv", seed)) for seed in range(2)])
     answer = starter.predict(batch)
     assert np.abs(answer.sum(1) - 1).max() < 1e-9
+
+
+def test_it_refuses_a_drawing_without_colours(starter):
+    drawn = draw_lesion("nv", 0)
+    grey = drawn.convert("L").convert("RGB")
+    answer = starter.read(torch.stack([starter.prepare(image) for image in (drawn, grey)]))
+    assert answer.chromas[0] > 0.05
+    assert answer.chromas[1] == pytest.approx(0, abs=1e-6)
+    refused = [verdict(score, starter.manifest.refusal) for score in answer.outlier_scores]
+    assert refused[1] == NOT_A_LESION
+    assert answer.outlier_scores[0] < answer.outlier_scores[1]
 
 
 def test_it_is_right_on_most_real_photographs(starter, originals):
