@@ -273,10 +273,14 @@ def read_checkpoint(folder: Path) -> tuple[dict, str]:
     Raises CheckpointError: the weights are really loaded once.
     """
     predictor = Predictor(folder, device="cpu")
-    blank = PillowImage.new("RGB", (64, 64), "grey")
-    predictor.predict(predictor.prepare(blank)[None])
+    read_blank(predictor)
     card = folder / "MODEL_CARD.md"
     return read_manifest(folder).raw, card.read_text() if card.exists() else ""
+
+
+def read_blank(predictor: Predictor) -> None:
+    """Ask once: whether it answers, and what libraries prepare at a first reading."""
+    predictor.predict(predictor.prepare(PillowImage.new("RGB", (64, 64), "grey"))[None])
 
 
 def prepare_for(request: DiagnosisRequest, predictor: Predictor) -> torch.Tensor:
@@ -404,8 +408,7 @@ def warm_up(reader: Reader, models: list[ModelVersion]) -> str:
             logger.error("%s could not be loaded: %s", model, error)
             problem = str(error)
         else:
-            # what libraries prepare at the first reading
-            predictor.predict(predictor.prepare(PillowImage.new("RGB", (64, 64), "grey"))[None])
+            read_blank(predictor)
     return problem
 
 

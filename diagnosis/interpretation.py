@@ -4,7 +4,7 @@ Pure functions of a prediction, the thresholds of its model version and the fact
 the same prediction always reads the same, so none of this is stored.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -72,6 +72,12 @@ WARNING_MESSAGES = {
 }
 
 
+# what makes an answer worth little, whatever it says
+DOUBTS = frozenset(
+    ("colourless", "not_dermoscopic", "unfamiliar", "age_outside", "site_outside", "untrained")
+)
+
+
 class Risk(StrEnum):
     LOW = "low"
     MEDIUM = "medium"
@@ -120,12 +126,14 @@ class Warning:
 
 @dataclass(frozen=True)
 class Interpretation:
-    """How one prediction reads. ``prediction_set`` and ``ranked`` hold the likeliest first."""
+    """How one prediction reads. ``prediction_set`` and ``ranked`` hold the likeliest first;
+    ``doubtful`` says that a warning stands against the answer itself."""
 
     risk: Risk
     risk_name: str
     prediction_set: list[str]
     uncertain: bool
+    doubtful: bool
     recommendation: str
     ranked: list[RankedClass]
 
@@ -136,9 +144,15 @@ def label_name(label: str) -> str:
 
 
 def interpret(
-    probabilities: Mapping[str, float], malignancy: float, thresholds: Mapping[str, Any]
+    probabilities: Mapping[str, float],
+    malignancy: float,
+    thresholds: Mapping[str, Any],
+    warnings: Iterable[Warning] = (),
 ) -> Interpretation:
     """Read a prediction with the thresholds of its model version (see ml/manifest.py).
+
+    Nothing is called benign where ``warnings`` (see ``warnings_for``) say that the model does not
+    know such a picture.
 
     A hospital's bands may stand in their place, with ``malignancy_monitor`` and ``words`` beside
     them (see diagnosis/models/settings.py).
@@ -148,14 +162,17 @@ def interpret(
     # an empty set says that no class is likely enough: as uncertain as a set of several
     inside, sure = members or [ranked[0].label], len(members) == 1
     risk = risk_of(malignancy, ranked[0].malignant, thresholds)
+    doubtful = any(warning.code in DOUBTS for warning in warnings)
     return Interpretation(
         risk=risk,
         risk_name=str(RISK_NAMES[risk]),
         prediction_set=inside,
         uncertain=not sure,
+        doubtful=doubtful,
         recommendation=recommendation(
             risk,
             uncertain=not sure,
+            doubtful=doubtful,
             likeliest=ranked[0].label,
             benign=malignancy < thresholds.get("malignancy_monitor", 0),
             words=thresholds.get("words", {}),
@@ -198,14 +215,16 @@ def recommendation(
     risk: Risk,
     *,
     uncertain: bool,
+    doubtful: bool = False,
     likeliest: str = "",
     benign: bool = False,
     words: Mapping[Action, str] = {},
 ) -> str:
     """The action's sentence, in the hospital's own ``words`` where it has set some."""
-    if risk is Risk.LOW and uncertain:
+    if risk is Risk.LOW and (uncertain or doubtful):
+        why = _("Do not rely on this reading.") if doubtful else _("Uncertain.")
         own = words.get(Action.DERMATOLOGIST)
-        return _("Uncertain.") + " " + (own or _("A dermatologist should look at this lesion."))
+        return why + " " + (own or _("A dermatologist should look at this lesion."))
     action = action_of(risk, benign=benign)
     if action in (Action.NONE, Action.MONITOR) and likeliest == "not_melanoma":
         # a model of melanoma alone says nothing of other cancers, whatever the hospital's words

@@ -29,9 +29,10 @@ class Answer:
     """What a model says of B images.
 
     ``scores`` are the log-probabilities (B, K) before calibration, ``features`` (B, D) what they
-    were made of, ``chromas`` (B,) how colourful the images are. ``outlier_scores`` (B,) grow with the distance from what the model has seen (see
-    ml.refusal); None where the checkpoint has no statistics to tell. ``edge_shares`` (B,) are how
-    much of the edge of what the model sees is lesion; None for a model that draws no outline.
+    were made of, ``chromas`` (B,) how colourful the images are. ``outlier_scores`` (B,) grow with
+    the distance from what the model has seen (see ml.refusal); None where the checkpoint has no
+    statistics to tell. ``edge_shares`` (B,) are how much of the edge of what the model sees is
+    lesion; None for a model that draws no outline.
     """
 
     probabilities: np.ndarray  # float64 (B, K)

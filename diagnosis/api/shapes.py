@@ -8,8 +8,9 @@ from rest_framework import serializers
 
 from clinic.api.fields import IdField, RecordSerializer, WordField
 from diagnosis.failures import failure_message
-from diagnosis.interpretation import Risk, interpret, warnings_for
+from diagnosis.interpretation import Risk, interpret
 from diagnosis.models import DiagnosisRequest, Management, Priority, Review
+from diagnosis.warned import warnings_of
 from ml.taxonomy import BY_ANSWER, BY_LABEL
 
 LABELS = [(label, entry.name) for label, entry in BY_ANSWER.items()]
@@ -150,20 +151,12 @@ class DiagnosisSerializer(RecordSerializer):
 
 def prediction_of(request: DiagnosisRequest) -> dict[str, Any] | None:
     """What the model answered, read with the thresholds of its version."""
-    prediction, model, image = request.prediction, request.model_version, request.image
+    prediction = request.prediction
     if prediction is None:
         return None
+    warnings = warnings_of(request)
     reading = interpret(
-        prediction.probabilities, prediction.malignancy_probability, request.thresholds
-    )
-    warnings = warnings_for(
-        quality=image.quality,
-        image_type=image.image_type,
-        manifest=model.manifest,
-        age=image.lesion.patient.age,
-        site=image.lesion.anatom_site,
-        outlier_score=prediction.outlier_score,
-        edge_share=prediction.edge_share,
+        prediction.probabilities, prediction.malignancy_probability, request.thresholds, warnings
     )
     return {
         "label": prediction.label,

@@ -19,6 +19,7 @@ from diagnosis.interpretation import interpret, label_name
 from diagnosis.models import DiagnosisRequest, Histopathology, Review
 from diagnosis.services.patient_records import Card, Picture
 from diagnosis.templatetags.readings import percent
+from diagnosis.warned import warnings_of
 
 # so that a patient with thousands of pictures is a document of some megabytes, made in seconds
 MOST_PICTURES = 150
@@ -201,7 +202,10 @@ def reading_lines(request: DiagnosisRequest | None) -> Iterator[Line]:
         return
     prediction = request.prediction
     reading = interpret(
-        prediction.probabilities, prediction.malignancy_probability, request.thresholds
+        prediction.probabilities,
+        prediction.malignancy_probability,
+        request.thresholds,
+        warnings_of(request),
     )
     yield f"{label_name(prediction.label)} {percent(prediction.probability)}", pdf.BODY
     malignancy = percent(prediction.malignancy_probability)

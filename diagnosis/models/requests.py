@@ -176,6 +176,12 @@ class DiagnosisRequest(Record):
                 name="request_worklist",
             ),
             models.Index(fields=["hospital", "-malignancy", "id"], name="request_by_malignancy"),
+            models.Index(
+                fields=["hospital", "-created_at", "id"],
+                condition=Q(finding__isnull=False),
+                include=["status", "label", "conclusion", "finding", "model_version", "image"],
+                name="request_confirmed",
+            ),
             # a class that is rare or never there
             models.Index(
                 fields=["hospital", "label", "-created_at", "id"],

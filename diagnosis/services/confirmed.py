@@ -2,8 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-
-from django.db.models import Count
+from uuid import UUID
 
 from diagnosis.models import Status
 from diagnosis.models.requests import DiagnosisRequestQuerySet
@@ -15,13 +14,13 @@ AI, DOCTOR = 0, 1  # the opinions, by their place in ``Confirmed.counts``
 
 @dataclass
 class Confirmed:
-    """``counts`` counts answered orders by (the AI's class, the doctor's signed one or "", the
-    finding of the lesion's newest histopathology)."""
+    """``counts`` counts lesions by (the AI's class, the doctor's signed one or "", the finding of
+    the newest histopathology)."""
 
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
     def same(self, opinion: int) -> Share:
-        """Of the orders with that ``opinion``, how many have the finding's class."""
+        """Of the lesions with that ``opinion``, how many have the finding's class."""
         held = {key: n for key, n in self.counts.items() if key[opinion]}
         return Share(
             sum(n for key, n in held.items() if key[opinion] == key[2]), sum(held.values())
@@ -37,11 +36,16 @@ class Confirmed:
 
 
 def confirmed(rows: DiagnosisRequestQuerySet) -> Confirmed:
-    """Over the orders of lesions with a finding; one query over the index of the report."""
-    groups = (
-        rows.order_by()
-        .filter(status=Status.SUCCEEDED, finding__isnull=False)
-        .values_list("label", "conclusion", "finding")
-        .annotate(n=Count("pk"))
-    )
-    return Confirmed(Counter({(label, said, finding): n for label, said, finding, n in groups}))
+    """Over the lesions with a finding, each once; one query over the answered orders of these.
+
+    The AI's opinion of a lesion is that of its newest answer, the doctor's the newest signed one.
+    """
+    answered = rows.filter(status=Status.SUCCEEDED, finding__isnull=False)
+    newest_first = answered.order_by("-created_at", "id")
+    opinions: dict[UUID, tuple[str, str, str]] = {}
+    for lesion, label, said, finding in newest_first.values_list(
+        "image__lesion", "label", "conclusion", "finding"
+    ):
+        ai, doctor, _finding = opinions.get(lesion, (label, "", finding))
+        opinions[lesion] = ai, doctor or said, finding
+    return Confirmed(Counter(opinions.values()))

@@ -114,12 +114,19 @@ def cards_of(user: User, lesions: Iterable[Lesion]) -> list[Card]:
 
 
 def report_cards(user: User, patient: Patient) -> list[Card]:
-    """The patient's lesions for a report, numbered: by body site in the order of the vocabulary,
-    those without one last; with their findings."""
+    """The patient's lesions for a report, by body site in the order of the vocabulary, those
+    without one last; numbered, with their findings."""
     lesions = Lesion.objects.visible_to(user).filter(patient=patient)
     cards = cards_of(user, lesions.prefetch_related("histopathology"))
     sites: list[str | None] = [*AnatomSite.values, None]
     cards.sort(key=lambda card: (sites.index(card.lesion.anatom_site), card.lesion.created_at))
-    for number, card in enumerate(cards, 1):
-        card.number = number
+    number_cards(cards)
     return cards
+
+
+def number_cards(cards: Iterable[Card]) -> None:
+    """Number all of a patient's lesions as they were recorded, so that each keeps its number on
+    every page and printout."""
+    recorded = sorted(cards, key=lambda card: (card.lesion.created_at, card.lesion.pk))
+    for number, card in enumerate(recorded, 1):
+        card.number = number

@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from diagnosis.models import DiagnosisRequest, ModelVersion, Status
 from diagnosis.models.requests import DiagnosisRequestQuerySet
-from diagnosis.services.confirmed import Confirmed
 from diagnosis.services.shares import Share
 from ml.taxonomy import BY_ANSWER
 
@@ -25,7 +24,6 @@ class Scorecard:
     since: datetime.date
     read: int
     pairs: Counter[tuple[str, str]]
-    confirmed: Confirmed
 
     @property
     def signed(self) -> int:
@@ -70,13 +68,11 @@ def scorecard(rows: DiagnosisRequestQuerySet) -> Scorecard:
     """Of the readings of ``year_of``; one query over the index of the report."""
     since = timezone.now() - datetime.timedelta(days=DAYS)
     pairs: Counter[tuple[str, str]] = Counter()
-    confirmed = Confirmed()
     read = 0
-    groups = rows.order_by().values_list("label", "conclusion", "finding").annotate(n=Count("pk"))
-    for label, said, finding, n in groups:
+    for label, said, n in (
+        rows.order_by().values_list("label", "conclusion").annotate(n=Count("pk"))
+    ):
         read += n
         if said:
             pairs[label, said] += n
-        if finding is not None:
-            confirmed.counts[label, said, finding] += n
-    return Scorecard(timezone.localdate(since), read, pairs, confirmed)
+    return Scorecard(timezone.localdate(since), read, pairs)

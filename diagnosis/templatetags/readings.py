@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 from diagnosis import interpretation
 from diagnosis.failures import failure_message
 from diagnosis.interpretation import Interpretation, Warning
-from diagnosis.models import DiagnosisRequest
+from diagnosis.models import DiagnosisRequest, Status
+from diagnosis.warned import warnings_of
 
 register = template.Library()
 
@@ -24,22 +25,20 @@ def reading(request: DiagnosisRequest) -> Interpretation | None:
         prediction.probabilities,
         prediction.malignancy_probability,
         request.thresholds,
+        warnings_of(request),
     )
 
 
 @register.filter
 def notices(request: DiagnosisRequest) -> list[Warning]:
-    """What is wrong with the picture or with this model on it."""
-    prediction = request.prediction
-    return interpretation.warnings_for(
-        quality=request.image.quality,
-        image_type=request.image.image_type,
-        manifest=request.model_version.manifest,
-        age=request.image.lesion.patient.age,
-        site=request.image.lesion.anatom_site,
-        outlier_score=prediction.outlier_score if prediction else None,
-        edge_share=prediction.edge_share if prediction else None,
-    )
+    """What is wrong with the picture or with this model on it.
+
+    Of a picture that was refused only what may have been the reason: better light makes no lesion.
+    """
+    found = warnings_of(request)
+    if request.status == Status.REJECTED:
+        return [warning for warning in found if warning.code == "colourless"]
+    return found
 
 
 @register.filter

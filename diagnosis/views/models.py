@@ -16,7 +16,7 @@ from clinic.views.access import note_list, signed_in
 from diagnosis import card, curves, figures
 from diagnosis.interpretation import label_name
 from diagnosis.models import ModelPolicy, ModelVersion
-from diagnosis.services.confirmed import AI
+from diagnosis.services.confirmed import AI, confirmed
 from diagnosis.services.model_versions import activate_model, retire_model
 from diagnosis.services.scorecard import scorecard, year_of
 from ml.taxonomy import BY_ANSWER
@@ -83,7 +83,7 @@ def visible_hospital(request: HttpRequest) -> Hospital:
 def live_of(request: HttpRequest, found: ModelVersion) -> dict[str, Any]:
     """What doctors of the user's hospitals concluded on the model's readings."""
     rows = year_of(found, hospital_ids(request.user))
-    live = scorecard(rows)
+    live, outcomes = scorecard(rows), confirmed(rows)
     note_list(request, "view_model", model_version=str(found.pk), signed=live.signed)
     labels = [label for label in BY_ANSWER if any(label in pair for pair in live.pairs)]
     return {
@@ -92,8 +92,8 @@ def live_of(request: HttpRequest, found: ModelVersion) -> dict[str, Any]:
             (_("Doctor concluded the same class"), live.agreement),
             (_("Called malignant, of what doctors concluded to be malignant"), live.sensitivity),
             (_("Called benign, of what doctors concluded to be benign"), live.specificity),
-            (_("The class of the histopathology"), live.confirmed.same(AI)),
-            (_("Called malignant, of malignant histopathology"), live.confirmed.found(AI)),
+            (_("The class of the histopathology"), outcomes.same(AI)),
+            (_("Called malignant, of malignant histopathology"), outcomes.found(AI)),
         ],
         "matrix": figures.matrix(
             [label_name(label) for label in labels],

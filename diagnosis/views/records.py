@@ -16,7 +16,13 @@ from clinic.services.audit import record_event
 from clinic.views.access import signed_in
 from diagnosis.models import Review
 from diagnosis.services.differences import lesion_differences
-from diagnosis.services.patient_records import Card, Picture, cards_of, change_between
+from diagnosis.services.patient_records import (
+    Card,
+    Picture,
+    cards_of,
+    change_between,
+    number_cards,
+)
 
 NEWEST_MOMENTS = 40
 PICTURES_A_PAGE = 25
@@ -42,8 +48,9 @@ def patient(request: HttpRequest, pk) -> HttpResponse:
     cards = cards_of(request.user, Lesion.objects.visible_to(request.user).filter(patient=found))
     cards.sort(key=lambda card: -card.malignancy)
     differences = lesion_differences(found)
-    for number, card in enumerate(cards, 1):
-        card.number, card.difference = number, differences.get(card.lesion.pk)
+    number_cards(cards)
+    for card in cards:
+        card.difference = differences.get(card.lesion.pk)
     context = {
         "patient": found,
         "cards": cards,

@@ -294,7 +294,13 @@ def test_opinions_are_held_to_the_newest_finding(page, user, image) -> None:
     benign = ImageFactory(lesion__patient=image.lesion.patient)
     HistopathologyFactory(lesion=benign.lesion, diagnosis="nevus")
     signed(benign, "nevus", "nevus", 1)
+    # the newest answer, which nobody has signed
     DiagnosisRequestFactory(image=benign, succeeded=True, prediction__label="melanoma")
+    agreed = ImageFactory(lesion__patient=image.lesion.patient)
+    HistopathologyFactory(lesion=agreed.lesion, diagnosis="melanoma")
+    # three pictures of one lesion are one outcome
+    for other in (agreed, ImageFactory(lesion=agreed.lesion), ImageFactory(lesion=agreed.lesion)):
+        signed(other, "melanoma", "nevus", 1)
     # without a finding, and of another hospital
     signed(ImageFactory(lesion__patient=image.lesion.patient), "nevus", "melanoma", 1)
     foreign = ImageFactory()
@@ -302,7 +308,7 @@ def test_opinions_are_held_to_the_newest_finding(page, user, image) -> None:
     signed(foreign, "nevus", "nevus", 1)
 
     found = confirmed(hospital_report(actor=user))
-    assert found.same(AI) == Share(2, 4)
+    assert found.same(AI) == Share(1, 3)
     assert found.found(AI) == Share(2, 2)
     assert found.same(DOCTOR) == Share(2, 3)
     assert found.found(DOCTOR) == Share(1, 2)

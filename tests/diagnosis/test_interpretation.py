@@ -4,10 +4,14 @@ import pytest
 
 from diagnosis.failures import FAILURE_MESSAGES, failure_message
 from diagnosis.interpretation import (
+    ACTION_WORDS,
+    DOUBTS,
     GROUP_NAMES,
     LABEL_NAMES,
     WARNING_MESSAGES,
+    Action,
     Risk,
+    Warning,
     interpret,
     label_name,
     rank,
@@ -87,6 +91,27 @@ def test_every_risk_has_a_recommendation_of_its_own() -> None:
     texts = {recommendation(risk, uncertain=unsure) for risk in Risk for unsure in (True, False)}
     # uncertainty changes only what is said where the risk is low
     assert len(texts) == 4
+
+
+@pytest.mark.parametrize("code", sorted(DOUBTS))
+def test_nothing_is_called_benign_that_the_model_does_not_know(code: str) -> None:
+    doubt = [Warning(code, str(WARNING_MESSAGES[code]))]
+    benign = {"nevus": 0.97, "melanoma": 0.03}
+    bands = THRESHOLDS | {"malignancy_monitor": 0.1, "words": {Action.NONE: "Send home."}}
+    assert interpret(benign, 0.03, bands).recommendation == "Send home."
+    found = interpret(benign, 0.03, bands, doubt)
+    assert found.doubtful
+    assert found.recommendation.startswith("Do not rely on this reading.")
+    assert "dermatologist" in found.recommendation
+    suspicious = interpret({"nevus": 0.1, "melanoma": 0.9}, 0.9, bands, doubt)
+    assert suspicious.recommendation == str(ACTION_WORDS[Action.URGENT])
+
+
+def test_a_picture_that_could_be_better_raises_no_doubt() -> None:
+    hairy = [Warning("hairy", str(WARNING_MESSAGES["hairy"]))]
+    found = interpret({"nevus": 0.97, "melanoma": 0.03}, 0.03, THRESHOLDS, hairy)
+    assert not found.doubtful
+    assert "benign" in found.recommendation
 
 
 def test_every_class_has_a_name() -> None:

@@ -123,7 +123,8 @@ def test_lesions_stand_by_body_site_and_those_without_one_last(user, patient):
     cards = report_cards(user, patient)
     sites = [card.lesion.anatom_site for card in cards]
     assert sites == ["head/neck", "anterior torso", "palms/soles", None]
-    assert [card.number for card in cards] == [1, 2, 3, 4]
+    # numbered as they were recorded, as on the patient's page
+    assert [card.number for card in cards] == [3, 4, 2, 1]
 
 
 def test_the_page_hands_out_a_pdf_and_notes_it(page, user, patient, lesion):

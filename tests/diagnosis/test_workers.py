@@ -133,7 +133,7 @@ def test_a_beat_that_fails_is_not_the_last(beating) -> None:
 def test_a_reader_loads_its_models_once_and_rings_for_what_waited(beating) -> None:
     model = ModelPolicyFactory().model_version
     ModelVersionFactory()
-    reader = mock.Mock()
+    reader = mock.MagicMock()
     with (
         mock.patch.object(inference, "get_reader", return_value=reader),
         mock.patch.object(queue, "ring_bell") as bell,
