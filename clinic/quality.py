@@ -10,8 +10,8 @@ of 63 above it 58 are densely hairy, and of 120 drawn from those below it five. 
 was set on 3,006 images at 3.5, looked at on 5,902 others (469 of 475 alarms right) and then raised,
 so that the figures at 3.7 are a little kind: of 461 above it 459 show a ruler or scale, and of 245
 drawn from those below it 17 (faint ones, and such as hair or ink lies on), so about four of five
-are found. Fewer than six ticks, as a corner of the frame may show, are not looked for. The limit for
-colours is half of the least chroma of 12,005 dermoscopic images (HAM10000, ISIC 2017).
+are found. Fewer than six ticks, as a corner of the frame may show, are not looked for. The limit
+for colours is half of the least chroma of 12,005 dermoscopic images (HAM10000, ISIC 2017).
 """
 
 from dataclasses import asdict, dataclass

@@ -11,6 +11,7 @@ from ml.metrics import malignancy, malignant_mask
 
 STEPS = 101
 BINS = 15
+TENTHS = 10
 
 
 def describe_curves(
@@ -20,9 +21,11 @@ def describe_curves(
 
     ``roc`` has ``false_positive`` (101 shares) and, by class code and for "malignant" (the summed
     probability of the malignant classes), the share of true positives at each. ``reliability`` has
-    one entry a bin of the top probability that holds images.
+    one entry a bin of the top probability that holds images, ``malignancy`` one for each tenth of
+    the images by their summed probability of the malignant classes.
     """
-    curves = {"malignant": (malignant_mask(classes)[labels], malignancy(probabilities, classes))}
+    malignant, risks = malignant_mask(classes)[labels], malignancy(probabilities, classes)
+    curves = {"malignant": (malignant, risks)}
     curves |= {code: (labels == i, probabilities[:, i]) for i, code in enumerate(classes)}
     drawn = {name: roc_curve(*curve) for name, curve in curves.items() if _both(curve[0])}
     correct = probabilities.argmax(1) == labels
@@ -32,6 +35,7 @@ def describe_curves(
             "true_positive": {name: _rounded(curve) for name, curve in drawn.items()},
         },
         "reliability": reliability(probabilities.max(1), correct),
+        "malignancy": tenths(risks, malignant) if _both(malignant) else [],
     }
 
 
@@ -59,6 +63,22 @@ def reliability(confidence: np.ndarray, correct: np.ndarray) -> list[dict[str, f
             "accuracy": round(float(correct[which == b].mean()), 4),
         }
         for b in np.unique(which)
+    ]
+
+
+def tenths(risks: np.ndarray, positive: np.ndarray) -> list[dict[str, float]]:
+    """The images (N,) in ten parts of about the same size by rising risk: least and largest risk of
+    each, its images and how many of them are ``positive``."""
+    order = np.argsort(risks, kind="stable")
+    return [
+        {
+            "least": round(float(risks[part[0]]), 4),
+            "largest": round(float(risks[part[-1]]), 4),
+            "images": len(part),
+            "malignant": int(positive[part].sum()),
+        }
+        for part in np.array_split(order, TENTHS)
+        if len(part)
     ]
 
 

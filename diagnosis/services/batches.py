@@ -3,6 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from django.conf import settings
@@ -153,7 +154,7 @@ def _take_in(
                 return known
             _check_new(batch, digest)
             _check_room(batch, key)
-            image = _keep(actor, batch, picture)
+            image = _keep(actor, batch, picture, name)
             return _write(batch, key, name=name, digest=digest, image=image)
     except BaseException:
         if image is not None:
@@ -161,8 +162,10 @@ def _take_in(
         raise
 
 
-def _keep(actor: User, batch: Batch, picture: imaging.Picture) -> Image:
-    lesion = batch.lesion or create_lesion(actor=actor, patient=batch.patient)
+def _keep(actor: User, batch: Batch, picture: imaging.Picture, name: str) -> Image:
+    lesion = batch.lesion
+    if lesion is None:
+        lesion = create_lesion(actor=actor, patient=batch.patient, label=label_of(name))
     image = images.store_image(
         actor=actor, lesion=lesion, picture=picture, image_type=batch.image_type
     )
@@ -174,6 +177,12 @@ def _keep(actor: User, batch: Batch, picture: imaging.Picture) -> Image:
         images.remove_files(image)
         raise
     return image
+
+
+def label_of(name: str) -> str:
+    """What a doctor knows a lesion by until it is placed: the name of its picture's file."""
+    shown = "".join(letter for letter in Path(name).stem if letter.isprintable())
+    return shown[: Lesion._meta.get_field("label").max_length]
 
 
 def _check_new(batch: Batch, digest: str) -> None:

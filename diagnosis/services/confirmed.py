@@ -46,6 +46,6 @@ def confirmed(rows: DiagnosisRequestQuerySet) -> Confirmed:
     for lesion, label, said, finding in newest_first.values_list(
         "image__lesion", "label", "conclusion", "finding"
     ):
-        ai, doctor, _finding = opinions.get(lesion, (label, "", finding))
-        opinions[lesion] = ai, doctor or said, finding
+        ai, doctor, newest = opinions.get(lesion, (label, "", finding or ""))
+        opinions[lesion] = ai, doctor or said, newest
     return Confirmed(Counter(opinions.values()))

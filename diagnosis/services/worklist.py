@@ -8,8 +8,9 @@ from uuid import UUID
 from django.db.models import Count, Q
 from django.utils import timezone
 
+from clinic.models import User
 from diagnosis.interpretation import Risk
-from diagnosis.models import Status
+from diagnosis.models import DiagnosisRequest, Status
 from diagnosis.models.requests import OPEN, UNANSWERED, UNREAD, DiagnosisRequestQuerySet
 from diagnosis.models.settings import ALARM_HOURS
 from diagnosis.services.settings import settings_in_force
@@ -44,6 +45,13 @@ def overdue(hospitals: Collection[UUID]) -> Q:
         before = now - datetime.timedelta(hours=limit)
         found |= Q(hospital__in=members, finished_at__lt=before)
     return Q(status=Status.SUCCEEDED, risk=Risk.HIGH.value) & found
+
+
+def next_to_review(user: User, hospital: UUID) -> UUID | None:
+    """The riskiest reading of the hospital that waits for a doctor; the first row of an index."""
+    rows = DiagnosisRequest.objects.visible_to(user).filter(hospital=hospital)
+    answered = rows.unsigned().filter(status=Status.SUCCEEDED).order_by(*RISKIEST_FIRST)
+    return answered.values_list("pk", flat=True).first()
 
 
 def counts(waiting: DiagnosisRequestQuerySet, late: Q) -> Counts:

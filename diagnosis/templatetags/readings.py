@@ -10,6 +10,8 @@ from diagnosis import interpretation
 from diagnosis.failures import failure_message
 from diagnosis.interpretation import Interpretation, Warning
 from diagnosis.models import DiagnosisRequest, Status
+from diagnosis.observed import Observed
+from diagnosis.observed import observed as observed_in
 from diagnosis.warned import warnings_of
 
 register = template.Library()
@@ -39,6 +41,16 @@ def notices(request: DiagnosisRequest) -> list[Warning]:
     if request.status == Status.REJECTED:
         return [warning for warning in found if warning.code == "colourless"]
     return found
+
+
+@register.filter
+def observed(request: DiagnosisRequest) -> Observed | None:
+    """What test pictures with about the same malignancy turned out to be."""
+    prediction = request.prediction
+    if prediction is None:
+        return None
+    manifest = request.model_version.manifest
+    return observed_in(manifest, prediction.malignancy_probability)
 
 
 @register.filter

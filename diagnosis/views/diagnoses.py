@@ -1,6 +1,7 @@
 """One diagnosis: the picture, the answer as it comes, and the doctor's review."""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -18,6 +19,7 @@ from diagnosis.services.queue import position
 from diagnosis.services.requests import cancel_request, request_diagnosis
 from diagnosis.services.reviews import save_review
 from diagnosis.services.workers import readers_alive
+from diagnosis.services.worklist import next_to_review
 from diagnosis.views.heat_maps import heat_map_of
 
 EARLIER = 8
@@ -102,6 +104,7 @@ def page_of(
             "lesion": lesion,
             "patient": lesion.patient,
             "signed": signed,
+            "following": following_of(request, row) if signed else None,
             "draft": draft_review(row),
             "earlier_reviews": [r for r in reversed(signed_ones(row)) if r != signed],
             "other_requests": other_requests(request, row),
@@ -126,6 +129,13 @@ def answer_of(request: HttpRequest, row: DiagnosisRequest) -> dict[str, Any]:
         "may_review": may_review(request.user, row.hospital_id),
         "unanswered": row.status in (Status.FAILED, Status.REJECTED, Status.CANCELLED),
     }
+
+
+def following_of(request: HttpRequest, row: DiagnosisRequest) -> UUID | None:
+    """What to review next, for who may."""
+    if not may_review(request.user, row.hospital_id):
+        return None
+    return next_to_review(request.user, row.hospital_id)
 
 
 def signed_ones(row: DiagnosisRequest) -> list[Review]:

@@ -4,18 +4,21 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib import messages
 from django.db.models import Count, Max
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from clinic.errors import DomainError
-from clinic.models import Lesion, Patient
+from clinic.models import Image, Lesion, Patient
 from clinic.permissions import get_visible, require_record
 from clinic.services.audit import record_event
 from clinic.views.access import go_to, is_fragment, signed_in
 from diagnosis.forms.new_diagnosis import NewDiagnosisForm, WhoseForm, patient_by_number
+from diagnosis.models import DiagnosisRequest
 from diagnosis.services.model_versions import without_model
 from diagnosis.services.requests import record_and_request
 
@@ -42,11 +45,27 @@ def order(request: HttpRequest) -> HttpResponse:
         if arguments is not None:
             made = form.submit(record_and_request, **arguments)
             if made is not None:
+                tell_same_picture(request, made)
                 return go_to(request, redirect("diagnosis", made.pk))
     patient = typed_patient(form)
     if patient is not None:
         note_patient(request, patient)
     return show(request, form, patient)
+
+
+def tell_same_picture(request: HttpRequest, made: DiagnosisRequest) -> None:
+    """Within a lesion it is refused; for another lesion of the patient it is most likely a slip."""
+    image = made.image
+    same = Image.objects.visible_to(request.user).filter(
+        lesion__patient=image.lesion.patient_id, sha256=image.sha256
+    )
+    other = same.exclude(pk=image.pk).select_related("lesion").first()
+    if other is not None:
+        values = {"lesion": other.lesion.title, "date": f"{localtime(other.created_at):%Y-%m-%d}"}
+        messages.warning(
+            request,
+            _("This picture was recorded for the patient before: %(lesion)s, %(date)s.") % values,
+        )
 
 
 def show(request: HttpRequest, form: NewDiagnosisForm, patient: Patient | None) -> HttpResponse:

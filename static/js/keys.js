@@ -25,6 +25,11 @@
     },
     "?": () => (dialog.open ? dialog.close() : dialog.showModal(), true),
     n: () => dialog.dataset.n && (location.href = dialog.dataset.n),
+    r: () => {
+      const next = document.querySelector("[data-next]");
+      if (next) location.href = next.href;
+      return Boolean(next);
+    },
     w: () => dialog.dataset.w && (location.href = dialog.dataset.w),
     j: () => step(1),
     k: () => step(-1),
