@@ -33,6 +33,7 @@ from tests.factories import (
     LesionFactory,
     MembershipFactory,
     PatientFactory,
+    UserFactory,
     administrator,
     doctor,
     member,
@@ -187,6 +188,25 @@ def test_roles_are_given_and_taken(hospital, boss) -> None:
     assert refused(give_role, **arguments) == "not_found"
 
 
+def test_a_role_is_taken_after_one_more_question(page, hospital) -> None:
+    """Without a script: the button that does it is hidden until what follows is on the page."""
+    doctor(hospital, first_name="Ada", last_name="Only")
+    member(hospital, "doctor", "administrator", first_name="Eve", last_name="Both")
+
+    html = text(page.get(reverse("staff")))
+
+    asked = re.findall(r"<details class=\"ask-again\">.*?</details>", html, re.DOTALL)
+    assert all("<form" in part.split("</summary>")[1] for part in asked)
+    addresses = [re.search(r'action="([^"]+)"', part)[1] for part in asked]
+    # each way to take something away, and nothing of it outside
+    removing = re.findall(r'action="(/[^"]*(?:take|end)/)"', html)
+    assert addresses == removing
+    assert len(removing) == 4 + 3
+    only = "Ada Only has no other role here and will no longer see the hospital's patients"
+    assert html.count(only) == 1
+    assert html.count("Eve Both loses the role") == 2
+
+
 def test_the_last_administrator_stays(hospital, boss) -> None:
     membership = boss.memberships.get()
     assert refused(take_role, actor=boss, membership=membership) == "last_administrator"
@@ -197,6 +217,14 @@ def test_the_last_administrator_stays(hospital, boss) -> None:
     administrator(hospital)
     end_access(actor=boss, user=boss, hospital=hospital)
     assert not boss.memberships.exists()
+
+
+def test_who_has_no_role_is_told_whom_to_ask() -> None:
+    browser = Client()
+    browser.force_login(UserFactory())
+    html = text(browser.get(reverse("worklist")))
+    assert "You have no role at any hospital. Ask an administrator for an invitation." in html
+    assert "Nothing waits for you" not in html
 
 
 def test_an_ended_access_ends_here_only(hospital, boss) -> None:
