@@ -17,6 +17,7 @@ from clinic.periods import Period
 from clinic.permissions import denied, hospital_ids, require_administer
 from clinic.services.audit import record_event
 from clinic.services.audit_log import ORDERING
+from clinic.services.audit_records import keys_of_patient
 
 
 class ActorSerializer(serializers.Serializer):
@@ -55,6 +56,7 @@ class AuditQuerySerializer(serializers.Serializer):
     actor = serializers.UUIDField(required=False)
     action = serializers.CharField(required=False, max_length=50)
     object_id = serializers.UUIDField(required=False)
+    patient = serializers.UUIDField(required=False)
 
     def get_fields(self) -> dict[str, serializers.Field]:
         # a word of Python cannot name an attribute
@@ -88,7 +90,13 @@ class AuditEventViewSet(ApiViewSet):
             OpenApiParameter("hospital", OpenApiTypes.UUID),
             OpenApiParameter("actor", OpenApiTypes.UUID),
             OpenApiParameter("action", str, description="Such as view_patient."),
-            OpenApiParameter("object_id", OpenApiTypes.UUID),
+            OpenApiParameter("object_id", OpenApiTypes.UUID, description="Of this record alone."),
+            OpenApiParameter(
+                "patient",
+                OpenApiTypes.UUID,
+                description="Of this patient, and of the patient's lesions, images, requests and "
+                "other records.",
+            ),
             OpenApiParameter("from", OpenApiTypes.DATE, description="On this day or later."),
             OpenApiParameter("to", OpenApiTypes.DATE, description="On this day or earlier."),
         ],
@@ -99,6 +107,8 @@ class AuditEventViewSet(ApiViewSet):
         period = Period(query.get("from"), query.get("to"))
         events = self.get_queryset().filter(hospital__in=hospitals)
         events = events.matching(query).filter(period.as_filter("at")).select_related("actor")
+        if query.get("patient"):
+            events = events.of_records(keys_of_patient(query["patient"]))
         body = self.get_serializer(self.paginate_queryset(events), many=True).data
         details = {"by": sorted(query), "through": "api"}
         for hospital in hospitals:

@@ -75,7 +75,13 @@ class AuditFilter(ServiceForm):
     """Of one hospital. ``from`` and ``to`` are set below: the first is no Python name."""
 
     action = forms.ChoiceField(label=_("What"), required=False, choices=optional([], _("All")))
-    object_id = forms.UUIDField(label=_("Record (identifier)"), required=False)
+    # read by clinic/services/audit_records.py
+    object_id = forms.CharField(
+        label=_("Record number or identifier"),
+        required=False,
+        max_length=100,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
     field_order = ["hospital", "from", "to", "actor", "action", "object_id"]
 
     def __init__(self, data: Any, *, hospital: Hospital, hospitals: list[Hospital]) -> None:

@@ -1,6 +1,6 @@
 """Who did or saw what: rows that are only ever inserted, each chained to the one before by hash."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db import models
@@ -30,6 +30,9 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
         """Those of the ``actor``, ``action`` and ``object_id`` that are given."""
         names = ("actor", "action", "object_id")
         return self.filter(**{name: wanted[name] for name in names if wanted.get(name)})
+
+    def of_records(self, keys: Collection[str]) -> "AuditEventQuerySet":
+        return self.filter(object_id__in=keys)
 
 
 class AuditEvent(models.Model):

@@ -17,6 +17,8 @@ class ImageQuerySet(models.QuerySet["Image"]):
 
 
 class Image(Record):
+    patient_path = "lesion__patient"
+
     lesion = models.ForeignKey(Lesion, models.PROTECT, related_name="images")
     # the lesion's, for the same reason
     hospital = models.ForeignKey(

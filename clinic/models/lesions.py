@@ -19,6 +19,8 @@ class LesionQuerySet(models.QuerySet["Lesion"]):
 
 
 class Lesion(Record):
+    patient_path = "patient"
+
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="lesions")
     # the patient's, so that a hospital's lesions are a range of an index; triggers keep it true
     # (docs/decisions/0034-a-list-is-of-one-hospital.md)

@@ -34,6 +34,8 @@ class PatientQuerySet(models.QuerySet["Patient"]):
 
 
 class Patient(Record):
+    patient_path = "pk"
+
     hospital = models.ForeignKey(Hospital, models.PROTECT, related_name="patients", db_index=False)
     medical_record_number = models.CharField(_("medical record number"), max_length=64)
     given_name = models.CharField(_("given name"), max_length=100, blank=True)

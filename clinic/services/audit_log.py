@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from clinic.actions import action_words
+from clinic.details import details_in_words
 from clinic.models.audit import AuditEventQuerySet
 from clinic.spreadsheets import safe_cell
 
@@ -31,7 +32,7 @@ def csv_rows(events: AuditEventQuerySet) -> Iterator[list[str]]:
             event.object_type,
             event.object_id,
             event.address or "",
-            str(event.details) if event.details else "",
+            details_in_words(event),
             event.hash,
         ]
         yield [safe_cell(cell) for cell in cells]

@@ -1,6 +1,8 @@
 """The audit log: who did or saw what, to whom, when, from where; filtered, and as a file."""
 
 import itertools
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -9,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from clinic.actions import action_words
+from clinic.details import details_in_words, record_name
 from clinic.errors import DomainError
 from clinic.forms.administration import AuditFilter
 from clinic.models import AuditEvent, Hospital
@@ -16,6 +19,7 @@ from clinic.models.audit import AuditEventQuerySet
 from clinic.periods import Period
 from clinic.services.audit import record_event
 from clinic.services.audit_log import ORDERING, csv_rows
+from clinic.services.audit_records import find_keys, numbers_of
 from clinic.spreadsheets import BYTE_ORDER_MARK, csv_lines
 from clinic.views.access import signed_in
 from clinic.views.administration import administered, chosen_hospital
@@ -29,13 +33,14 @@ PAGES = {"patient": "patient", "lesion": "lesion", "diagnosisrequest": "diagnosi
 @require_safe
 def audit_log(request: HttpRequest) -> HttpResponse:
     form, hospital, events = asked_for(request)
-    page = page_of(events.select_related("actor"), request, ORDERING, wrap=row_of)
+    page = page_of(events.select_related("actor"), request, ORDERING)
+    numbers = numbers_of(hospital, page.rows)
     details = {"rows": len(page.rows)}
     record_event(actor=request.user, action="view_audit_log", hospital=hospital, details=details)
     context = {
         "form": form,
         "hospital": hospital,
-        "page": page,
+        "page": replace(page, rows=[row_of(event, numbers) for event in page.rows]),
         "query": request.GET.urlencode(),
     }
     return render(request, "administration/audit.html", context, status=form.status)
@@ -65,23 +70,24 @@ def asked_for(request: HttpRequest) -> tuple[AuditFilter, Hospital, AuditEventQu
     form = AuditFilter(request.GET, hospital=hospital, hospitals=hospitals)
     events = AuditEvent.objects.visible_to(request.user).filter(hospital=hospital)
     values = form.values
+    named = values.pop("object_id", "")
     try:
-        period = Period(values.get("from"), values.get("to"))
+        events = events.filter(Period(values.get("from"), values.get("to")).as_filter("at"))
+        if named:
+            events = events.of_records(find_keys(hospital, named))
     except DomainError as error:
         form.refuse(error)
     if form.errors:
         return form, hospital, events.none()
-    return form, hospital, events.matching(values).filter(period.as_filter("at"))
+    return form, hospital, events.matching(values)
 
 
-def row_of(event: AuditEvent) -> dict[str, Any]:
+def row_of(event: AuditEvent, numbers: Mapping[str, str]) -> dict[str, Any]:
     return {
         "event": event,
         "action": action_words(event.action),
+        "record": record_name(event.object_type),
+        "number": numbers.get(event.object_id),
         "page": PAGES.get(event.object_type),
-        "details": sorted((name, in_words(value)) for name, value in event.details.items()),
+        "details": details_in_words(event, short=True),
     }
-
-
-def in_words(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

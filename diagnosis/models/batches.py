@@ -32,6 +32,8 @@ class BatchQuerySet(models.QuerySet["Batch"]):
 class Batch(Record):
     """Read by one model version, which stays the same for files that come later."""
 
+    patient_path = "patient"
+
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="batches")
     # the patient's, so that a hospital's batches are a range of an index; triggers keep it true
     hospital = models.ForeignKey(

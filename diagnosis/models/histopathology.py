@@ -18,6 +18,8 @@ class HistopathologyQuerySet(models.QuerySet["Histopathology"]):
 class Histopathology(Record):
     """A finding is never changed; a corrected one is a new row, and the newest counts."""
 
+    patient_path = "lesion__patient"
+
     lesion = models.ForeignKey(Lesion, models.PROTECT, related_name="histopathology")
     # a label of ml.taxonomy
     diagnosis = models.CharField(_("diagnosis"), max_length=50)

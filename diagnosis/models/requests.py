@@ -84,6 +84,8 @@ def severity_fits_class() -> Q:
 
 
 class DiagnosisRequest(Record):
+    patient_path = "image__lesion__patient"
+
     image = models.ForeignKey(Image, models.PROTECT, related_name="requests")
     # the image's, so that queue and lists are ranges of an index; triggers keep it true
     hospital = models.ForeignKey(Hospital, models.PROTECT, related_name="+", db_index=False)

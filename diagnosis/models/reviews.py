@@ -24,6 +24,8 @@ class ReviewQuerySet(models.QuerySet["Review"]):
 
 
 class Review(Record):
+    patient_path = "request__image__lesion__patient"
+
     request = models.ForeignKey(DiagnosisRequest, models.PROTECT, related_name="reviews")
     # a label of ml.taxonomy
     conclusion = models.CharField(_("conclusion"), max_length=50)

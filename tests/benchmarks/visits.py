@@ -118,11 +118,13 @@ def seen_often(rows: Any) -> Any:
 def administrator_pages(user: Any) -> list[tuple[str, str]]:
     log = reverse("audit-log")
     # far enough from the first event for a whole page
+    known = Patient.objects.visible_to(user).earliest("created_at")
     deep = AuditEvent.objects.visible_to(user).order_by("at", "id")[100]
     return [
         ("audit log", log),
         ("audit log, an action", f"{log}?action=sign_review"),
         ("audit log, never done", f"{log}?action=retire_model"),
+        ("audit log, a patient", f"{log}?object_id={known.medical_record_number}"),
         ("audit log, the oldest days", f"{log}?to={deep.at:%Y-%m-%d}"),
         ("staff", reverse("staff")),
         ("hospital settings", reverse("hospital-settings")),

@@ -26,13 +26,19 @@ from clinic.services.invitations import (
 from clinic.services.staff import end_access, give_role, take_role
 from tests.api_client import API, assert_problem, client
 from tests.factories import (
+    DiagnosisRequestFactory,
+    HistopathologyFactory,
     HospitalFactory,
+    ImageFactory,
+    LesionFactory,
     MembershipFactory,
     PatientFactory,
+    UserFactory,
     administrator,
     doctor,
     member,
 )
+from tests.support.visible import visible
 
 pytestmark = pytest.mark.django_db
 ACCOUNT = {
@@ -182,6 +188,25 @@ def test_roles_are_given_and_taken(hospital, boss) -> None:
     assert refused(give_role, **arguments) == "not_found"
 
 
+def test_a_role_is_taken_after_one_more_question(page, hospital) -> None:
+    """Without a script: the button that does it is hidden until what follows is on the page."""
+    doctor(hospital, first_name="Ada", last_name="Only")
+    member(hospital, "doctor", "administrator", first_name="Eve", last_name="Both")
+
+    html = text(page.get(reverse("staff")))
+
+    asked = re.findall(r"<details class=\"ask-again\">.*?</details>", html, re.DOTALL)
+    assert all("<form" in part.split("</summary>")[1] for part in asked)
+    addresses = [re.search(r'action="([^"]+)"', part)[1] for part in asked]
+    # each way to take something away, and nothing of it outside
+    removing = re.findall(r'action="(/[^"]*(?:take|end)/)"', html)
+    assert addresses == removing
+    assert len(removing) == 4 + 3
+    only = "Ada Only has no other role here and will no longer see the hospital's patients"
+    assert html.count(only) == 1
+    assert html.count("Eve Both loses the role") == 2
+
+
 def test_the_last_administrator_stays(hospital, boss) -> None:
     membership = boss.memberships.get()
     assert refused(take_role, actor=boss, membership=membership) == "last_administrator"
@@ -192,6 +217,14 @@ def test_the_last_administrator_stays(hospital, boss) -> None:
     administrator(hospital)
     end_access(actor=boss, user=boss, hospital=hospital)
     assert not boss.memberships.exists()
+
+
+def test_who_has_no_role_is_told_whom_to_ask() -> None:
+    browser = Client()
+    browser.force_login(UserFactory())
+    html = text(browser.get(reverse("worklist")))
+    assert "You have no role at any hospital. Ask an administrator for an invitation." in html
+    assert "Nothing waits for you" not in html
 
 
 def test_an_ended_access_ends_here_only(hospital, boss) -> None:
@@ -264,8 +297,94 @@ def test_the_log_is_filtered(page, events) -> None:
 def test_a_filter_that_makes_no_sense_shows_nothing_and_says_so(page, events, filters) -> None:
     response = page.get(reverse("audit-log"), filters)
     assert (shown(response), response.status_code) == ([], 400)
-    assert "A filter makes no sense" in text(response)
+    assert "Nothing is shown, because of the filter" in text(response)
+    assert "There is nothing yet" not in text(response)
+    assert "No event matches" not in text(response)
     assert page.get(reverse("audit-log-csv"), filters).status_code == 400
+
+
+@pytest.fixture
+def looked_at(hospital, boss):
+    """A request with its patient, after somebody looked at each of the patient's records; and a
+    look at another patient."""
+    row = DiagnosisRequestFactory(
+        image__lesion__patient__hospital=hospital,
+        image__lesion__patient__medical_record_number="N-17",
+    )
+    finding = HistopathologyFactory(lesion=row.image.lesion)
+    records = (row.image.lesion.patient, row.image.lesion, row.image, row, finding)
+    for number, record in enumerate(records):
+        record_event(actor=boss, action=f"look_{number}", hospital=hospital, obj=record)
+    other = PatientFactory(hospital=hospital, medical_record_number="N-18")
+    record_event(actor=boss, action="view_patient", hospital=hospital, obj=other)
+    return row
+
+
+def of_record(page, named: str) -> list[str]:
+    response = page.get(reverse("audit-log"), {"object_id": named})
+    assert response.status_code == 200
+    return shown(response)
+
+
+def test_who_looked_at_a_patient_is_found_by_number_and_identifier(page, looked_at) -> None:
+    patient = looked_at.image.lesion.patient
+    everything = [f"look_{number}" for number in (4, 3, 2, 1, 0)]
+    for named in ("N-17", " n-17 ", str(patient.pk), patient.pk.hex, str(patient.pk)[:8]):
+        assert of_record(page, named) == everything, named
+    # any other record is meant alone
+    for named in (str(looked_at.pk), str(looked_at.pk)[:8].upper()):
+        assert of_record(page, named) == ["look_3"], named
+
+
+def test_a_number_goes_before_the_beginning_of_an_identifier(page, hospital, boss) -> None:
+    known = PatientFactory(hospital=hospital)
+    other = PatientFactory(hospital=hospital, medical_record_number=str(known.pk)[:8])
+    for patient in (known, other):
+        record_event(actor=boss, action=f"look_{patient == other}", hospital=hospital, obj=patient)
+    assert of_record(page, other.medical_record_number) == ["look_True"]
+
+
+def test_a_patient_of_another_hospital_is_unknown(page, hospital, looked_at) -> None:
+    stranger = PatientFactory(medical_record_number="S-1")
+    record_event(actor=None, action="view_patient", hospital=stranger.hospital, obj=stranger)
+    for named in ("S-1", str(stranger.pk), str(stranger.pk)[:8], "zzz", "a\x00b"):
+        response = page.get(reverse("audit-log"), {"object_id": named})
+        assert (response.status_code, shown(response)) == (400, []), named
+    response = page.get(reverse("audit-log"), {"object_id": "S-1"})
+    assert f"Nothing at {hospital.name} has this number or identifier." in text(response)
+
+
+def test_a_patient_whom_nobody_looked_at_is_known(page, hospital) -> None:
+    PatientFactory(hospital=hospital, medical_record_number="N-19")
+    response = page.get(reverse("audit-log"), {"object_id": "N-19"})
+    assert (response.status_code, shown(response)) == (200, [])
+    assert "No event matches these filters." in text(response)
+
+
+def test_a_row_names_the_record_and_the_number_of_its_patient(page, looked_at) -> None:
+    found = visible(text(page.get(reverse("audit-log"), {"object_id": "N-17"})))
+    assert {"patient", "lesion", "image", "diagnosis request", "histopathology"} <= set(found)
+    assert (found.count("N-17"), found.count("of patient N-17")) == (1, 4)
+
+
+def test_details_are_words(page, hospital, boss, looked_at) -> None:
+    record_event(
+        actor=boss,
+        action="sign_review",
+        hospital=hospital,
+        details={"request": str(looked_at.pk), "amends": None},
+    )
+    patient = looked_at.image.lesion.patient
+    fields = {"fields": ["birth_date", "gone"], "format": "pdf"}
+    record_event(
+        actor=boss, action="update_patient", hospital=hospital, obj=patient, details=fields
+    )
+    found = text(page.get(reverse("audit-log")))
+    assert f"request {str(looked_at.pk)[:8]}<" in found
+    assert "fields: birth date, gone; format: PDF" in found
+    content = b"".join(page.get(reverse("audit-log-csv")).streaming_content).decode()
+    assert f"request {looked_at.pk}," in content
+    assert "{" not in content
 
 
 def test_the_file_holds_the_same_and_no_formula(page, events, hospital) -> None:
@@ -301,12 +420,27 @@ def test_the_number_of_queries_does_not_grow(page, hospital, boss, name) -> None
             page.get(reverse(name))
         return len(captured)
 
-    doctor(hospital)
+    record_event(actor=doctor(hospital), action="x", hospital=hospital, obj=LesionFactory().patient)
     few = queries()
     for _ in range(15):
         person = doctor(hospital)
-        record_event(actor=person, action="sign_in", hospital=hospital)
+        patient = PatientFactory(hospital=hospital)
+        record_event(actor=person, action="view_patient", hospital=hospital, obj=patient)
         invite(actor=boss, hospital=hospital, role="doctor", name="Nell")
+    assert queries() == few
+
+
+def test_so_with_a_patient_s_events(page, hospital, looked_at) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            page.get(reverse("audit-log"), {"object_id": "N-17"})
+        return len(captured)
+
+    page.get(reverse("audit-log"))
+    few = queries()
+    for _ in range(15):
+        image = ImageFactory(lesion=looked_at.image.lesion)
+        record_event(actor=None, action="view_image", hospital=hospital, obj=image)
     assert queries() == few
 
 
@@ -324,8 +458,9 @@ def test_audit_events_through_the_api(hospital, boss, events) -> None:
     assert api.get(f"{API}/audit-events/?object_id={events['patient'].pk}").json()["results"] == [
         row
     ]
+    assert api.get(f"{API}/audit-events/?patient={events['patient'].pk}").json()["results"] == [row]
     assert api.get(f"{API}/audit-events/?actor={boss.pk}&to=2001-01-01").json()["results"] == []
-    assert AuditEvent.objects.filter(action="view_audit_log", hospital=hospital).count() == 3
+    assert AuditEvent.objects.filter(action="view_audit_log", hospital=hospital).count() == 4
 
 
 def test_what_the_api_refuses_of_the_log(hospital, boss) -> None:

@@ -1,6 +1,7 @@
 """The live scorecard of a model version, and the figures of its page."""
 
 import datetime
+import re
 
 import pytest
 from django.test import Client
@@ -123,3 +124,16 @@ def test_a_retired_model_reads_no_more(hospital, model) -> None:
         retire_model(actor=boss, hospital=hospital, model_version=model)
     assert caught.value.code == "not_active"
     assert AuditEvent.objects.get(action="retire_model").hospital == hospital
+
+
+def test_the_page_asks_once_more_before_a_model_is_retired(hospital, model) -> None:
+    page = Client()
+    page.force_login(administrator(hospital))
+
+    html = page.get(reverse("model", args=[model.pk])).content.decode()
+
+    (asked,) = re.findall(r'<details class="ask-again">.*?</details>', html, re.DOTALL)
+    follows = asked.split("</summary>")[1]
+    assert "No doctor of Alpha can order a reading until another model is activated." in follows
+    action = f'action="{reverse("model-retire", args=[model.pk])}"'
+    assert (html.count(action), follows.count(action)) == (1, 1)

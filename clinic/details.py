@@ -1,0 +1,114 @@
+"""The details of an audit event as words: they are stored as keys, codes and counts."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from clinic.models import AuditEvent, Role
+
+NAMES: dict[str, Promise] = {
+    "amends": _("amends the review"),
+    "by": _("filtered by"),
+    "count": _("files"),
+    "diameter_mm": _("diameter in mm"),
+    "fields": _("fields"),
+    "format": _("format"),
+    "image": _("image"),
+    "membership": _("membership"),
+    "model_version": _("model version"),
+    "page": _("on the page"),
+    "part": _("what of it"),
+    "patient": _("patient"),
+    "request": _("request"),
+    "role": _("role"),
+    "rows": _("rows"),
+    "scopes": _("scopes"),
+    "signed": _("signed reviews"),
+    "through": _("through"),
+    "user": _("user"),
+}
+CODES: dict[str, Mapping[Any, Any]] = {
+    "format": {"csv": "CSV", "pdf": "PDF", "zip": "ZIP", "json": "JSON"},
+    "page": {"new_diagnosis": _("New diagnosis")},
+    "part": {
+        "histopathology": _("histopathology"),
+        "lesion_differences": _("differences of the lesions"),
+    },
+    "role": dict(Role.choices),
+    "through": {"api": "API"},
+}
+FILTERS: dict[str, Promise] = {
+    "action": _("what"),
+    "actor": _("who"),
+    "from": pgettext_lazy("a period", "from"),
+    "to": pgettext_lazy("a period", "to"),
+    "format": _("format"),
+    "hospital": _("hospital"),
+    "image": _("image"),
+    "label": _("class"),
+    "lesion": _("lesion"),
+    "object_id": _("record number or identifier"),
+    "ordering": _("order"),
+    "page_size": _("length of the page"),
+    "patient": _("patient"),
+    "reviewed": _("review"),
+    "search": _("search"),
+    "status": _("state"),
+}
+
+
+def record_name(object_type: str) -> str:
+    """What a record of an event is called, such as "lesion"."""
+    return str(record_names().get(object_type, object_type))
+
+
+def record_names() -> dict[str, Any]:
+    return {model._meta.model_name or "": model._meta.verbose_name for model in apps.get_models()}
+
+
+def details_in_words(event: AuditEvent, *, short: bool = False) -> str:
+    """All details in one line, identifiers whole or by the characters that pages show."""
+    found = (
+        f"{NAMES.get(name, in_words(name))}{'' if is_key(value) else ':'} "
+        f"{value_in_words(event, name, value, short=short)}"
+        for name, value in sorted(event.details.items())
+        if value is not None
+    )
+    return "; ".join(found)
+
+
+def value_in_words(event: AuditEvent, name: str, value: Any, *, short: bool) -> str:
+    if isinstance(value, list):
+        return ", ".join(value_in_words(event, name, entry, short=short) for entry in value)
+    if name == "fields":
+        return field_name(event.object_type, str(value))
+    if is_key(value):
+        return value[:8] if short else value
+    known = FILTERS if name == "by" else CODES.get(name, {})
+    return str(known.get(value, in_words(str(value))))
+
+
+def field_name(object_type: str, name: str) -> str:
+    """Of a field of a record, what its form calls it."""
+    model = next((m for m in apps.get_models() if m._meta.model_name == object_type), None)
+    try:
+        return str(model._meta.get_field(name).verbose_name) if model else in_words(name)
+    except FieldDoesNotExist:
+        return in_words(name)
+
+
+def in_words(code: str) -> str:
+    return code.replace("_", " ")
+
+
+def is_key(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(UUID(value))
+    except ValueError:
+        return False

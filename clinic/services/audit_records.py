@@ -1,0 +1,102 @@
+"""The records that the audit log names: found by what people know of them, and shown by it.
+
+An event names one record by its key. What was done to a patient is what was done to the patient's
+row and to every record below it, each of which says where its patient is (``Record.patient_path``).
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from clinic.errors import FieldError
+from clinic.models import AuditEvent, Hospital, Patient
+from clinic.models.base import Record
+
+# as many characters of a key as pages show
+SHOWN = 8
+BEGINNING = re.compile(rf"[0-9a-f]{{{SHOWN}}}", re.IGNORECASE)
+
+
+def find_keys(hospital: Hospital, text: str) -> list[str]:
+    """The keys of the records that the text means, for a filter of the hospital's events.
+
+    ``text`` is a medical record number, or a key or the first eight characters of one. For a
+    patient come the keys of all of the patient's records. Raises ``unknown_record``.
+    """
+    patients = Patient.objects.filter(hospital=hospital)
+    bounds = bounds_of(text)
+    patient = patients.numbered(text).first()
+    if patient is None and bounds:
+        patient = patients.filter(pk__range=bounds).first()
+    if patient is not None:
+        return keys_of_patient(patient.pk)
+    found = keys_between(hospital, *bounds) if bounds else []
+    if not found:
+        message = _("Nothing at %(hospital)s has this number or identifier.")
+        values = {"hospital": hospital.name}
+        raise FieldError("unknown_record", message % values, field="object_id")
+    return found
+
+
+def bounds_of(text: str) -> tuple[UUID, UUID] | None:
+    """The first and the last key that the text may mean; None where it is no key's beginning."""
+    if BEGINNING.fullmatch(text):
+        rest = 32 - SHOWN
+        return UUID(text + "0" * rest), UUID(text + "f" * rest)
+    try:
+        key = UUID(text)
+    except ValueError:
+        return None
+    return key, key
+
+
+def keys_between(hospital: Hospital, first: UUID, last: UUID) -> list[str]:
+    """Of records that events of the hospital name: a range of the index by record."""
+    events = AuditEvent.objects.filter(hospital=hospital, object_id__range=(str(first), str(last)))
+    return list(events.order_by().values_list("object_id", flat=True).distinct())
+
+
+def keys_of_patient(patient_id: UUID) -> list[str]:
+    """The patient's own key and those of all records below; one query."""
+    rows = (
+        model._default_manager.filter(**{model.patient_path: patient_id}).values_list("pk")
+        for model in models_of_patients()
+    )
+    return [str(key) for (key,) in all_of(rows)]
+
+
+def numbers_of(hospital: Hospital, events: Iterable[AuditEvent]) -> dict[str, str]:
+    """The medical record number of the patient of each record that the events name; one query."""
+    keys: dict[str, list[str]] = defaultdict(list)
+    for event in events:
+        keys[event.object_type].append(event.object_id)
+    rows = (
+        model._default_manager.filter(
+            **{
+                "pk__in": keys[model._meta.model_name or ""],
+                of_patient(model, "hospital"): hospital,
+            }
+        ).values_list("pk", of_patient(model, "medical_record_number"))
+        for model in models_of_patients()
+    )
+    return {str(key): number for key, number in all_of(rows)}
+
+
+def models_of_patients() -> list[type[Record]]:
+    return [model for model in Record.__subclasses__() if model.patient_path]
+
+
+def of_patient(model: type[Record], field: str) -> str:
+    """The name of a field of the row's patient in a query."""
+    return field if model is Patient else f"{model.patient_path}__{field}"
+
+
+def all_of(parts: Iterable[QuerySet[Any, Any]]) -> QuerySet[Any, Any]:
+    """One query for the rows of several; what they are ordered by alone does not matter."""
+    first, *others = (part.order_by() for part in parts)
+    return first.union(*others, all=True)
