@@ -12,6 +12,14 @@ from clinic.errors import DomainError
 from clinic.models import Hospital, User
 from clinic.permissions import denied, hospital_ids
 
+# a form with this field is drawn again, filled in, and nothing is stored of it
+LOOK = "look"
+NOT_TAKEN = {
+    "old": _("The form was too old. Nothing was sent: look at it and send it again."),
+    "signed_out": _("You had been signed out. Nothing was sent: look at it and send it again."),
+}
+# what templates/partials/form_errors.html puts into a form whose view can draw it again
+COMES_BACK = "comes_back"
 # nothing on the form can be put right: the whole page says so
 NOT_THE_FORMS = (403, 404)
 
@@ -24,6 +32,11 @@ class ServiceForm(forms.Form):
         if not self.is_bound or self.is_valid():
             return 200
         return getattr(self, "refused", 400)
+
+    def full_clean(self) -> None:
+        super().full_clean()
+        if self.is_bound and (why := self.data.get(LOOK)) in NOT_TAKEN:
+            self.add_error(None, NOT_TAKEN[why])
 
     def submit(self, service: Callable[..., Any], **arguments: Any) -> Any:
         """The service's result, or None where it refused; its messages are then on the form."""

@@ -1,5 +1,7 @@
 """Sign-in, sign-out, password, and the API tokens of oneself."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth import views as auth
 from django.http import HttpRequest, HttpResponse
@@ -15,7 +17,7 @@ from clinic.forms.account import TokenForm
 from clinic.models import ApiToken
 from clinic.services.audit import record_event
 from clinic.services.tokens import create_token, revoke_token
-from clinic.views.access import UNSENT, signed_in
+from clinic.views.access import find_unsent, signed_in
 
 
 class SignIn(auth.LoginView):
@@ -24,7 +26,10 @@ class SignIn(auth.LoginView):
 
     def get_success_url(self) -> str:
         """Where a form waits that came without a session, to that first."""
-        return reverse("unsent") if UNSENT in self.request.session else super().get_success_url()
+        return reverse("unsent") if find_unsent(self.request) else super().get_success_url()
+
+    def get_context_data(self, **context) -> dict[str, Any]:
+        return super().get_context_data(kept=find_unsent(self.request), **context)
 
     def form_valid(self, form) -> HttpResponse:
         response = super().form_valid(form)

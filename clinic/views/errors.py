@@ -2,10 +2,11 @@
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from clinic.errors import DomainError
+from clinic.views.access import keep_too_old
 
 
 def problem(request: HttpRequest, error: DomainError) -> HttpResponse:
@@ -34,6 +35,9 @@ def too_large(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """The form is refused in any case; what somebody typed into ours is shown to them again."""
+    if keep_too_old(request):
+        return redirect("unsent")
     message = _(
         "The form was too old or came from elsewhere. Go back, reload the page, send again."
     )

@@ -1,25 +1,26 @@
-"""What was typed survives a session that ended while the form was being filled in.
+"""What was typed survives a session, or a form's token, that ended while the form was filled in.
 
-The fields wait in the new visitor's session until somebody signs in there, and are then offered
-for sending again. A chosen file cannot be kept: no page may choose a file for its user.
+The fields wait in the visitor's session until somebody is signed in there, and are then shown in
+their form again, for which ``look`` is sent with them: nothing is stored until it is sent without.
+A chosen file cannot be kept: no page may choose a file for its user.
 """
-
-import time
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from clinic.views.access import UNSENT, signed_in
-
-KEPT_SECONDS = 3600
+from clinic.forms.base import COMES_BACK, LOOK, NOT_TAKEN
+from clinic.views.access import UNSENT, find_unsent, signed_in
 
 
 @signed_in
 @require_safe
 def unsent(request: HttpRequest) -> HttpResponse:
     """Shown once, so that nobody finds it later on the same computer."""
-    kept = request.session.pop(UNSENT, None)
-    if kept is None or time.time() - kept["at"] > KEPT_SECONDS:
+    kept = find_unsent(request)
+    request.session.pop(UNSENT, None)
+    if kept is None:
         return redirect("worklist")
-    return render(request, "account/unsent.html", kept)
+    comes_back = any(name == COMES_BACK for name, _value in kept["fields"])
+    context = kept | {"look": LOOK, "comes_back": comes_back, "sentence": NOT_TAKEN[kept["why"]]}
+    return render(request, "account/unsent.html", context)

@@ -13,3 +13,6 @@
     true,
   );
 })();
+
+// What was kept goes back into its form without a press, which stores nothing.
+document.querySelector("button[data-now]")?.click();
