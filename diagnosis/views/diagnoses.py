@@ -6,6 +6,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -60,7 +61,9 @@ def review(request: HttpRequest, pk) -> HttpResponse:
         )
         if saved is not None:
             messages.success(request, _("The review is signed.") if sign else _("Draft saved."))
-            return redirect("diagnosis", row.pk)
+            page = reverse("diagnosis", args=[row.pk])
+            # a draft is written on where it was left
+            return redirect(page if sign else f"{page}#review")
         if form.status == 409:
             # what was signed meanwhile is on the page that comes back: the next signature amends it
             row = get_visible(DiagnosisRequest.objects.with_records(), request.user, pk=pk)

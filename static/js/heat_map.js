@@ -20,7 +20,9 @@
   }
 
   document.addEventListener("input", (event) => {
-    if (event.target.matches("[data-heat-map]")) layerOf(event.target).style.opacity = event.target.value / 100;
+    if (!event.target.matches("[data-heat-map]")) return;
+    layerOf(event.target).style.opacity = event.target.value / 100;
+    event.target.closest(".heat-map").classList.add("shown");
   });
 
   // without this script the page shows the map as a second picture
