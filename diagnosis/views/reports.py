@@ -23,7 +23,8 @@ from diagnosis.models import Status
 from diagnosis.models.requests import OPEN, UNANSWERED, DiagnosisRequestQuerySet
 from diagnosis.services.confirmed import AI, DOCTOR, Confirmed, confirmed
 from diagnosis.services.dashboard import BANDS, Dashboard, dashboard
-from diagnosis.services.reports import ORDERING, Totals, csv_rows, hospital_report
+from diagnosis.services.report_tables import sheet_rows
+from diagnosis.services.reports import ORDERING, Totals, hospital_report
 from diagnosis.services.shares import Share
 from ml.taxonomy import BY_ANSWER
 
@@ -58,7 +59,7 @@ def hospital(request: HttpRequest) -> HttpResponse:
 @require_safe
 def hospital_csv(request: HttpRequest) -> HttpResponse:
     rows = exported(request, "csv")[0]
-    lines = itertools.chain([BYTE_ORDER_MARK], csv_lines(csv_rows(rows)))
+    lines = itertools.chain([BYTE_ORDER_MARK], csv_lines(sheet_rows(rows)))
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     return as_download(response, "csv")
 

@@ -787,8 +787,8 @@ def test_the_export_is_the_report_for_a_spreadsheet(page, hospital):
     assert response["Content-Type"] == "text/csv; charset=utf-8"
     assert content.startswith("\ufeff")
     rows = list(csv.DictReader(io.StringIO(content.removeprefix("\ufeff"))))
-    assert {row["medical_record_number"] for row in rows} == {"R-1", "'=1+1"}
-    assert {row["diagnosis"] for row in rows} == {"Melanoma", "Nevus"}
+    assert {row["Medical record number"] for row in rows} == {"R-1", "'=1+1"}
+    assert {row["AI: most likely class"] for row in rows} == {"Melanoma", "Nevus"}
     assert actions() == ["export_hospital_report"]
 
 
