@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
-from diagnosis import card
+from diagnosis import card, curves, figures
 from tests.api_client import API, client
 from tests.factories import (
     DiagnosisRequestFactory,
@@ -112,6 +112,20 @@ def test_the_pages_of_a_record_are_spanish(spanish, review) -> None:
     for address in pages:
         html = spanish.get(address).content.decode()
         assert english(html, *data_of(review)) == [], address
+
+
+def test_what_a_manifest_names_is_spanish() -> None:
+    metrics = {"confusion": [[3, 1], [0, 2]], "curves": {}}
+    found = {"classes": ["mel", "nv"], "metrics": metrics}
+    with translation.override("es"):
+        assert figures.confusion(found).names == ["Melanoma", "Nevo"]
+        assert curves.curve_name("nv") == "Nevo"
+        assert [card.words(name) for name in ("age", "60 and over", "lower extremity")] == [
+            "Edad",
+            "60 años o más",
+            "Extremidad inferior",
+        ]
+    assert card.words("60 and over") == "60 and over"
 
 
 def test_what_is_refused_is_said_in_spanish(spanish) -> None:

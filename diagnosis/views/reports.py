@@ -39,20 +39,31 @@ MOST_MISSED = 6
 def hospital(request: HttpRequest) -> HttpResponse:
     form = ReportFilter(with_period(request.GET), user=request.user)
     rows = rows_of(request, form)
+    context: dict[str, Any] = {"form": form, "query": form.query}
+    # figures beside a filter that makes no sense would be taken for those that were asked for
+    if not form.errors:
+        context |= figures_of(request, form, rows)
+    return render(request, "reports/hospital.html", context, status=form.status)
+
+
+def figures_of(
+    request: HttpRequest, form: ReportFilter, rows: DiagnosisRequestQuerySet
+) -> dict[str, Any]:
     figures, found = dashboard(rows, form.period)
     page = page_of(rows.with_records(), request, ORDERING)
     chosen = form.values["hospital"]
     note_list(request, "view_hospital_report", hospital=chosen, rows=len(page.rows))
-    context = shares_of(figures) | {
-        "form": form,
-        "page": page,
-        "classes": classes_of(figures),
-        "query": form.query,
-        "found": found,
-        "agreement": agreement_of(found),
-        "confirmed": confirmed_shares(confirmed(rows)),
-    }
-    return render(request, "reports/hospital.html", context | charts_of(found), status=form.status)
+    return (
+        shares_of(figures)
+        | charts_of(found)
+        | {
+            "page": page,
+            "classes": classes_of(figures),
+            "found": found,
+            "agreement": agreement_of(found),
+            "confirmed": confirmed_shares(confirmed(rows)),
+        }
+    )
 
 
 @signed_in
@@ -108,7 +119,7 @@ def with_period(given: QueryDict) -> QueryDict:
 
 
 def rows_of(request: HttpRequest, form: ReportFilter) -> DiagnosisRequestQuerySet:
-    """The rows that the filters leave; all of the user's where a filter makes no sense."""
+    """The rows that the filters leave; none where a filter makes no sense, which the form says."""
     values = form.values
     try:
         return hospital_report(

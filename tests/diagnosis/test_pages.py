@@ -773,6 +773,10 @@ def test_a_reversed_period_is_explained(page, hospital):
     assert response.status_code == 400
     assert "The period ends before it begins." in text(response)
     assert 'value="2026-02-01"' in text(response)
+    # neither figures nor files of something else than was asked for
+    assert "Nothing is shown, because of the filter" in text(response)
+    for other in ("Reviewed and signed", "2026-02-01 to", "hospital.csv", "There is none yet"):
+        assert other not in text(response)
     exported = page.get(reverse("hospital-report-csv"), {"from": "2026-02-01", "to": "2026-01-01"})
     assert exported.status_code == 400
 
