@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from clinic.vocabulary import AnatomSite
 from diagnosis.interpretation import label_name
 from ml.taxonomy import BY_CODE
 
@@ -44,6 +45,38 @@ MEASURES = {
     "f2": gettext_lazy("F2"),
     "average_precision": gettext_lazy("Average precision"),
     "auc": gettext_lazy("ROC-AUC"),
+}
+# what manifests call subgroups (ml/evaluation.py) and facts of the data
+WORDS = {
+    "sex": gettext_lazy("Sex"),
+    "female": gettext_lazy("Female"),
+    "male": gettext_lazy("Male"),
+    "age": gettext_lazy("Age"),
+    "under 40": gettext_lazy("Under 40"),
+    "40 to 59": gettext_lazy("40 to 59"),
+    "60 and over": gettext_lazy("60 and over"),
+    "skin_type": gettext_lazy("Skin type"),
+    "site": gettext_lazy("Site"),
+    **{site.value: site.label for site in AnatomSite},
+    "abdomen": gettext_lazy("Abdomen"),
+    "acral": gettext_lazy("Acral"),
+    "back": pgettext_lazy("of the body", "Back"),
+    "chest": gettext_lazy("Chest"),
+    "ear": gettext_lazy("Ear"),
+    "face": gettext_lazy("Face"),
+    "foot": gettext_lazy("Foot"),
+    "genital": gettext_lazy("Genital"),
+    "hand": gettext_lazy("Hand"),
+    "neck": gettext_lazy("Neck"),
+    "scalp": gettext_lazy("Scalp"),
+    "trunk": gettext_lazy("Trunk"),
+    "unknown": gettext_lazy("Unknown"),
+    "name": gettext_lazy("Name"),
+    "licence": gettext_lazy("Licence"),
+    "attribution": gettext_lazy("Attribution"),
+    "split": gettext_lazy("Split"),
+    "skipped_files": gettext_lazy("Skipped files"),
+    "more_images_for_refusal": gettext_lazy("More images for refusal"),
 }
 HEADLINE = ("balanced_accuracy", "auc_malignant", "malignant_sensitivity_at_medium")
 
@@ -137,10 +170,12 @@ def figure(name: str, entry: Any) -> Figure | None:
 def class_rows(manifest: Mapping[str, Any], by_class: Mapping[str, Any]) -> dict[str, Any]:
     """In the order of the model's outputs, by the names of the classes."""
     codes = [code for code in manifest.get("classes", []) if code in by_class]
-    return {
-        label_name(BY_CODE[code].label) if code in BY_CODE else code: by_class[code]
-        for code in codes
-    }
+    return {class_name(code): by_class[code] for code in codes}
+
+
+def class_name(code: str) -> str:
+    """Of a class of the model, in the user's language; a code that nobody knows stays."""
+    return label_name(BY_CODE[code].label) if code in BY_CODE else code
 
 
 def table(groups: Mapping[str, Any]) -> Table:
@@ -161,5 +196,7 @@ def measure_name(name: str) -> str:
 
 def words(key: str) -> str:
     """A key of the manifest as a person reads it."""
+    if key in WORDS:
+        return str(WORDS[key])
     text = key.replace("_", " ")
     return text[:1].upper() + text[1:] if text else _("Unnamed")

@@ -10,8 +10,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from diagnosis.card import Figure, figure, section
-from ml.taxonomy import BY_CODE
+from diagnosis.card import Figure, class_name, figure, section
 
 SIDE = 100.0
 # of the square: the radius of a dot that holds all images
@@ -70,7 +69,7 @@ def roc_curves(manifest: Mapping[str, Any]) -> list[Roc]:
 def curve_name(name: str) -> str:
     if name == "malignant":
         return _("Malignant or not")
-    return BY_CODE[name].name if name in BY_CODE else name
+    return class_name(name)
 
 
 def area_of(metrics: Mapping[str, Any], name: str) -> Figure | None:

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from diagnosis.card import section
-from ml.taxonomy import BY_CODE
+from diagnosis.card import class_name, section
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ def confusion(manifest: Mapping[str, Any]) -> Matrix | None:
     classes = manifest.get("classes", [])
     if not is_square(counts, len(classes)):
         return None
-    return matrix([BY_CODE[code].name if code in BY_CODE else code for code in classes], counts)
+    return matrix([class_name(code) for code in classes], counts)
 
 
 def is_square(counts: Any, size: int) -> bool:

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
-from diagnosis import card
+from diagnosis import card, curves, figures
 from tests.api_client import API, client
 from tests.factories import (
     DiagnosisRequestFactory,
@@ -114,6 +114,20 @@ def test_the_pages_of_a_record_are_spanish(spanish, review) -> None:
         assert english(html, *data_of(review)) == [], address
 
 
+def test_what_a_manifest_names_is_spanish() -> None:
+    metrics = {"confusion": [[3, 1], [0, 2]], "curves": {}}
+    found = {"classes": ["mel", "nv"], "metrics": metrics}
+    with translation.override("es"):
+        assert figures.confusion(found).names == ["Melanoma", "Nevo"]
+        assert curves.curve_name("nv") == "Nevo"
+        assert [card.words(name) for name in ("age", "60 and over", "lower extremity")] == [
+            "Edad",
+            "60 años o más",
+            "Extremidad inferior",
+        ]
+    assert card.words("60 and over") == "60 and over"
+
+
 def test_what_is_refused_is_said_in_spanish(spanish) -> None:
     forms = {
         "patient-create": {"birth_date": "ayer"},
@@ -186,18 +200,22 @@ def test_an_unknown_language_falls_back_to_english() -> None:
 # What leaves the pages ----------------------------------------------------------------------------
 
 
-def words_of(response) -> set[tuple[str, str]]:
+def words_of(response, *names: str) -> set[tuple[str, ...]]:
     content = b"".join(response).decode("utf-8-sig")
-    return {(row["status"], row["diagnosis"]) for row in csv.DictReader(io.StringIO(content))}
+    rows = csv.DictReader(io.StringIO(content))
+    return {tuple(row[name] for name in names) for row in rows}
 
 
 def test_a_person_s_csv_is_in_their_words_and_the_api_s_never_changes(spanish, review) -> None:
-    found = words_of(spanish.get(reverse("hospital-report-csv")))
+    found = words_of(
+        spanish.get(reverse("hospital-report-csv")), "Estado", "IA: clase más probable"
+    )
     assert ("Leída", "Nevo") in found
     user = review.request.hospital.memberships.filter(role="doctor").first().user
     for language in ("en", "es"):
         address = f"{API}/reports/hospital/?format=csv"
-        found = words_of(client(user).get(address, HTTP_ACCEPT_LANGUAGE=language))
+        response = client(user).get(address, HTTP_ACCEPT_LANGUAGE=language)
+        found = words_of(response, "status", "diagnosis")
         assert ("Read", "Nevus") in found
 
 

@@ -30,7 +30,8 @@ from diagnosis.api.shapes import LABELS, ReviewSerializer, review_of
 from diagnosis.documents.report import Heading, hospital_pdf
 from diagnosis.interpretation import label_name
 from diagnosis.models import DiagnosisRequest
-from diagnosis.services.reports import csv_rows, hospital_report, totals
+from diagnosis.services.report_tables import csv_rows
+from diagnosis.services.reports import hospital_report, totals
 
 FORMATS = ("json", "csv", "pdf")
 

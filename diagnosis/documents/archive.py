@@ -5,16 +5,17 @@ import itertools
 import zipfile
 from collections.abc import Iterator
 
+from django.utils.translation import gettext as _
+
 from clinic import imaging
 from clinic.errors import DomainError
 from clinic.services.images import read_stored
 from clinic.spreadsheets import BYTE_ORDER_MARK, csv_lines
 from diagnosis.models import DiagnosisRequest
 from diagnosis.models.requests import DiagnosisRequestQuerySet
-from diagnosis.services.reports import CSV_COLUMNS, csv_rows
+from diagnosis.services.report_tables import HEADINGS, sheet_rows
 
 CHUNK = 200
-FILE_COLUMN = "file"
 
 
 class Outlet(io.RawIOBase):
@@ -43,7 +44,7 @@ class Outlet(io.RawIOBase):
 def image_archive(rows: DiagnosisRequestQuerySet) -> Iterator[bytes]:
     """``images/`` with each picture once, and ``metadata.csv`` with a line an order.
 
-    A picture that is missing from the storage leaves its ``file`` empty.
+    A picture that is missing from the storage leaves its file empty.
     """
     outlet = Outlet()
     files: dict[str, str] = {}
@@ -76,9 +77,9 @@ def add_picture(
 
 
 def metadata(rows: DiagnosisRequestQuerySet, files: dict[str, str]) -> Iterator[str]:
-    place = CSV_COLUMNS.index("image")
-    lines = csv_rows(rows)
+    place = list(HEADINGS).index("image")
+    lines = sheet_rows(rows)
     head = next(lines)
     named = ([files.get(cells[place], ""), *cells] for cells in lines)
     yield BYTE_ORDER_MARK
-    yield from csv_lines(itertools.chain([[FILE_COLUMN, *head]], named))
+    yield from csv_lines(itertools.chain([[_("File"), *head]], named))

@@ -33,6 +33,9 @@ NORMAL, BOLD = "NevusSans", "NevusSansBold"
 MARGIN = 16 * mm
 # it fits A4 and, with the same margins, Letter
 PAPER = A4
+# of a line, in points
+ROOM = PAPER[0] - 2 * MARGIN
+PADDING = 2
 MISSING = "?"
 TEXT, MUTED, GRID = HexColor("#15191d"), HexColor("#545d67"), HexColor("#c6ccd2")
 KINDS = {
@@ -93,22 +96,27 @@ def table(
     head: Sequence[object], rows: Sequence[Sequence[object]], widths: Sequence[float]
 ) -> Table:
     """A table over the whole width; ``widths`` are shares. Its head is repeated on every page."""
-    room = PAPER[0] - 2 * MARGIN
     cells = [[text(cell, HEAD) for cell in head], *([text(c, CELL) for c in row] for row in rows)]
-    found = Table(cells, colWidths=[room * share / sum(widths) for share in widths], repeatRows=1)
+    found = Table(cells, colWidths=[ROOM * share / sum(widths) for share in widths], repeatRows=1)
     found.setStyle(
         TableStyle(
             [
                 ("LINEBELOW", (0, 0), (-1, -1), 0.4, GRID),
                 ("VALIGN", (0, 0), (-1, -1), "TOP"),
-                ("LEFTPADDING", (0, 0), (-1, -1), 2),
-                ("RIGHTPADDING", (0, 0), (-1, -1), 2),
+                ("LEFTPADDING", (0, 0), (-1, -1), PADDING),
+                ("RIGHTPADDING", (0, 0), (-1, -1), PADDING),
                 ("TOPPADDING", (0, 0), (-1, -1), 2),
                 ("BOTTOMPADDING", (0, 0), (-1, -1), 2),
             ]
         )
     )
     return found
+
+
+def width_of(content: str) -> float:
+    """How wide a column must be so that the text stands in one line of it, in points."""
+    # a line that is filled to the last point is broken as well
+    return pdfmetrics.stringWidth(printable(content), NORMAL, CELL.fontSize) + 2 * PADDING + 1
 
 
 def drawing(chart: Columns) -> Drawing:

@@ -1,8 +1,7 @@
 """The hospital report as a PDF: the figures, the charts with their tables, and the newest rows."""
 
 import datetime
-import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.utils import timezone
@@ -16,12 +15,16 @@ from diagnosis.documents import pdf
 from diagnosis.interpretation import label_name
 from diagnosis.models.requests import DiagnosisRequestQuerySet
 from diagnosis.services.dashboard import Dashboard, dashboard
-from diagnosis.services.reports import CSV_COLUMNS, Totals, csv_rows
+from diagnosis.services.report_tables import minute, table, words_of_codes
+from diagnosis.services.reports import Totals
+from diagnosis.templatetags.readings import percent
 
 # what a person reads on paper; the whole is in the CSV file
 MOST_ROWS = 500
 SHOWN = ("requested_at", "lesion", "medical_record_number", "diagnosis", "probability")
 SHOWN += ("malignancy_probability", "status", "conclusion", "management", "signed_by")
+# of the whole width, for a hospital whose numbers are long
+MOST_OF_NUMBER = 0.25
 WIDTHS = (1.3, 1, 1.1, 1.6, 1.25, 1.35, 0.9, 1.45, 1.55, 1.4)
 
 
@@ -113,7 +116,7 @@ def chart_parts(found: Dashboard) -> Iterator[Flowable]:
 
 
 def row_parts(rows: DiagnosisRequestQuerySet, count: int) -> Iterator[Flowable]:
-    lines = list(itertools.islice(csv_rows(rows[:MOST_ROWS]), 1, None))
+    lines = list(table(rows[:MOST_ROWS], words_of_codes(), moment=minute, share=percent))
     yield from pdf.table_heading(_("Orders, the newest first"))
     if not lines:
         yield pdf.text(_("There is no order in this period."))
@@ -121,12 +124,20 @@ def row_parts(rows: DiagnosisRequestQuerySet, count: int) -> Iterator[Flowable]:
     if count > len(lines):
         words = _("The newest %(shown)d of %(count)d orders; the CSV file holds all of them.")
         yield pdf.text(words % {"shown": len(lines), "count": count}, pdf.SMALL)
-    places = [CSV_COLUMNS.index(name) for name in SHOWN]
     head = (_("Ordered"), _("Lesion"), _("Number"), _("AI reading"), _("Probability"))
     head += (_("Malignancy"), _("State"), _("Conclusion"), _("Management"), _("Signed by"))
-    yield pdf.table(head, [short([line[place] for place in places]) for line in lines], WIDTHS)
+    for line in lines:
+        # as the page shows it
+        line["lesion"] = line["lesion"][:8]
+    yield pdf.table(head, [[line[name] for name in SHOWN] for line in lines], widths(lines))
 
 
-def short(cells: list[str]) -> list[str]:
-    """Times to the minute and identifiers by their beginning, as the page shows them."""
-    return [cells[0][:16].replace("T", " "), cells[1][:8], *cells[2:]]
+def widths(lines: Sequence[Mapping[str, str]]) -> list[float]:
+    """The shares of the columns: a record number is read as one word and not broken."""
+    number = SHOWN.index("medical_record_number")
+    longest = max(pdf.width_of(line["medical_record_number"]) for line in lines)
+    others = sum(WIDTHS) - WIDTHS[number]
+    wanted = min(longest / pdf.ROOM, MOST_OF_NUMBER)
+    found = list(WIDTHS)
+    found[number] = max(WIDTHS[number], others * wanted / (1 - wanted))
+    return found

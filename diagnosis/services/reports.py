@@ -2,20 +2,17 @@
 
 import datetime
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, F, Sum
-from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
 from clinic.errors import FieldError
 from clinic.models import Hospital, User
 from clinic.periods import Period
-from clinic.spreadsheets import safe_cell
-from diagnosis.interpretation import RISK_NAMES, label_name
-from diagnosis.models import DiagnosisRequest, Management, Status
+from diagnosis.models import DiagnosisRequest, Status
 from diagnosis.models.requests import DiagnosisRequestQuerySet
 from ml.taxonomy import BY_ANSWER
 
@@ -94,77 +91,3 @@ def totals_of(groups: Iterable[dict[str, Any]]) -> Totals:
         agreed=agreed,
         seconds=time.total_seconds() / read if read else None,
     )
-
-
-# the column of the file, and where its value comes from
-CSV_SOURCES = {
-    "request": "pk",
-    "image": "image_id",
-    "lesion": "image__lesion_id",
-    "medical_record_number": "image__lesion__patient__medical_record_number",
-    "hospital": "hospital__name",
-    "requested_at": "created_at",
-    "status": "status",
-    "diagnosis": "label",
-    "probability": "prediction__probability",
-    "malignancy_probability": "prediction__malignancy_probability",
-    "risk": "risk",
-    "model": "model_version__name",
-    "model_version": "model_version__version",
-    "conclusion": "conclusion",
-    "management": "signed_review__management",
-    "signed_by": "signed_review__signed_by__username",
-    "signer_given_name": "signed_review__signed_by__first_name",
-    "signer_family_name": "signed_review__signed_by__last_name",
-    "signed_at": "signed_review__signed_at",
-}
-SIGNER = ("signed_by", "signer_given_name", "signer_family_name")
-CSV_COLUMNS = tuple(name for name in CSV_SOURCES if name not in ("model_version", *SIGNER[1:]))
-CHUNK = 2000
-
-
-def csv_rows(rows: DiagnosisRequestQuerySet, *, language: str | None = None) -> Iterator[list[str]]:
-    """The header and a line a request, in words a person reads, of the language of now unless
-    another is named; one query, streamed in chunks."""
-    yield list(CSV_COLUMNS)
-    with override(language or get_language()):
-        words = csv_words()
-    for values in rows.values_list(*CSV_SOURCES.values()).iterator(chunk_size=CHUNK):
-        yield csv_row(dict(zip(CSV_SOURCES, values, strict=True)), words)
-
-
-def csv_words() -> dict[str, dict[str, str]]:
-    """What codes are called in the language of now; the caller looks them up once a file."""
-    labels = {label: label_name(label) for label in BY_ANSWER}
-    return {
-        "status": {status.value: str(status.label) for status in Status},
-        "diagnosis": labels,
-        "risk": {risk.value: str(name) for risk, name in RISK_NAMES.items()},
-        "conclusion": labels,
-        "management": {entry.value: str(entry.label) for entry in Management},
-    }
-
-
-def csv_row(found: dict[str, Any], words: dict[str, dict[str, str]]) -> list[str]:
-    cells = {name: known.get(found[name], "") for name, known in words.items()}
-    cells |= {
-        "requested_at": moment(found["requested_at"]),
-        "probability": share(found["probability"]),
-        "malignancy_probability": share(found["malignancy_probability"]),
-        "model": f"{found['model']} {found['model_version']}",
-        "signed_by": display_name(*(found[name] or "" for name in SIGNER)),
-        "signed_at": moment(found["signed_at"]),
-    }
-    return [safe_cell(str(cells.get(name, found[name]))) for name in CSV_COLUMNS]
-
-
-def display_name(username: str, given_name: str, family_name: str) -> str:
-    return f"{given_name} {family_name}".strip() or username
-
-
-def moment(at: datetime.datetime | None) -> str:
-    return at.isoformat(timespec="seconds") if at else ""
-
-
-def share(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"

@@ -23,7 +23,8 @@ from diagnosis.models import Status
 from diagnosis.models.requests import OPEN, UNANSWERED, DiagnosisRequestQuerySet
 from diagnosis.services.confirmed import AI, DOCTOR, Confirmed, confirmed
 from diagnosis.services.dashboard import BANDS, Dashboard, dashboard
-from diagnosis.services.reports import ORDERING, Totals, csv_rows, hospital_report
+from diagnosis.services.report_tables import sheet_rows
+from diagnosis.services.reports import ORDERING, Totals, hospital_report
 from diagnosis.services.shares import Share
 from ml.taxonomy import BY_ANSWER
 
@@ -38,27 +39,38 @@ MOST_MISSED = 6
 def hospital(request: HttpRequest) -> HttpResponse:
     form = ReportFilter(with_period(request.GET), user=request.user)
     rows = rows_of(request, form)
+    context: dict[str, Any] = {"form": form, "query": form.query}
+    # figures beside a filter that makes no sense would be taken for those that were asked for
+    if not form.errors:
+        context |= figures_of(request, form, rows)
+    return render(request, "reports/hospital.html", context, status=form.status)
+
+
+def figures_of(
+    request: HttpRequest, form: ReportFilter, rows: DiagnosisRequestQuerySet
+) -> dict[str, Any]:
     figures, found = dashboard(rows, form.period)
     page = page_of(rows.with_records(), request, ORDERING)
     chosen = form.values["hospital"]
     note_list(request, "view_hospital_report", hospital=chosen, rows=len(page.rows))
-    context = shares_of(figures) | {
-        "form": form,
-        "page": page,
-        "classes": classes_of(figures),
-        "query": form.query,
-        "found": found,
-        "agreement": agreement_of(found),
-        "confirmed": confirmed_shares(confirmed(rows)),
-    }
-    return render(request, "reports/hospital.html", context | charts_of(found), status=form.status)
+    return (
+        shares_of(figures)
+        | charts_of(found)
+        | {
+            "page": page,
+            "classes": classes_of(figures),
+            "found": found,
+            "agreement": agreement_of(found),
+            "confirmed": confirmed_shares(confirmed(rows)),
+        }
+    )
 
 
 @signed_in
 @require_safe
 def hospital_csv(request: HttpRequest) -> HttpResponse:
     rows = exported(request, "csv")[0]
-    lines = itertools.chain([BYTE_ORDER_MARK], csv_lines(csv_rows(rows)))
+    lines = itertools.chain([BYTE_ORDER_MARK], csv_lines(sheet_rows(rows)))
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     return as_download(response, "csv")
 
@@ -107,7 +119,7 @@ def with_period(given: QueryDict) -> QueryDict:
 
 
 def rows_of(request: HttpRequest, form: ReportFilter) -> DiagnosisRequestQuerySet:
-    """The rows that the filters leave; all of the user's where a filter makes no sense."""
+    """The rows that the filters leave; none where a filter makes no sense, which the form says."""
     values = form.values
     try:
         return hospital_report(

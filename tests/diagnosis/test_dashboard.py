@@ -236,11 +236,11 @@ def test_the_archive_holds_each_picture_once_and_says_what_it_is(page, hospital,
     with default_storage.open(image.file.name) as stored:
         assert archive.read(name) == stored.read()
     lines = archive.read("metadata.csv").decode().removeprefix("\ufeff")
-    rows = {line["request"]: line for line in csv.DictReader(io.StringIO(lines))}
+    rows = {line["Order"]: line for line in csv.DictReader(io.StringIO(lines))}
     assert set(rows) == {str(row.pk), str(again.pk), str(missing.pk)}
-    assert (rows[str(row.pk)]["file"], rows[str(again.pk)]["file"]) == (name, name)
-    assert rows[str(missing.pk)]["file"] == ""
-    assert rows[str(row.pk)]["diagnosis"] == "Melanoma"
+    assert (rows[str(row.pk)]["File"], rows[str(again.pk)]["File"]) == (name, name)
+    assert rows[str(missing.pk)]["File"] == ""
+    assert rows[str(row.pk)]["AI: most likely class"] == "Melanoma"
     assert str(elsewhere.pk) not in lines
 
 

@@ -773,6 +773,10 @@ def test_a_reversed_period_is_explained(page, hospital):
     assert response.status_code == 400
     assert "The period ends before it begins." in text(response)
     assert 'value="2026-02-01"' in text(response)
+    # neither figures nor files of something else than was asked for
+    assert "Nothing is shown, because of the filter" in text(response)
+    for other in ("Reviewed and signed", "2026-02-01 to", "hospital.csv", "There is none yet"):
+        assert other not in text(response)
     exported = page.get(reverse("hospital-report-csv"), {"from": "2026-02-01", "to": "2026-01-01"})
     assert exported.status_code == 400
 
@@ -787,8 +791,8 @@ def test_the_export_is_the_report_for_a_spreadsheet(page, hospital):
     assert response["Content-Type"] == "text/csv; charset=utf-8"
     assert content.startswith("\ufeff")
     rows = list(csv.DictReader(io.StringIO(content.removeprefix("\ufeff"))))
-    assert {row["medical_record_number"] for row in rows} == {"R-1", "'=1+1"}
-    assert {row["diagnosis"] for row in rows} == {"Melanoma", "Nevus"}
+    assert {row["Medical record number"] for row in rows} == {"R-1", "'=1+1"}
+    assert {row["AI: most likely class"] for row in rows} == {"Melanoma", "Nevus"}
     assert actions() == ["export_hospital_report"]
 
 

@@ -9,22 +9,21 @@ import zoneinfo
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from clinic.errors import DomainError
 from clinic.models import Hospital, Lesion
 from clinic.spreadsheets import safe_cell
+from diagnosis.documents import pdf
+from diagnosis.documents import report as document
 from diagnosis.models import DiagnosisRequest, ModelVersion
-from diagnosis.services.reports import (
-    CSV_COLUMNS,
-    Period,
-    csv_rows,
-    hospital_report,
-    totals,
-)
+from diagnosis.services import report_tables
+from diagnosis.services.report_tables import CSV_COLUMNS, sheet_rows
+from diagnosis.services.reports import Period, hospital_report, totals
 from tests.factories import (
     LABELS,
     DiagnosisRequestFactory,
+    HistopathologyFactory,
     HospitalFactory,
     ImageFactory,
     LesionFactory,
@@ -36,6 +35,10 @@ from tests.factories import (
 )
 
 pytestmark = pytest.mark.django_db
+
+
+def csv_rows(rows):
+    return report_tables.csv_rows(rows, language="en")
 
 
 class World:
@@ -219,7 +222,9 @@ def test_the_number_of_queries_does_not_grow(world: World, django_assert_num_que
             totals(rows)
         with django_assert_num_queries(1):
             lines = list(csv_rows(rows))
-        assert len(lines) == 1 + rows.count()
+        with django_assert_num_queries(1):
+            sheet = list(sheet_rows(rows))
+        assert len(lines) == len(sheet) == 1 + rows.count()
         # rows, models, reviews, signers, authors
         with django_assert_num_queries(5):
             for row in rows.with_records():
@@ -262,6 +267,46 @@ def test_csv_is_in_words(world: World) -> None:
     row = dict(zip(header, second, strict=True))
     assert (row["request"], row["status"]) == (str(failed.pk), "Failed")
     assert row["diagnosis"] == row["conclusion"] == row["signed_at"] == ""
+
+
+def test_the_names_of_the_api_s_columns_stay() -> None:
+    """Programs read them: new ones come last."""
+    known = "request image lesion medical_record_number hospital requested_at status diagnosis "
+    known += "probability malignancy_probability risk model conclusion management signed_by "
+    assert CSV_COLUMNS[:16] == tuple(f"{known}signed_at".split())
+    assert CSV_COLUMNS[16:] == ("anatom_site", "laterality", "captured_at", "histopathology")
+
+
+def test_a_sheet_is_for_people(world: World) -> None:
+    lesion, at = world.lesion, datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
+    lesion.anatom_site, lesion.laterality = "lower extremity", "left"
+    lesion.save()
+    world.image.captured_at = at
+    world.image.save()
+    ask = {"prediction__probability": 0.91234, "prediction__malignancy_probability": 0.0049}
+    read = world.ask(prediction__label="nevus", created_at=at, **ask)
+    HistopathologyFactory(lesion=lesion, diagnosis="melanoma")
+
+    with translation.override("es"), timezone.override("Etc/GMT-3"):
+        header, line = sheet_rows(hospital_report(actor=world.doctor))
+
+    row = dict(zip(header, line, strict=True))
+    assert (row["Sitio anatómico"], row["Lado"]) == ("Extremidad inferior", "Izquierda")
+    assert (row["Tomada el"], row["Solicitada"]) == ("2026-01-02 06:04",) * 2
+    assert row["IA: clase más probable"] == "Nevo"
+    assert row["IA: probabilidad de la clase (%)"] == "91"
+    assert row["IA: malignidad (%)"] == "0"
+    assert (row["Conclusión firmada"], row["Histopatología"]) == ("", "Melanoma")
+    assert row["Solicitud"] == str(read.pk)
+
+
+def test_a_record_number_stands_in_one_line_of_the_document() -> None:
+    for number, fits in (("STR-BATCH-2026", True), ("W" * 64, False)):
+        found = document.widths([{"medical_record_number": number}])
+        share = found[document.SHOWN.index("medical_record_number")] / sum(found)
+        assert (share * pdf.ROOM >= pdf.width_of(number)) == fits, number
+        assert share < document.MOST_OF_NUMBER + 1e-9
+    assert document.widths([{"medical_record_number": "1"}]) == list(document.WIDTHS)
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", " =", "\u00a0="])
