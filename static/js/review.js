@@ -46,6 +46,4 @@
   });
   document.addEventListener("htmx:oobAfterSwap", offer);
   offer();
-  // a refused review is far down the page
-  if (form.querySelector("[role=alert]")) form.scrollIntoView({ block: "end" });
 })();
