@@ -24,8 +24,24 @@ COMES_BACK = "comes_back"
 NOT_THE_FORMS = (403, 404)
 
 
+class WrongFirst(forms.BoundField):
+    """The first wrong control takes the focus as the page opens. Of a group of tiles every one
+    would: there static/js/forms.js chooses, as it does in what htmx swaps."""
+
+    def build_widget_attrs(self, attrs: dict, widget: forms.Widget | None = None) -> dict:
+        attrs = super().build_widget_attrs(attrs, widget)
+        if self.errors and not self.use_fieldset and self.name == self.first_wrong():
+            attrs["autofocus"] = True
+        return attrs
+
+    def first_wrong(self) -> str | None:
+        return next((field.name for field in self.form.visible_fields() if field.errors), None)
+
+
 class ServiceForm(forms.Form):
     """A form whose valid fields are handed to a service; ``status`` is the answer's HTTP status."""
+
+    bound_field_class = WrongFirst
 
     @property
     def status(self) -> int:

@@ -31,7 +31,7 @@ def create_user(
 ) -> User:
     user = User(username=username, first_name=given_name, last_name=family_name)
     try:
-        password_validation.validate_password(password, user)
+        check_password_of(user, password)
         user.set_password(password)
         user.full_clean()
     except ValidationError as error:
@@ -39,6 +39,14 @@ def create_user(
     user.save()
     record_event(actor=actor, action="create_user", hospital=None, obj=user)
     return user
+
+
+def check_password_of(user: User, password: str) -> None:
+    """Raises ValidationError on the field ``password``, where Django's own names none."""
+    try:
+        password_validation.validate_password(password, user)
+    except ValidationError as error:
+        raise ValidationError({"password": error.messages}) from error
 
 
 @transaction.atomic

@@ -14,5 +14,26 @@
   );
 })();
 
+// A form that came back with errors: the first wrong control, or else what is wrong with the whole
+// form, takes the focus and stands in the middle of the screen with its label and its error.
+(() => {
+  const CONTROLS = "input:enabled:not([type=hidden], [type=image]), select:enabled, textarea:enabled";
+
+  function focusWrong(form) {
+    const seen = [...form.querySelectorAll(".wrong")].filter((part) => part.checkVisibility());
+    const parts = [...seen, ...form.querySelectorAll(".notice[role=alert]")];
+    const target = parts[0]?.querySelector(CONTROLS) || parts[0];
+    if (!target) return;
+    target.focus({ preventScroll: true });
+    parts[0].scrollIntoView({ block: "center" });
+  }
+
+  for (const form of document.querySelectorAll("main form")) focusWrong(form);
+  // what htmx swapped in for a form that it had sent, not for a part of one
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.detail.requestConfig?.elt.matches("form") && event.target.matches("form")) focusWrong(event.target);
+  });
+})();
+
 // What was kept goes back into its form without a press, which stores nothing.
 document.querySelector("button[data-now]")?.click();

@@ -104,7 +104,16 @@
       event.detail.parameters.csrfmiddlewaretoken = token[1];
     }
   });
+  // the control of the file outlives the swap, with what the form before said of it
+  function markFile() {
+    const input = document.getElementById("id_file");
+    const wrong = document.getElementById("id_file_error");
+    input.setAttribute("aria-invalid", String(Boolean(wrong)));
+    input.setAttribute("aria-describedby", wrong ? `${wrong.id} file-facts` : "file-facts");
+  }
+
   document.addEventListener("htmx:afterSettle", () => {
+    markFile();
     if (document.getElementById("id_file").files.length && !form().querySelector(".upload.filled")) showFile();
     apply();
     showCamera();

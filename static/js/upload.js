@@ -218,7 +218,9 @@
 
   function take(entry, answer) {
     if (answer.status === 201 && answer.body?.stored) {
-      show(entry, "stored", [words.stored, ...answer.body.warnings].join(". "));
+      // a warning is a sentence with its full stop
+      const warnings = answer.body.warnings.join(" ");
+      show(entry, "stored", warnings ? `${words.stored}. ${warnings}` : words.stored);
       entry.tile.classList.toggle("warned", answer.body.warnings.length > 0);
     } else if (answer.status === 401 || (answer.status === 403 && !answer.body)) {
       stopped = true;

@@ -1,0 +1,104 @@
+"""On a phone, a form that comes back with errors leads to the first of them."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.clinic import PASSWORD
+from tests.e2e.records import INVITATION, make_records
+from tests.support.browser import open_page
+from tests.support.stack import Stack
+
+pytestmark = pytest.mark.timeout(300)
+PHONE = {"width": 390, "height": 844}
+DAMAGED = {"name": "lesion.jpg", "mimeType": "image/jpeg", "buffer": b"this is no picture"}
+
+
+@pytest.fixture(scope="module")
+def records(stack: Stack) -> dict[str, Any]:
+    return make_records(stack)
+
+
+@pytest.fixture(scope="module")
+def clinic(stack: Stack, records: dict[str, Any]) -> str:
+    return stack.start_web().url
+
+
+def sign_in(page: Page, url: str) -> None:
+    page.set_viewport_size(PHONE)
+    page.goto(f"{url}/sign-in/")
+    page.get_by_label("Username").fill("doctor")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Worklist")).to_be_visible()
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).focus()
+    page.keyboard.press("Enter")
+
+
+def test_a_review_without_a_management_leads_to_it(
+    page: Page, clinic: str, records: dict[str, Any]
+) -> None:
+    sign_in(page, clinic)
+    page.goto(f"{clinic}/diagnoses/{records['succeeded'].pk}/")
+    page.get_by_label("Conclusion").select_option("nevus")
+    press(page, "Sign")
+
+    wrong = page.get_by_text("Choose what is to be done.")
+    expect(wrong).to_be_in_viewport()
+    expect(page.get_by_role("radio", name="No action")).to_be_focused()
+    described = page.get_by_role("group", name="Management").get_attribute("aria-describedby")
+    assert described == wrong.locator("..").get_attribute("id")
+    page.keyboard.press("Space")
+    press(page, "Sign")
+    expect(page.get_by_role("heading", name="Signed conclusion")).to_be_visible()
+
+
+def test_a_damaged_picture_leads_to_the_file(page: Page, clinic: str) -> None:
+    sign_in(page, clinic)
+    page.goto(f"{clinic}/diagnoses/new/")
+    page.get_by_label("Medical record number").fill("WRONG-1")
+    page.get_by_role("radio", name="Female").check()
+    page.locator("#id_file").set_input_files(DAMAGED)
+    press(page, "Read")
+
+    file = page.locator("#id_file")
+    expect(file).to_be_focused()
+    expect(file).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#id_file_error")).to_be_in_viewport()
+    assert "id_file_error" in (file.get_attribute("aria-describedby") or "")
+
+    # of two errors the first has the focus, above what was looked at
+    page.get_by_label("Medical record number").fill("")
+    press(page, "Read")
+    expect(page.get_by_label("Medical record number")).to_be_focused()
+    expect(page.get_by_label("Medical record number")).to_be_in_viewport()
+
+
+def test_a_password_is_refused_at_its_field(page: Page, clinic: str) -> None:
+    page.set_viewport_size(PHONE)
+    page.goto(f"{clinic}/invitations/{INVITATION}/")
+    fields = {"User name": "new.doctor", "Given name": "New", "Family name": "Doctor"}
+    for label, text in (fields | {"Password": "short", "Password again": "short"}).items():
+        page.get_by_label(label, exact=True).fill(text)
+    press(page, "Make my account")
+
+    expect(page.get_by_label("Password", exact=True)).to_be_focused()
+    expect(page.locator("#id_password_error")).to_contain_text("too short")
+    expect(page.locator("#id_password_error")).to_be_in_viewport()
+
+
+def test_without_scripts_the_page_opens_at_the_first_wrong_field(
+    browser: Browser, clinic: str
+) -> None:
+    with open_page(browser, java_script_enabled=False) as page:
+        sign_in(page, clinic)
+        page.goto(f"{clinic}/patients/new/")
+        page.get_by_label("Given name").fill("Nameless")
+        press(page, "Record patient")
+
+        expect(page.get_by_label("Medical record number")).to_be_focused()
+        assert page.locator("[autofocus]").count() == 1
