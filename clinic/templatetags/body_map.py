@@ -1,5 +1,6 @@
 """How pages draw the body map."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,15 +10,27 @@ from clinic.body_map import HEIGHT, REGIONS, WIDTH, Region
 from clinic.vocabulary import BodyView
 
 register = template.Library()
+# of a dot that stands alone, in units: 44 px across where a phone draws the figure 380 px high
+REACH = 23.5
+
+
+@dataclass
+class Dot:
+    """A thing on the figure. ``reach`` is how far from its centre a tap still means it."""
+
+    across: float
+    down: float
+    thing: Any
+    reach: float = REACH
 
 
 @dataclass
 class Figure:
-    """One view of the body, with what stands on it: (across, down, thing) in units."""
+    """One view of the body, with what stands on it; all measures in units of the drawing."""
 
     view: BodyView
     regions: list[Region]
-    dots: list[tuple[float, float, Any]] = field(default_factory=list)
+    dots: list[Dot] = field(default_factory=list)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -38,8 +51,21 @@ def figures_of(cards: list[Any]) -> list[Figure]:
         for card in cards:
             lesion = card.lesion
             if lesion.body_view == figure.view:
-                figure.dots.append((lesion.body_x * WIDTH, lesion.body_y * HEIGHT, card))
+                figure.dots.append(Dot(lesion.body_x * WIDTH, lesion.body_y * HEIGHT, card))
+        share_room(figure.dots)
     return drawn
+
+
+def share_room(dots: list[Dot]) -> None:
+    """No dot reaches beyond the middle between it and its nearest neighbour."""
+    for dot in dots:
+        others = (other for other in dots if other is not dot)
+        nearest = min((distance(dot, other) for other in others), default=math.inf)
+        dot.reach = min(REACH, nearest / 2)
+
+
+def distance(one: Dot, other: Dot) -> float:
+    return math.dist((one.across, one.down), (other.across, other.down))
 
 
 @register.filter

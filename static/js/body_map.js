@@ -4,6 +4,8 @@
   const WIDTH = 160;
   const HEIGHT = 400;
   const STEP = 4;
+  // a tap so near to a lesion means it, and no new one; REACH of clinic/templatetags/body_map.py
+  const REACH = 23.5;
   const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
   function pointOf(svg, event) {
@@ -25,6 +27,13 @@
 
   const within = (value, limit) => Math.min(Math.max(value, 0), limit);
   const share = (value, limit) => (within(value, limit) / limit).toFixed(4);
+
+  // where dots stand close, each is drawn with less reach than it has room for
+  function dotNear(svg, x, y) {
+    const away = (circle) => Math.hypot(circle.cx.baseVal.value - x, circle.cy.baseVal.value - y);
+    const [nearest] = [...svg.querySelectorAll(".reach")].sort((one, other) => away(one) - away(other));
+    return nearest && away(nearest) <= REACH ? nearest.closest("a") : null;
+  }
 
   class PlaceField {
     constructor(box) {
@@ -122,6 +131,8 @@
       const svg = event.target.closest(".figure");
       if (!svg || event.target.closest("a")) return;
       const [x, y] = pointOf(svg, event);
+      const dot = dotNear(svg, x, y);
+      if (dot) return void (location.href = dot.href.baseVal);
       if (!regionAt(svg, x, y)) return;
       const query = new URLSearchParams({ view: svg.dataset.view, x: share(x, WIDTH), y: share(y, HEIGHT) });
       location.href = `${map.dataset.newLesion}?${query}`;

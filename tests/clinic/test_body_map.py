@@ -5,6 +5,7 @@ import re
 import pytest
 
 from clinic.body_map import HEIGHT, REGIONS, WIDTH, find_place, smooth_path
+from clinic.templatetags.body_map import REACH, Dot, share_room
 from clinic.vocabulary import AnatomSite, BodyView, Laterality
 
 SQUARE = ((0, 0), (10, 0), (10, 10), (0, 10))
@@ -67,3 +68,10 @@ def test_a_path_is_closed_and_goes_through_every_point() -> None:
     ends = re.findall(r"[ M](\S+?),(\S+?)(?=C|Z)", path)
     assert path.endswith("Z")
     assert [(float(x), float(y)) for x, y in ends] == [*SQUARE, SQUARE[0]]
+
+
+def test_dots_that_stand_close_share_the_room_between_them() -> None:
+    alone, one, other = Dot(80, 300, "alone"), Dot(60, 100, "one"), Dot(72, 105, "other")
+    share_room([alone, one, other])
+    assert alone.reach == REACH
+    assert one.reach == other.reach == pytest.approx(6.5)
