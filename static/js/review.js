@@ -46,14 +46,9 @@
   });
   document.addEventListener("htmx:oobAfterSwap", offer);
   offer();
-<<<<<<< HEAD
   // on a narrow screen the bar at the bottom leads to the form until enough of it is in view
   const bar = form.querySelector(".review-bar");
   new IntersectionObserver(([seen]) => bar.classList.toggle("away", !seen.isIntersecting), {
     rootMargin: "0px 0px -160px",
   }).observe(form);
-  // a refused review is far down the page
-  if (form.querySelector("[role=alert]")) form.scrollIntoView({ block: "end" });
-=======
->>>>>>> forms
 })();
