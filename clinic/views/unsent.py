@@ -22,5 +22,9 @@ def unsent(request: HttpRequest) -> HttpResponse:
     if kept is None:
         return redirect("worklist")
     comes_back = any(name == COMES_BACK for name, _value in kept["fields"])
-    context = kept | {"look": LOOK, "comes_back": comes_back, "sentence": NOT_TAKEN[kept.get("why", "signed_out")]}
+    context = kept | {
+        "look": LOOK,
+        "comes_back": comes_back,
+        "sentence": NOT_TAKEN[kept.get("why", "signed_out")],
+    }
     return render(request, "account/unsent.html", context)
