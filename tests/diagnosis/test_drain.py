@@ -2,23 +2,19 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from unittest import mock
 
 import pytest
-import torch
 
 from diagnosis.inference import Reader
-from diagnosis.models import DiagnosisRequest, Prediction, Status
+from diagnosis.models import DiagnosisRequest, Prediction
 from diagnosis.services import queue
-from ml.patients import Others
-from ml.predictor import Answer, Predictor
 from tests.checkpoints import registered
+from tests.diagnosis.while_reading import READ, WAITS, states, while_it_computes
 from tests.factories import LABELS, DiagnosisRequestFactory, ImageFactory, LesionFactory, spread
 
 pytestmark = pytest.mark.django_db
-READ, WAITS = (Status.SUCCEEDED, 1), (Status.QUEUED, 0)
 
 
 @pytest.fixture
@@ -35,22 +31,6 @@ def requests(tmp_path: Path, settings) -> list[DiagnosisRequest]:
     model, lesion = registered(tmp_path / "checkpoint"), LesionFactory()
     images = [ImageFactory(lesion=lesion) for _ in range(6)]
     return [DiagnosisRequestFactory(image=image, model_version=model) for image in images]
-
-
-def states() -> list[tuple[str, int]]:
-    rows = DiagnosisRequest.objects.order_by("created_at", "id")
-    return list(rows.values_list("status", "attempts"))
-
-
-def while_it_computes(act: Callable[[], object]) -> mock._patch:
-    """Do something in the middle of every batch."""
-    compute = Predictor.read
-
-    def read(self: Predictor, batch: torch.Tensor, others: Others | None) -> Answer:
-        act()
-        return compute(self, batch)
-
-    return mock.patch.object(Predictor, "read", read)
 
 
 def test_the_batch_is_finished_and_no_other_claimed(

@@ -14,14 +14,12 @@ from diagnosis.inference import Reader
 from diagnosis.lanes import Lanes
 from diagnosis.models import DiagnosisRequest, Prediction, Priority, Status
 from diagnosis.services import queue
-from ml.patients import Others
-from ml.predictor import Answer, Predictor
 from tests.checkpoints import registered
+from tests.diagnosis.while_reading import READ, WAITS, states, while_it_computes
 from tests.factories import DiagnosisRequestFactory, ImageFactory, LesionFactory
 from tests.threads import needs_postgresql
 
 SECONDS = 30
-READ, WAITS = (Status.SUCCEEDED, 1), (Status.QUEUED, 0)
 
 
 @pytest.fixture
@@ -45,22 +43,6 @@ def order(transactional_db, tmp_path: Path) -> Callable[..., None]:
             DiagnosisRequestFactory(image=image, model_version=model, priority=priority)
 
     return place
-
-
-def states() -> list[tuple[str, int]]:
-    rows = DiagnosisRequest.objects.order_by("created_at", "id")
-    return list(rows.values_list("status", "attempts"))
-
-
-def while_it_computes(act: Callable[[], object]) -> mock._patch:
-    """Do something in the middle of every batch."""
-    compute = Predictor.read
-
-    def read(self: Predictor, batch: torch.Tensor, others: Others | None) -> Answer:
-        act()
-        return compute(self, batch)
-
-    return mock.patch.object(Predictor, "read", read)
 
 
 def test_two_batches_are_under_way_and_share_the_cores(
