@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fixtures import media, own_folders, own_language  # noqa: F401
+from tests.fixtures import media, one_lane, own_folders, own_language  # noqa: F401
 from tests.support import services
 
 if TYPE_CHECKING:

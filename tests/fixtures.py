@@ -22,6 +22,12 @@ def own_folders(settings, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
+def one_lane(settings) -> None:
+    """Another lane would not see what a test has not committed; workers of their own have two."""
+    settings.NEVUS_LANES = 1
+
+
+@pytest.fixture(autouse=True)
 def own_language() -> Iterator[None]:
     """The language that a page was asked for in ends with the test, as it does with a request."""
     yield

@@ -2,9 +2,6 @@
 
 from config.settings.base import *  # noqa: F403
 
-# another lane would not see what a test has not committed; workers of their own have two
-NEVUS_LANES = env.integer("NEVUS_LANES", 1)  # noqa: F405
-
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {  # noqa: F405
     "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"

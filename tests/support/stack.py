@@ -68,7 +68,6 @@ class Stack:
             "REDIS_URL": self.redis.url(),
             "NEVUS_VAR": str(self.folder),
             "PROMETHEUS_MULTIPROC_DIR": str(self.folder / "metrics"),
-            "NEVUS_LANES": "2",
         }
         return {**os.environ, **own, **overrides}
 
