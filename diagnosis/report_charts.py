@@ -38,7 +38,7 @@ def volume(found: Dashboard) -> Columns:
 def volume_table(found: Dashboard) -> Table:
     head = [str(STEP_NAMES[found.step]), *(str(BAND_NAMES[band]) for band in BANDS), _("Orders")]
     rows = [
-        [step_words(found.step, first), *(counts[band] for band in BANDS), counts.total()]
+        [date_words(found.step, first), *(counts[band] for band in BANDS), counts.total()]
         for first, counts in found.volume.items()
     ]
     return head, rows
@@ -63,4 +63,9 @@ def waits_table(found: Dashboard) -> Table:
 
 
 def step_words(step: str, first: datetime.date) -> str:
+    """Short, to stand under a column."""
     return first.strftime("%Y-%m") if step == "month" else first.strftime("%m-%d")
+
+
+def date_words(step: str, first: datetime.date) -> str:
+    return first.strftime("%Y-%m" if step == "month" else "%Y-%m-%d")

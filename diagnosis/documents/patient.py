@@ -15,10 +15,11 @@ from clinic.errors import DomainError
 from clinic.models import Lesion, Patient
 from clinic.services.images import read_thumbnail
 from diagnosis.documents import pdf
+from diagnosis.failures import failure_message
 from diagnosis.interpretation import interpret, label_name
 from diagnosis.models import DiagnosisRequest, Histopathology, Review
 from diagnosis.services.patient_records import Card, Picture
-from diagnosis.templatetags.readings import percent
+from diagnosis.templatetags.readings import names, notices, percent
 from diagnosis.warned import warnings_of
 
 # so that a patient with thousands of pictures is a document of some megabytes, made in seconds
@@ -27,7 +28,7 @@ PICTURES_OF_LESION = 4
 # conclusions and findings that a later one took the place of
 EARLIER = 3
 LARGE, SMALL, GAP = (56 * mm, 42 * mm), (32 * mm, 24 * mm), 4 * mm
-OPINION_SHARES = (0.38, 0.31, 0.31)
+OPINION_SHARES = (0.46, 0.28, 0.26)
 
 Line = tuple[str, ParagraphStyle]
 
@@ -198,7 +199,7 @@ def opinions(card: Card) -> list[list[Flowable]]:
 
 def reading_lines(request: DiagnosisRequest | None) -> Iterator[Line]:
     if request is None or request.prediction is None:
-        yield _("No reading yet."), pdf.BODY
+        yield from unread_lines(request)
         return
     prediction = request.prediction
     reading = interpret(
@@ -211,8 +212,24 @@ def reading_lines(request: DiagnosisRequest | None) -> Iterator[Line]:
     malignancy = percent(prediction.malignancy_probability)
     words = _("%(risk)s, malignancy %(share)s") % {"risk": reading.risk_name, "share": malignancy}
     yield words, pdf.BODY
+    if reading.uncertain and len(reading.prediction_set) > 1:
+        yield (
+            _("Uncertain: could be %(classes)s") % {"classes": names(reading.prediction_set)},
+            pdf.BODY,
+        )
     yield reading.recommendation, pdf.BODY
+    for notice in notices(request):
+        yield _("Read with care: %(notice)s") % {"notice": notice.message}, pdf.SMALL
     yield f"{request.model_version}, {day(request.finished_at)}", pdf.SMALL
+
+
+def unread_lines(request: DiagnosisRequest | None) -> Iterator[Line]:
+    """Why there is no answer: a picture that was refused is not one that still waits."""
+    if request is None or not request.failure_code:
+        yield _("No reading yet."), pdf.BODY
+        return
+    yield str(request.get_status_display()), pdf.BODY
+    yield failure_message(request.failure_code), pdf.SMALL
 
 
 def doctor_lines(card: Card) -> Iterator[Line]:

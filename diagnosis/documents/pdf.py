@@ -137,6 +137,16 @@ def drawing(chart: Columns) -> Drawing:
     return Drawing(chart.width * factor, chart.height * factor, shapes)
 
 
+def legend(entries: Sequence[tuple[str, str]]) -> Paragraph:
+    """What each colour of a chart means; ``entries`` are (kind, name)."""
+    look = style(8)
+    squares = (
+        f'<font color="#{KINDS[kind].hexval()[2:]}">■</font> {escape(printable(name))}'
+        for kind, name in entries
+    )
+    return Paragraph(" &nbsp;&nbsp; ".join(squares), look)
+
+
 def word(x: float, y: float, content: str, anchor: str) -> String:
     return String(x, y, content, fontName=NORMAL, fontSize=10, textAnchor=anchor, fillColor=MUTED)
 

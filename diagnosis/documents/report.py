@@ -14,7 +14,7 @@ from diagnosis import report_charts
 from diagnosis.documents import pdf
 from diagnosis.interpretation import label_name
 from diagnosis.models.requests import DiagnosisRequestQuerySet
-from diagnosis.services.dashboard import Dashboard, dashboard
+from diagnosis.services.dashboard import BANDS, Dashboard, dashboard
 from diagnosis.services.report_tables import minute, table, words_of_codes
 from diagnosis.services.reports import Totals
 from diagnosis.templatetags.readings import percent
@@ -25,7 +25,7 @@ SHOWN = ("requested_at", "lesion", "medical_record_number", "diagnosis", "probab
 SHOWN += ("malignancy_probability", "status", "conclusion", "management", "signed_by")
 # of the whole width, for a hospital whose numbers are long
 MOST_OF_NUMBER = 0.25
-WIDTHS = (1.3, 1, 1.1, 1.6, 1.25, 1.35, 0.9, 1.45, 1.55, 1.4)
+WIDTHS = (1.2, 1.15, 1.1, 1.6, 1.25, 1.3, 1.1, 1.45, 1.45, 1.3)
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,7 @@ def chart_parts(found: Dashboard) -> Iterator[Flowable]:
         return
     yield pdf.text(_("Orders by risk"), pdf.HEADING)
     yield pdf.drawing(report_charts.volume(found))
+    yield pdf.legend([(band, str(report_charts.BAND_NAMES[band])) for band in BANDS])
     head, rows = report_charts.volume_table(found)
     yield pdf.table(head, rows, [2, *([1] * (len(head) - 1))])
     if not found.pairs:

@@ -6,10 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from django.db.models import prefetch_related_objects
+
 from clinic.models import Image, Lesion, Patient, User
 from clinic.vocabulary import AnatomSite
-from diagnosis.models import DiagnosisRequest, Review, Status
+from diagnosis.models import DiagnosisRequest, Histopathology, Review, Status
 from diagnosis.services.differences import Difference
+from ml.taxonomy import BY_LABEL
 
 
 @dataclass
@@ -99,10 +102,36 @@ class Card:
         dated = [(review.signed_at, review) for review in reviews if review.signed_at is not None]
         return [review for _, review in sorted(dated, key=lambda pair: pair[0], reverse=True)]
 
+    @property
+    def conclusion(self) -> Review | None:
+        """The doctor's newest, of whichever picture: it holds until another is signed."""
+        return next(iter(self.signed_reviews), None)
+
+    @property
+    def finding(self) -> Histopathology | None:
+        """The pathologist's newest."""
+        return next(iter(self.lesion.histopathology.all()), None)
+
+    @property
+    def called_malignant(self) -> bool | None:
+        """By the pathologist, else by the doctor; None where neither has said."""
+        if self.finding:
+            return BY_LABEL[self.finding.diagnosis].malignant
+        return BY_LABEL[self.conclusion.conclusion].malignant if self.conclusion else None
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """By which a patient's lesions are sorted: what a person calls malignant is above every
+        reading, what a pathologist found benign below."""
+        if self.called_malignant:
+            return 1, self.malignancy
+        return (-1 if self.finding else 0), self.malignancy
+
 
 def cards_of(user: User, lesions: Iterable[Lesion]) -> list[Card]:
     """The lesions with what the user may see of them, in as many queries for one as for many."""
     cards = {lesion.pk: Card(lesion) for lesion in lesions}
+    prefetch_related_objects([card.lesion for card in cards.values()], "histopathology")
     pictures: dict[uuid.UUID, Picture] = {}
     for image in Image.objects.visible_to(user).filter(lesion__in=list(cards)):
         pictures[image.pk] = Picture(image)
@@ -116,8 +145,7 @@ def cards_of(user: User, lesions: Iterable[Lesion]) -> list[Card]:
 def report_cards(user: User, patient: Patient) -> list[Card]:
     """The patient's lesions for a report, by body site in the order of the vocabulary, those
     without one last; numbered, with their findings."""
-    lesions = Lesion.objects.visible_to(user).filter(patient=patient)
-    cards = cards_of(user, lesions.prefetch_related("histopathology"))
+    cards = cards_of(user, Lesion.objects.visible_to(user).filter(patient=patient))
     sites: list[str | None] = [*AnatomSite.values, None]
     cards.sort(key=lambda card: (sites.index(card.lesion.anatom_site), card.lesion.created_at))
     number_cards(cards)

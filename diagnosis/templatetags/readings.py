@@ -1,6 +1,7 @@
 """How pages show a reading: filters that turn a request into what the doctor reads."""
 
 import datetime
+from dataclasses import dataclass
 
 from django import template
 from django.utils.timesince import timesince
@@ -8,10 +9,11 @@ from django.utils.translation import gettext as _
 
 from diagnosis import interpretation
 from diagnosis.failures import failure_message
-from diagnosis.interpretation import Interpretation, Warning
+from diagnosis.interpretation import Interpretation, Risk, Warning
 from diagnosis.models import DiagnosisRequest, Status
 from diagnosis.observed import Observed
 from diagnosis.observed import observed as observed_in
+from diagnosis.services.patient_records import Card
 from diagnosis.warned import warnings_of
 
 register = template.Library()
@@ -29,6 +31,28 @@ def reading(request: DiagnosisRequest) -> Interpretation | None:
         request.thresholds,
         warnings_of(request),
     )
+
+
+@dataclass(frozen=True)
+class Danger:
+    """How a lesion is marked on the body map, and why in words."""
+
+    risk: Risk
+    words: str
+
+
+@register.filter
+def danger(card: Card) -> Danger | None:
+    """By what a person calls malignant or the pathologist benign, else by the reading."""
+    if card.finding:
+        risk = Risk.HIGH if card.called_malignant else Risk.LOW
+        words = _("Histopathology: %(diagnosis)s")
+        return Danger(risk, words % {"diagnosis": label_name(card.finding.diagnosis)})
+    if card.called_malignant and card.conclusion:
+        words = _("Doctor: %(diagnosis)s")
+        return Danger(Risk.HIGH, words % {"diagnosis": label_name(card.conclusion.conclusion)})
+    found = reading(card.request) if card.request else None
+    return Danger(found.risk, found.risk_name) if found else None
 
 
 @register.filter

@@ -14,7 +14,7 @@ from clinic.models import Lesion, Patient
 from clinic.permissions import get_visible, may_record
 from clinic.services.audit import record_event
 from clinic.views.access import signed_in
-from diagnosis.models import Review
+from diagnosis.models import Histopathology, Review
 from diagnosis.services.differences import lesion_differences
 from diagnosis.services.patient_records import (
     Card,
@@ -32,12 +32,14 @@ NEWEST_CHOICES = 100
 
 @dataclass(frozen=True)
 class Moment:
-    """Something that happened to a patient's lesions: a picture taken, or a conclusion signed."""
+    """Something that happened to a patient's lesions: a picture taken, a conclusion signed, or
+    a finding of the pathologist recorded."""
 
     time: datetime.datetime
     card: Card
-    picture: Picture
+    picture: Picture | None
     review: Review | None = None
+    finding: Histopathology | None = None
 
 
 @signed_in
@@ -46,7 +48,7 @@ def patient(request: HttpRequest, pk) -> HttpResponse:
     found = get_visible(Patient.objects.select_related("hospital"), request.user, pk=pk)
     record_event(actor=request.user, action="view_patient", hospital=found.hospital_id, obj=found)
     cards = cards_of(request.user, Lesion.objects.visible_to(request.user).filter(patient=found))
-    cards.sort(key=lambda card: -card.malignancy)
+    cards.sort(key=lambda card: card.rank, reverse=True)
     differences = lesion_differences(found)
     number_cards(cards)
     for card in cards:
@@ -54,6 +56,7 @@ def patient(request: HttpRequest, pk) -> HttpResponse:
     context = {
         "patient": found,
         "cards": cards,
+        "unplaced": sum(not card.lesion.body_view for card in cards),
         "compared_lesions": len(differences),
         "stands_out": any(difference.most for difference in differences.values()),
         "moments": moments_of(cards),
@@ -124,4 +127,6 @@ def moments_of(cards: Iterable[Card]) -> list[Moment]:
             moments.append(Moment(picture.image.created_at, card, picture))
             reviews = (review for row in picture.requests for review in row.reviews.all())
             moments += [Moment(r.signed_at, card, picture, r) for r in reviews if r.signed_at]
+        findings = card.lesion.histopathology.all()
+        moments += [Moment(f.created_at, card, card.newest, finding=f) for f in findings]
     return sorted(moments, key=lambda moment: moment.time, reverse=True)[:NEWEST_MOMENTS]

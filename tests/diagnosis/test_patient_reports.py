@@ -160,6 +160,27 @@ def test_what_is_not_there_is_said(user, patient, monkeypatch):
         assert sentence in words
 
 
+def test_what_stands_against_a_reading_is_printed_beside_it(user, patient, monkeypatch):
+    DiagnosisRequestFactory(
+        image__lesion__patient=patient,
+        image__image_type="clinical: overview",
+        succeeded=True,
+        prediction__label="nevus",
+        prediction__probability=0.3,
+    )
+    words = words_of(user, patient, monkeypatch)
+    assert "Read with care: The model reads dermoscopic images" in words
+    assert "Uncertain: could be Nevus, " in words
+
+
+def test_a_picture_that_was_refused_does_not_seem_to_wait(user, patient, monkeypatch):
+    DiagnosisRequestFactory(image__lesion__patient=patient, rejected=True)
+    words = words_of(user, patient, monkeypatch)
+    assert "Not readable as a lesion" in words
+    assert "does not look like a skin lesion" in words
+    assert "No reading yet." not in words
+
+
 def test_a_picture_that_is_lost_does_not_stop_the_report(user, patient, lesion, monkeypatch):
     default_storage.delete(str(Image.objects.get().thumbnail))
     assert "The picture is missing from the storage." in words_of(user, patient, monkeypatch)

@@ -1,0 +1,111 @@
+"""The doctor's and the pathologist's word on a patient's and a lesion's page: above the reading."""
+
+import datetime
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import strip_tags
+
+from clinic.models import Lesion
+from tests.factories import (
+    DiagnosisRequestFactory,
+    HistopathologyFactory,
+    LesionFactory,
+    ModelPolicyFactory,
+    PatientFactory,
+    ReviewFactory,
+    doctor,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def patient():
+    return PatientFactory(hospital=ModelPolicyFactory().hospital)
+
+
+@pytest.fixture
+def page(patient):
+    browser = Client()
+    browser.force_login(doctor(patient.hospital))
+    return browser
+
+
+def read(patient, label: str):
+    """A lesion of the patient, placed on the body, with a reading."""
+    lesion = LesionFactory(patient=patient, body_view="front", body_x=0.5, body_y=0.4)
+    answer = {"prediction__label": label, "prediction__probability": 0.9}
+    return DiagnosisRequestFactory(image__lesion=lesion, succeeded=True, **answer)
+
+
+def seen(page, name: str, record) -> tuple[str, str]:
+    """The page, and its words alone."""
+    found = page.get(reverse(name, args=[record.pk])).content.decode()
+    return found, " ".join(strip_tags(found).split())
+
+
+def test_the_patients_page_tells_what_the_pathologist_found(page, patient):
+    row = read(patient, "nevus")
+    facts = {"confirmed_by": "Dr Path", "date": datetime.date(2026, 3, 2)}
+    HistopathologyFactory(lesion=row.image.lesion, diagnosis="melanoma", **facts)
+
+    html, words = seen(page, "patient", patient)
+
+    # on the card, in the timeline, and by the dot, which the reading alone would draw as harmless
+    assert "Histopathology: Melanoma Low risk" in words
+    assert "Histopathology: Melanoma, Dr Path, 2026-03-02" in words
+    assert 'class="dot high"' in html
+    assert ", Histopathology: Melanoma</title>" in html
+
+
+def test_a_lesion_that_a_doctor_calls_malignant_is_marked_so(page, patient):
+    ReviewFactory(request=read(patient, "nevus"), signed=True, conclusion="melanoma")
+
+    html, words = seen(page, "patient", patient)
+
+    assert 'class="dot high"' in html
+    assert ", Doctor: Melanoma</title>" in html
+    assert "Doctor: Melanoma" in words
+    assert "AI: Nevus" in words
+
+
+def test_what_a_person_calls_malignant_stands_first_and_what_histology_cleared_last(page, patient):
+    cleared, suspected, calm, called = (
+        read(patient, label) for label in ("melanoma", "melanoma", "nevus", "nevus")
+    )
+    HistopathologyFactory(lesion=cleared.image.lesion, diagnosis="nevus")
+    ReviewFactory(request=called, signed=True, conclusion="melanoma")
+
+    cards = page.get(reverse("patient", args=[patient.pk])).context["cards"]
+
+    order = [called, suspected, calm, cleared]
+    assert [card.lesion for card in cards] == [row.image.lesion for row in order]
+
+
+def test_an_earlier_signature_is_not_lost_behind_a_newer_picture(page, patient):
+    row = read(patient, "melanoma")
+    ReviewFactory(request=row, signed=True, conclusion="melanoma", management="excise")
+    DiagnosisRequestFactory(
+        image__lesion=row.image.lesion, succeeded=True, prediction__label="nevus"
+    )
+
+    _, of_patient = seen(page, "patient", patient)
+    _, of_lesion = seen(page, "lesion", row.image.lesion)
+
+    today = timezone.localdate().isoformat()
+    assert f"Doctor: Melanoma, excise of an earlier picture, {today}" in of_patient
+    assert "Not signed yet" not in of_lesion
+    assert "Of an earlier picture: the newest reading is not signed yet." in of_lesion
+
+
+def test_lesions_without_a_place_are_counted_beside_the_map(page, patient):
+    assert "has no place" not in seen(page, "patient", patient)[1]
+    LesionFactory(patient=patient)
+    assert "1 lesion has no place on the body map." in seen(page, "patient", patient)[1]
+    LesionFactory(patient=patient)
+    assert "2 lesions have no place on the body map." in seen(page, "patient", patient)[1]
+    Lesion.objects.filter(patient=patient).update(body_view="back", body_x=0.5, body_y=0.5)
+    assert "no place" not in seen(page, "patient", patient)[1]
