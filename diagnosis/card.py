@@ -35,8 +35,8 @@ MEASURES = {
     "share_not_a_lesion": gettext_lazy("Share refused as no lesion"),
     "share_unfamiliar": gettext_lazy("Share read with a warning"),
     "share_cut_off": gettext_lazy("Share called cut off at the edge"),
-    "precision_cut_off": gettext_lazy("Share of these that experts' masks agree with"),
-    "sensitivity_cut_off": gettext_lazy("Share of the cut off that is found"),
+    "precision_cut_off": gettext_lazy("Of those called cut off: share that experts' masks call so"),
+    "sensitivity_cut_off": gettext_lazy("Of those that experts' masks call cut off: share found"),
     "prediction_set_size": gettext_lazy("Mean size of the prediction set"),
     "precision": gettext_lazy("Precision"),
     "recall": gettext_lazy("Sensitivity"),
@@ -46,15 +46,18 @@ MEASURES = {
     "average_precision": gettext_lazy("Average precision"),
     "auc": gettext_lazy("ROC-AUC"),
 }
+AGES = {
+    "under 40": gettext_lazy("Under 40"),
+    "40 to 59": gettext_lazy("40 to 59"),
+    "60 and over": gettext_lazy("60 and over"),
+}
 # what manifests call subgroups (ml/evaluation.py) and facts of the data
 WORDS = {
     "sex": gettext_lazy("Sex"),
     "female": gettext_lazy("Female"),
     "male": gettext_lazy("Male"),
     "age": gettext_lazy("Age"),
-    "under 40": gettext_lazy("Under 40"),
-    "40 to 59": gettext_lazy("40 to 59"),
-    "60 and over": gettext_lazy("60 and over"),
+    **AGES,
     "skin_type": gettext_lazy("Skin type"),
     "site": gettext_lazy("Site"),
     **{site.value: site.label for site in AnatomSite},
@@ -128,7 +131,7 @@ def read(manifest: Mapping[str, Any]) -> Card:
         groups=metrics.get("groups"),
         classes=table(class_rows(manifest, section(metrics, "by_class"))),
         subgroups=[
-            (words(attribute), table(groups))
+            (words(attribute), table(in_order(groups)))
             for attribute, groups in section(manifest, "subgroups").items()
             if isinstance(groups, Mapping)
         ],
@@ -188,6 +191,12 @@ def table(groups: Mapping[str, Any]) -> Table:
         for name, entry in entries.items()
     ]
     return Table([measure_name(name) for name in found], rows)
+
+
+def in_order(groups: Mapping[str, Any]) -> dict[str, Any]:
+    """As the manifest has them, which is by their names; of ages the young first."""
+    places = {name: place for place, name in enumerate(AGES)}
+    return {name: groups[name] for name in sorted(groups, key=lambda name: places.get(name, -1))}
 
 
 def measure_name(name: str) -> str:

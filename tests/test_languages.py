@@ -133,7 +133,7 @@ def test_what_is_refused_is_said_in_spanish(spanish) -> None:
         "patient-create": {"birth_date": "ayer"},
         "account": {"name": "", "days": "0"},
         "password-change": {"old_password": "x", "new_password1": "1", "new_password2": "2"},
-        "hospital-settings": {"alarm_hours": "-1", "monitor_from": "0.9"},
+        "hospital-settings": {"alarm_hours": "-1", "monitor_from": "90"},
         "diagnosis-create": {},
     }
     for name, form in forms.items():

@@ -39,7 +39,7 @@ class BatchForm(WhoseForm):
         label=gettext_lazy("Read by"),
         queryset=ModelVersion.objects.only("name", "version"),
         required=False,
-        empty_label=gettext_lazy("The model that is active at the hospital"),
+        empty_label=gettext_lazy("The hospital's active model"),
     )
     # made with the page, so that a form that is sent twice begins one batch
     batch = forms.UUIDField(widget=forms.HiddenInput, required=False)

@@ -12,13 +12,24 @@ from diagnosis.models.settings import LONGEST_ALARM_HOURS, WORDS_LENGTH
 from diagnosis.services.settings import EDITABLE
 
 
-def band_field(label: Any) -> forms.FloatField:
-    return forms.FloatField(
+class PercentField(forms.FloatField):
+    """A share from 0 to 1, written in percent as readings show it."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return f"{value * 100:g}" if isinstance(value, float) else value
+
+    def clean(self, value: Any) -> float | None:
+        found = super().clean(value)
+        return None if found is None else round(found / 100, 6)
+
+
+def band_field(label: Any) -> PercentField:
+    return PercentField(
         label=label,
         required=False,
         min_value=0,
-        max_value=1,
-        widget=forms.NumberInput(attrs={"step": "0.01", "inputmode": "decimal"}),
+        max_value=100,
+        widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
     )
 
 
@@ -27,13 +38,13 @@ def words_field(label: Any, action: Action) -> forms.CharField:
         label=label,
         required=False,
         max_length=WORDS_LENGTH,
-        widget=forms.TextInput(attrs={"placeholder": ACTION_WORDS[action]}),
+        help_text=ACTION_WORDS[action],
     )
 
 
 class SettingsForm(ServiceForm):
     alarm_hours = forms.IntegerField(
-        label=_("Alarm after hours"),
+        label=_("Alarm after (hours)"),
         min_value=1,
         max_value=LONGEST_ALARM_HOURS,
         help_text=_(
@@ -41,9 +52,9 @@ class SettingsForm(ServiceForm):
             "the worklist."
         ),
     )
-    monitor_from = band_field(_("Monitor from"))
-    dermatologist_from = band_field(_("Dermatologist from"))
-    urgent_from = band_field(_("Urgent from"))
+    monitor_from = band_field(_("Monitor from (%)"))
+    dermatologist_from = band_field(_("Dermatologist from (%)"))
+    urgent_from = band_field(_("Urgent from (%)"))
     words_none = words_field(_("No action"), Action.NONE)
     words_monitor = words_field(_("Monitor"), Action.MONITOR)
     words_dermatologist = words_field(_("Dermatologist"), Action.DERMATOLOGIST)

@@ -4,7 +4,8 @@ import datetime
 from dataclasses import dataclass
 
 from django import template
-from django.utils.timesince import timesince
+from django.utils import timezone
+from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
 
 from diagnosis import interpretation
@@ -120,4 +121,14 @@ def hundredths(share: float) -> str:
 @register.filter
 def age(moment: datetime.datetime) -> str:
     """How long ago, in the one largest unit."""
+    if timezone.now() - moment < datetime.timedelta(minutes=1):
+        return _("less than a minute")
     return timesince(moment, depth=1)
+
+
+@register.filter
+def days_away(day: datetime.date) -> str:
+    """How far a day lies from today, before or after, in the one largest unit."""
+    today = timezone.localdate()
+    count = timesince if day < today else timeuntil
+    return count(day, today, depth=1)

@@ -4,7 +4,8 @@
   let preview = null;
 
   const form = () => document.getElementById("new-diagnosis");
-  const megabytes = (bytes) => `${(bytes / 1048576).toFixed(1)} MB`;
+  const megabytes = (bytes) =>
+    bytes < 104858 ? `${Math.ceil(bytes / 1024)} kB` : `${(bytes / 1048576).toFixed(1)} MB`;
 
   function showFile() {
     const input = document.getElementById("id_file");

@@ -63,7 +63,8 @@
     image.onerror = () => image.remove();
     image.src = entry.preview;
     tile.querySelector(".file-name").textContent = file.name;
-    tile.querySelector(".file-size").textContent = `${megabytes(file.size)} MB`;
+    const kilobytes = `${Math.ceil(file.size / 1024)} kB`;
+    tile.querySelector(".file-size").textContent = file.size < 104858 ? kilobytes : `${megabytes(file.size)} MB`;
     tile.querySelector("progress").setAttribute("aria-label", file.name);
     label(tile.querySelector("[data-remove]"), words.remove, file, () => remove(entry));
     label(tile.querySelector("[data-repeat]"), words.repeat, file, () => repeat(entry));

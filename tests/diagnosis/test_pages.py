@@ -824,6 +824,16 @@ def test_a_model_page_shows_figures_and_where_it_reads(page, hospital):
     assert "Elsewhere" not in response
 
 
+def test_subgroups_by_age_begin_with_the_young(page):
+    model = ModelVersionFactory()
+    group = {"images": 5, "accuracy": {"value": 0.5}}
+    ages = ("40 to 59", "60 and over", "under 40")
+    model.manifest = model.manifest | {"subgroups": {"age": dict.fromkeys(ages, group)}}
+    model.save()
+    response = text(page.get(reverse("model", args=[model.pk])))
+    assert response.index("Under 40") < response.index("40 to 59") < response.index("60 and over")
+
+
 @pytest.mark.parametrize(
     "broken",
     [{"metrics": {}}, {"metrics": {"overall": 3}}, {"subgroups": {"sex": [1]}}, {"data": {}}],

@@ -67,6 +67,16 @@ def test_today_is_not_overdue_yet(hospital, user) -> None:
     assert overdue_recalls(user).count() == 0
 
 
+def test_each_recall_says_how_far_away_it_is(hospital, user) -> None:
+    for offset in (20, 0, -3):
+        recalled(hospital, offset)
+    page = Client()
+    page.force_login(user)
+    found = page.get(reverse("recalls")).content.decode().replace("\xa0", " ")
+    for words in ("in 2 weeks<", ">today<", ">3 days ago<", ">Overdue<"):
+        assert words in found
+
+
 def test_a_new_picture_closes_the_recall(hospital, user) -> None:
     review = recalled(hospital, -1)
     ImageFactory(lesion=review.request.image.lesion)

@@ -147,12 +147,17 @@ def test_the_page_explains_and_saves(hospital, boss) -> None:
     address = reverse("hospital-settings")
     assert 'value="24"' in browser.get(address).content.decode()
 
-    wrong = browser.post(address, {"alarm_hours": "24", "urgent_from": "0.5"})
+    wrong = browser.post(address, {"alarm_hours": "24", "urgent_from": "50"})
     assert wrong.status_code == 400
     assert "Give all three bands" in wrong.content.decode()
-    saved = browser.post(address, {"alarm_hours": "6"} | BANDS)
+    above = browser.post(address, {"alarm_hours": "24", "urgent_from": "101"})
+    assert "less than or equal to 100" in above.content.decode()
+    percent = {name: f"{share:.0%}".strip("%") for name, share in BANDS.items()}
+    saved = browser.post(address, {"alarm_hours": "6"} | percent)
 
     assert saved.status_code == 302
+    assert settings_in_force([hospital.pk])[hospital.pk].bands["malignancy_high"] == 0.3
     shown = browser.get(address).content.decode()
-    assert 'value="0.3"' in shown
+    assert 'value="30"' in shown
+    assert ">30%<" in shown
     assert "Versions, the newest in force" in shown

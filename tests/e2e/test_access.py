@@ -197,3 +197,54 @@ def test_paper_is_white_and_shows_the_whole_picture(visit: Callable, address: st
     })"""
     assert page.evaluate(inside)
     page.emulate_media(media="screen")
+
+
+# Layout, measured where it was once wrong ---------------------------------------------------------
+
+BOX = "part => { const box = part.getBoundingClientRect(); return [box.top, box.bottom]; }"
+
+
+@pytest.mark.parametrize("address", ["/patients/{patient}/", "/diagnoses/{signed}/"])
+def test_on_a_phone_the_bar_at_the_bottom_covers_nothing_for_good(
+    visit: Callable, address: str
+) -> None:
+    page = visit("doctor", address)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    last = page.locator(".site-footer button").evaluate(BOX)
+    bar = page.locator(".page-header .actions").evaluate(BOX)
+    assert last[1] <= bar[0]
+
+
+def test_on_a_wide_screen_a_new_diagnosis_has_a_figure_to_point_at(visit: Callable) -> None:
+    page = visit("doctor", "/diagnoses/new/")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    top, bottom = page.locator("svg.figure[data-view=front]").evaluate(BOX)
+    assert bottom - top >= 320
+    # and all of it without scrolling
+    assert page.get_by_role("button", name="Read", exact=True).evaluate(BOX)[1] <= 900
+    assert not page.get_by_text("Take a photograph").is_visible()
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.get_by_text("Take a photograph").is_visible()
+
+
+def test_on_a_phone_a_link_back_is_as_high_as_a_finger(visit: Callable) -> None:
+    page = visit("doctor", "/diagnoses/{signed}/")
+    page.set_viewport_size({"width": 390, "height": 844})
+    boxes = [link.evaluate(BOX) for link in page.locator(".breadcrumb a").all()]
+    assert boxes
+    assert all(bottom - top >= 44 for top, bottom in boxes)
+    # in one line
+    assert len({round(top) for top, _ in boxes}) == 1
+
+
+def test_paper_holds_what_can_be_read_and_nothing_to_press(visit: Callable) -> None:
+    page = visit("doctor", "/lesions/{lesion}/")
+    page.emulate_media(media="print")
+    assert page.locator(".compare-pair img").count() == 2
+    for part in (".compare-tools", ".viewer .original", "details.size"):
+        assert not any(found.is_visible() for found in page.locator(part).all()), part
+    # 64 mm of 96 pixels an inch: no tall empty stage around a wide picture
+    top, bottom = page.locator(".compare-pair .stage").first.evaluate(BOX)
+    assert bottom - top <= 64 / 25.4 * 96 + 1
+    page.emulate_media(media="screen")
