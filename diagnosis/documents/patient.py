@@ -218,8 +218,9 @@ def reading_lines(request: DiagnosisRequest | None) -> Iterator[Line]:
             pdf.BODY,
         )
     yield reading.recommendation, pdf.BODY
-    for notice in notices(request):
-        yield _("Read with care: %(notice)s") % {"notice": notice.message}, pdf.SMALL
+    if found := notices(request):
+        words = " ".join(notice.message for notice in found)
+        yield _("Read with care: %(notices)s") % {"notices": words}, pdf.SMALL
     yield f"{request.model_version}, {day(request.finished_at)}", pdf.SMALL
 
 

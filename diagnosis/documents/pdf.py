@@ -137,14 +137,15 @@ def drawing(chart: Columns) -> Drawing:
     return Drawing(chart.width * factor, chart.height * factor, shapes)
 
 
-def legend(entries: Sequence[tuple[str, str]]) -> Paragraph:
-    """What each colour of a chart means; ``entries`` are (kind, name)."""
-    look = style(8)
-    squares = (
-        f'<font color="#{KINDS[kind].hexval()[2:]}">■</font> {escape(printable(name))}'
-        for kind, name in entries
-    )
-    return Paragraph(" &nbsp;&nbsp; ".join(squares), look)
+def legend(entries: Sequence[tuple[str, str]]) -> Drawing:
+    """What each colour of a chart means, in one line; ``entries`` are (kind, name)."""
+    register_fonts()
+    shapes, x = Drawing(ROOM, 14), 0.0
+    for kind, name in entries:
+        shapes.add(Rect(x, 3, 8, 8, fillColor=KINDS[kind], strokeColor=None))
+        shapes.add(String(x + 12, 4, name, fontName=NORMAL, fontSize=8, fillColor=TEXT))
+        x += 12 + pdfmetrics.stringWidth(name, NORMAL, 8) + 16
+    return shapes
 
 
 def word(x: float, y: float, content: str, anchor: str) -> String:

@@ -14,11 +14,13 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from reportlab.graphics.shapes import Rect, String
 
 from clinic.models import AuditEvent, Hospital
 from clinic.periods import Period
 from diagnosis import report_charts
 from diagnosis.charts import HEIGHT, WIDTH, Column, columns, scale
+from diagnosis.documents import pdf
 from diagnosis.documents.report import MOST_ROWS
 from diagnosis.services.confirmed import AI, DOCTOR, confirmed
 from diagnosis.services.dashboard import dashboard, step_of
@@ -191,6 +193,15 @@ def test_the_page_begins_with_the_last_month(page, image) -> None:
 
 
 # Files --------------------------------------------------------------------------------------------
+
+
+def test_the_document_names_the_colours_of_its_chart() -> None:
+    parts = pdf.legend([("high", "High risk"), ("low", "Low risk")]).contents
+    colours = [part.fillColor for part in parts if isinstance(part, Rect)]
+    assert colours == [pdf.KINDS["high"], pdf.KINDS["low"]]
+    names = [part for part in parts if isinstance(part, String)]
+    assert [part.text for part in names] == ["High risk", "Low risk"]
+    assert names[0].x < names[1].x
 
 
 def test_the_document_is_a_pdf_of_the_report(page, user, image) -> None:
