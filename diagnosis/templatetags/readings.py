@@ -21,11 +21,12 @@ register = template.Library()
 
 
 @register.filter
-def reading(request: DiagnosisRequest) -> Interpretation | None:
-    """The interpretation of the request's prediction; None before there is one."""
-    prediction = request.prediction
-    if prediction is None:
+def reading(request: DiagnosisRequest | None) -> Interpretation | None:
+    """The interpretation of the request's prediction; None before there is one, and for a lesion
+    without a picture."""
+    if request is None or request.prediction is None:
         return None
+    prediction = request.prediction
     return interpretation.interpret(
         prediction.probabilities,
         prediction.malignancy_probability,
@@ -52,7 +53,7 @@ def danger(card: Card) -> Danger | None:
     if card.called_malignant and card.conclusion:
         words = _("Doctor: %(diagnosis)s")
         return Danger(Risk.HIGH, words % {"diagnosis": label_name(card.conclusion.conclusion)})
-    found = reading(card.request) if card.request else None
+    found = reading(card.request)
     return Danger(found.risk, found.risk_name) if found else None
 
 
