@@ -248,3 +248,21 @@ def test_paper_holds_what_can_be_read_and_nothing_to_press(visit: Callable) -> N
     top, bottom = page.locator(".compare-pair .stage").first.evaluate(BOX)
     assert bottom - top <= 64 / 25.4 * 96 + 1
     page.emulate_media(media="screen")
+
+
+CUT = """() => [...document.querySelectorAll(".tile span, button, .button")]
+  .filter((part) => part.offsetParent && part.scrollWidth > part.clientWidth + 1)
+  .map((part) => part.textContent.trim())"""
+
+
+@pytest.mark.parametrize("address", ["/diagnoses/new/", "/batches/new/", "/patients/{patient}/"])
+def test_no_button_cuts_its_words_in_the_longer_language(visit: Callable, address: str) -> None:
+    page = visit("doctor", address)
+    spanish = {"name": "nevus_language", "value": "es", "url": page.url}
+    page.context.add_cookies([spanish])
+    page.reload()
+    assert page.locator("html").get_attribute("lang") == "es"
+    for width in (390, 820, 1024, 1280, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate(CUT) == [], width
+    page.context.clear_cookies(name="nevus_language")
