@@ -112,6 +112,7 @@ def page_of(
             "following": following_of(request, row) if signed else None,
             "draft": draft_review(row),
             "earlier_reviews": [r for r in reversed(signed_ones(row)) if r != signed],
+            "elsewhere": signed_elsewhere(request, row),
             "other_requests": other_requests(request, row),
             "other_images": other_images(request, row),
             "form": form or ReviewForm.of(row),
@@ -145,6 +146,14 @@ def following_of(request: HttpRequest, row: DiagnosisRequest) -> UUID | None:
 
 def signed_ones(row: DiagnosisRequest) -> list[Review]:
     return sorted((r for r in row.reviews.all() if r.is_signed), key=lambda r: r.signed_at)
+
+
+def signed_elsewhere(request: HttpRequest, row: DiagnosisRequest) -> Review | None:
+    """What was concluded last of this lesion by another reading: a new picture does not undo it."""
+    lesion = Image.objects.standing().filter(lesion=row.image.lesion_id)
+    reviews = Review.objects.visible_to(request.user).filter(request__image__in=lesion)
+    signed = reviews.filter(signed_at__isnull=False).exclude(request=row)
+    return signed.select_related("signed_by", "request").order_by("-signed_at").first()
 
 
 def other_requests(request: HttpRequest, row: DiagnosisRequest):

@@ -109,3 +109,27 @@ def test_lesions_without_a_place_are_counted_beside_the_map(page, patient):
     assert "2 lesions have no place on the body map." in seen(page, "patient", patient)[1]
     Lesion.objects.filter(patient=patient).update(body_view="back", body_x=0.5, body_y=0.5)
     assert "no place" not in seen(page, "patient", patient)[1]
+
+
+def test_a_new_reading_says_what_else_was_concluded_of_the_lesion(page, patient):
+    before = read(patient, "melanoma")
+    review = ReviewFactory(request=before, signed=True, conclusion="melanoma", management="excise")
+    new = DiagnosisRequestFactory(
+        image__lesion=before.image.lesion, succeeded=True, prediction__label="nevus"
+    )
+    assert "Another signed conclusion of this lesion" not in seen(page, "diagnosis", before)[1]
+
+    html, words = seen(page, "diagnosis", new)
+    assert "Another signed conclusion of this lesion: Melanoma, excise · signed by" in words
+    assert reverse("diagnosis", args=[before.pk]) in html
+    assert "Histopathology" not in words
+    HistopathologyFactory(lesion=before.image.lesion, diagnosis="melanoma", confirmed_by="Dr Path")
+    assert "Histopathology: Melanoma, Dr Path" in seen(page, "diagnosis", new)[1]
+
+    # another lesion's, and a draft, are not meant
+    ReviewFactory(request=read(patient, "nevus"), signed=True)
+    ReviewFactory(request=before, conclusion="nevus", amends=review)
+    assert (
+        seen(page, "diagnosis", new)[1].count("Another signed conclusion of this lesion: Melanoma")
+        == 1
+    )
