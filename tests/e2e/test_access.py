@@ -250,13 +250,13 @@ def test_paper_holds_what_can_be_read_and_nothing_to_press(visit: Callable) -> N
     page.emulate_media(media="screen")
 
 
-CUT = """() => [...document.querySelectorAll(".tile span, button, .button")]
+CUT = """() => [...document.querySelectorAll(".tile span, button, .button, .card .body")]
   .filter((part) => part.offsetParent && part.scrollWidth > part.clientWidth + 1)
   .map((part) => part.textContent.trim())"""
 
 
 @pytest.mark.parametrize("address", ["/diagnoses/new/", "/batches/new/", "/patients/{patient}/"])
-def test_no_button_cuts_its_words_in_the_longer_language(visit: Callable, address: str) -> None:
+def test_nothing_cuts_its_words_in_the_longer_language(visit: Callable, address: str) -> None:
     page = visit("doctor", address)
     spanish = {"name": "nevus_language", "value": "es", "url": page.url}
     page.context.add_cookies([spanish])
