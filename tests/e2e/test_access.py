@@ -244,6 +244,8 @@ def test_paper_holds_what_can_be_read_and_nothing_to_press(visit: Callable) -> N
     assert page.locator(".compare-pair img").count() == 2
     for part in (".compare-tools", ".viewer .original", "details.size"):
         assert not any(found.is_visible() for found in page.locator(part).all()), part
+    # a link that would read as a statement
+    assert not page.get_by_text("was entered in error").first.is_visible()
     # 64 mm of 96 pixels an inch: no tall empty stage around a wide picture
     top, bottom = page.locator(".compare-pair .stage").first.evaluate(BOX)
     assert bottom - top <= 64 / 25.4 * 96 + 1
