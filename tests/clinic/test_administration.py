@@ -30,6 +30,7 @@ from tests.factories import (
     HistopathologyFactory,
     HospitalFactory,
     ImageFactory,
+    InvitationFactory,
     LesionFactory,
     MembershipFactory,
     PatientFactory,
@@ -188,6 +189,10 @@ def test_roles_are_given_and_taken(hospital, boss) -> None:
     assert refused(give_role, **arguments) == "not_found"
 
 
+def questions(html: str) -> list[str]:
+    return re.findall(r"<details class=\"ask-again\">.*?</details>", html, re.DOTALL)
+
+
 def test_a_role_is_taken_after_one_more_question(page, hospital) -> None:
     """Without a script: the button that does it is hidden until what follows is on the page."""
     doctor(hospital, first_name="Ada", last_name="Only")
@@ -195,7 +200,7 @@ def test_a_role_is_taken_after_one_more_question(page, hospital) -> None:
 
     html = text(page.get(reverse("staff")))
 
-    asked = re.findall(r"<details class=\"ask-again\">.*?</details>", html, re.DOTALL)
+    asked = questions(html)
     assert all("<form" in part.split("</summary>")[1] for part in asked)
     addresses = [re.search(r'action="([^"]+)"', part)[1] for part in asked]
     # each way to take something away, and nothing of it outside
@@ -205,6 +210,18 @@ def test_a_role_is_taken_after_one_more_question(page, hospital) -> None:
     only = "Ada Only has no other role here and will no longer see the hospital's patients"
     assert html.count(only) == 1
     assert html.count("Eve Both loses the role") == 2
+
+
+def test_an_invitation_is_taken_back_after_one_more_question(page, hospital) -> None:
+    invitation = InvitationFactory(hospital=hospital, name="Grace Guest")
+
+    html = text(page.get(reverse("staff")))
+
+    action = f'action="{reverse("invitation-revoke", args=[invitation.pk])}"'
+    (asked,) = (part for part in questions(html) if action in part)
+    follows = asked.split("</summary>")[1]
+    assert "The link for Grace Guest stops working at once." in follows
+    assert (html.count(action), follows.count(action)) == (1, 1)
 
 
 def test_the_last_administrator_stays(hospital, boss) -> None:
