@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from clinic.models import AuditEvent, Role
+from clinic.models import AuditEvent, ErrorReason, Role
 
 NAMES: dict[str, Promise] = {
     "amends": _("amends the review"),
@@ -20,11 +20,14 @@ NAMES: dict[str, Promise] = {
     "fields": _("fields"),
     "format": _("format"),
     "image": _("image"),
+    "images": pgettext_lazy("how many", "images"),
+    "lesions": pgettext_lazy("how many", "lesions"),
     "membership": _("membership"),
     "model_version": _("model version"),
     "page": _("on the page"),
     "part": _("what of it"),
     "patient": _("patient"),
+    "reason": _("reason"),
     "request": _("request"),
     "role": _("role"),
     "rows": _("rows"),
@@ -40,6 +43,7 @@ CODES: dict[str, Mapping[Any, Any]] = {
         "histopathology": _("histopathology"),
         "lesion_differences": _("differences of the lesions"),
     },
+    "reason": dict(ErrorReason.choices),
     "role": dict(Role.choices),
     "through": {"api": "API"},
 }
@@ -48,6 +52,7 @@ FILTERS: dict[str, Promise] = {
     "actor": _("who"),
     "from": pgettext_lazy("a period", "from"),
     "to": pgettext_lazy("a period", "to"),
+    "entered_in_error": _("entered in error"),
     "format": _("format"),
     "hospital": _("hospital"),
     "image": _("image"),

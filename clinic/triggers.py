@@ -58,6 +58,11 @@ def run_after(name: str, table: str, event: str, *, when: str, statement: str) -
     return RunPython(create, _drop(name, table))
 
 
+def stop(made: RunPython) -> RunPython:
+    """The trigger that ``made`` creates, taken away; the way back creates it again."""
+    return RunPython(made.reverse_code, made.code)
+
+
 def same_hospital(table: str, kind: str, parent: str, name: str) -> list[RunPython]:
     """The rows of ``table`` (each a ``kind``) are at the hospital of the row of ``parent`` to which
     their column ``name`` points, and go where that goes."""

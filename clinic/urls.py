@@ -2,10 +2,12 @@
 
 from django.urls import path, re_path
 
+from clinic.models import Image, Lesion, Patient
 from clinic.views import (
     account,
     audit,
     body_map,
+    entered_in_error,
     errors,
     images,
     lesions,
@@ -39,6 +41,14 @@ urlpatterns = [
     path("patients/", patients.patients, name="patients"),
     path("patients/new/", patients.patient_create, name="patient-create"),
     path("patients/<uuid:pk>/edit/", patients.patient_edit, name="patient-edit"),
+    *(
+        path(f"{noun}s/<uuid:pk>/{way}/", view, {"model": model}, name=f"{noun}-{way}")
+        for noun, model in (("patient", Patient), ("lesion", Lesion), ("image", Image))
+        for way, view in (
+            ("entered-in-error", entered_in_error.entered_in_error),
+            ("reinstate", entered_in_error.reinstate_record),
+        )
+    ),
     path("patients/<uuid:pk>/lesions/new/", lesions.lesion_create, name="lesion-create"),
     path("lesions/<uuid:pk>/edit/", lesions.lesion_edit, name="lesion-edit"),
     path("images/<uuid:pk>/file/", images.image_file, name="image-file"),

@@ -5,6 +5,8 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
+from django.db.models import QuerySet
+
 from diagnosis.models import Batch, BatchFile, DiagnosisRequest, Status
 from diagnosis.models.requests import OPEN
 
@@ -88,8 +90,8 @@ class Progress:
 
 def progress_of(batch: Batch) -> Progress:
     """Constant in queries, however many files there are."""
-    files = list(batch.files.select_related("image__lesion"))
-    rows = DiagnosisRequest.objects.filter(image__batch_file__batch=batch).with_records()
+    files = list(standing_files(batch).select_related("image__lesion"))
+    rows = DiagnosisRequest.objects.standing().filter(image__batch_file__batch=batch).with_records()
     counting: dict = {}
     for row in rows.order_by("created_at", "id"):
         row.image.lesion.patient = batch.patient
@@ -102,7 +104,12 @@ def progress_of(batch: Batch) -> Progress:
 
 def stage_of(batch: Batch) -> str:
     """Changes whenever a file or a reading of the batch does; two light queries."""
-    rows = DiagnosisRequest.objects.filter(image__batch_file__batch=batch)
+    rows = DiagnosisRequest.objects.standing().filter(image__batch_file__batch=batch)
     states = Counter(rows.values_list("status", flat=True))
     parts = [f"{state}{count}" for state, count in sorted(states.items())]
-    return f"{batch.files.count()}-{'-'.join(parts)}"
+    return f"{standing_files(batch).count()}-{'-'.join(parts)}"
+
+
+def standing_files(batch: Batch) -> QuerySet[BatchFile]:
+    """Without those whose picture was entered in error."""
+    return batch.files.exclude(image__entered_in_error_at__isnull=False)

@@ -155,9 +155,19 @@ def api_token(user: User, *scopes: str) -> str:
     return create_token(actor=user, user=user, scopes=list(scopes))[1]
 
 
+IN_ERROR = factory.Trait(
+    entered_in_error_at=factory.LazyFunction(timezone.now),
+    entered_in_error_by=factory.SubFactory(UserFactory),
+    entered_in_error_reason="test",
+)
+
+
 class PatientFactory(RecordFactory):
     class Meta:
         model = Patient
+
+    class Params:
+        in_error = IN_ERROR
 
     hospital = factory.SubFactory(HospitalFactory)
     medical_record_number = factory.Sequence("MRN-{}".format)
@@ -170,6 +180,9 @@ class PatientFactory(RecordFactory):
 class LesionFactory(RecordFactory):
     class Meta:
         model = Lesion
+
+    class Params:
+        in_error = IN_ERROR
 
     patient = factory.SubFactory(PatientFactory)
     hospital = factory.SelfAttribute("patient.hospital")
@@ -185,6 +198,7 @@ class ImageFactory(RecordFactory):
     class Params:
         content = factory.Sequence(lambda number: jpeg_bytes(seed=number))
         name = "lesion.jpg"
+        in_error = IN_ERROR
 
     lesion = factory.SubFactory(LesionFactory)
     hospital = factory.SelfAttribute("lesion.hospital")

@@ -51,6 +51,19 @@ TABLE = {
     "GET recalls": ("in", 200, 200, 200, 200),
     "GET lesion-edit": ("in", 200, 404, 403, 200),
     "POST lesion-edit": ("in", 302, 404, 403, 302),
+    **{
+        f"GET {noun}-entered-in-error": ("in", 200, 404, 403, 200)
+        for noun in ("patient", "lesion", "image")
+    },
+    **{
+        f"POST {noun}-entered-in-error": ("in", 302, 404, 403, 302)
+        for noun in ("patient", "lesion", "image")
+    },
+    # of what stands there is nothing to reinstate
+    **{
+        f"POST {noun}-reinstate": ("in", 409, 404, 403, 409)
+        for noun in ("patient", "lesion", "image")
+    },
     "GET image-file": ("in", 200, 404, 200, 200),
     "POST image-size": ("in", 302, 404, 403, 302),
     "GET image-thumbnail": ("in", 200, 404, 200, 200),
@@ -155,6 +168,10 @@ def key_of(name: str, records):
     if name == "batch-repeat":
         return records["batch"].pk, records["file"].pk
     row = records["read"]
+    image = row.image
+    of_record = {"patient": image.lesion.patient_id, "lesion": image.lesion_id, "image": image.pk}
+    if name.endswith(("-entered-in-error", "-reinstate")):
+        return of_record[name.split("-")[0]]
     return {
         "patient": row.image.lesion.patient_id,
         "patient-edit": row.image.lesion.patient_id,
@@ -196,6 +213,10 @@ def data_of(name: str, hospital) -> dict:
         "patient-edit": new_patient,
         "lesion-create": {"anatom_site": "head/neck"},
         "lesion-edit": {"anatom_site": "head/neck"},
+        **{
+            f"{noun}-entered-in-error": {"reason": "test"}
+            for noun in ("patient", "lesion", "image")
+        },
         "image-size": {"diameter_mm": "4"},
         "histopathology-create": {
             "diagnosis": "nevus",

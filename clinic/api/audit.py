@@ -17,7 +17,7 @@ from clinic.periods import Period
 from clinic.permissions import denied, hospital_ids, require_administer
 from clinic.services.audit import record_event
 from clinic.services.audit_log import ORDERING
-from clinic.services.audit_records import keys_of_patient
+from clinic.services.audit_records import keys_of_patients
 
 
 class ActorSerializer(serializers.Serializer):
@@ -108,7 +108,7 @@ class AuditEventViewSet(ApiViewSet):
         events = self.get_queryset().filter(hospital__in=hospitals)
         events = events.matching(query).filter(period.as_filter("at")).select_related("actor")
         if query.get("patient"):
-            events = events.of_records(keys_of_patient(query["patient"]))
+            events = events.of_records(keys_of_patients([query["patient"]]))
         body = self.get_serializer(self.paginate_queryset(events), many=True).data
         details = {"by": sorted(query), "through": "api"}
         for hospital in hospitals:

@@ -19,10 +19,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from clinic.api.base import RecordViewSet
 from clinic.api.fields import IdField, NumberField, RecordSerializer, UtcDateTimeField, WordField
 from clinic.api.idempotency import idempotent
 from clinic.api.parsers import UploadParser
+from clinic.api.standing import ErrorField, RetractableViewSet, StandingQuerySerializer
 from clinic.models import Hospital, Image, Lesion, Patient
 from clinic.sending import picture_response
 from clinic.services.images import (
@@ -63,6 +63,7 @@ class ImageSerializer(RecordSerializer):
     quality = serializers.SerializerMethodField()
     file = serializers.SerializerMethodField()
     thumbnail = serializers.SerializerMethodField()
+    entered_in_error = ErrorField()
 
     class Meta:
         model = Image
@@ -85,6 +86,7 @@ class ImageSerializer(RecordSerializer):
             "thumbnail",
             "uploaded_by",
             "created_at",
+            "entered_in_error",
         )
 
     @extend_schema_field(QualitySerializer)
@@ -127,7 +129,7 @@ class NewImageSerializer(UploadSerializer):
     )
 
 
-class ImageQuerySerializer(serializers.Serializer):
+class ImageQuerySerializer(StandingQuerySerializer):
     lesion = IdField(required=False)
     patient = IdField(required=False)
     hospital = IdField(required=False)
@@ -144,7 +146,7 @@ class AnyType(BaseContentNegotiation):
 
 
 @extend_schema_view(retrieve=extend_schema(summary="Show what is known of an image"))
-class ImageViewSet(RecordViewSet):
+class ImageViewSet(RetractableViewSet):
     noun, plural, route = "image", "images", "api-image"
     serializer_class = ImageSerializer
     query_serializer_class = ImageQuerySerializer
@@ -157,6 +159,7 @@ class ImageViewSet(RecordViewSet):
         return record.hospital_id
 
     def filter_rows(self, rows: Any, query: dict[str, Any]) -> Any:
+        rows = super().filter_rows(rows, query)
         return self.filter_by(
             rows,
             query,

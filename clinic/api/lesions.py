@@ -8,9 +8,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from clinic.api.base import RecordViewSet
 from clinic.api.fields import FractionField, IdField, NumberField, RecordSerializer, WordField
 from clinic.api.idempotency import idempotent
+from clinic.api.standing import ErrorField, RetractableViewSet, StandingQuerySerializer
 from clinic.models import Hospital, Lesion, Patient
 from clinic.services.lesions import create_lesion, update_lesion
 from clinic.vocabulary import BodyView
@@ -49,6 +49,7 @@ class LesionSerializer(RecordSerializer):
     hospital = serializers.UUIDField(source="hospital_id", read_only=True)
     body_map = BodyMapField()
     diameter_mm = NumberField(max_digits=5, decimal_places=2, required=False, allow_null=True)
+    entered_in_error = ErrorField()
 
     class Meta:
         model = Lesion
@@ -64,16 +65,17 @@ class LesionSerializer(RecordSerializer):
             "first_noticed",
             "notes",
             "created_at",
+            "entered_in_error",
         )
 
 
-class LesionQuerySerializer(serializers.Serializer):
+class LesionQuerySerializer(StandingQuerySerializer):
     patient = IdField(required=False)
     hospital = IdField(required=False)
 
 
 @extend_schema_view(retrieve=extend_schema(summary="Show a lesion"))
-class LesionViewSet(RecordViewSet):
+class LesionViewSet(RetractableViewSet):
     noun, plural, route = "lesion", "lesions", "api-lesion"
     serializer_class = LesionSerializer
     query_serializer_class = LesionQuerySerializer
@@ -85,6 +87,7 @@ class LesionViewSet(RecordViewSet):
         return record.hospital_id
 
     def filter_rows(self, rows: Any, query: dict[str, Any]) -> Any:
+        rows = super().filter_rows(rows, query)
         return self.filter_by(
             rows,
             query,

@@ -9,9 +9,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from clinic.api.base import RecordViewSet
 from clinic.api.fields import IdField, RecordSerializer
 from clinic.api.idempotency import idempotent
+from clinic.api.standing import ErrorField, RetractableViewSet, StandingQuerySerializer
 from clinic.errors import FieldError
 from clinic.models import Hospital, Patient
 from clinic.permissions import denied, hospital_ids
@@ -24,6 +24,8 @@ class PatientSerializer(RecordSerializer):
         required=False,
         help_text="May be left out by who records at one hospital only. Cannot be changed later.",
     )
+
+    entered_in_error = ErrorField()
 
     class Meta:
         model = Patient
@@ -39,10 +41,11 @@ class PatientSerializer(RecordSerializer):
             "personal_history_of_melanoma",
             "family_history_of_melanoma",
             "created_at",
+            "entered_in_error",
         )
 
 
-class PatientQuerySerializer(serializers.Serializer):
+class PatientQuerySerializer(StandingQuerySerializer):
     search = serializers.CharField(
         required=False,
         max_length=200,
@@ -52,7 +55,7 @@ class PatientQuerySerializer(serializers.Serializer):
 
 
 @extend_schema_view(retrieve=extend_schema(summary="Show a patient"))
-class PatientViewSet(RecordViewSet):
+class PatientViewSet(RetractableViewSet):
     noun, plural, route = "patient", "patients", "api-patient"
     serializer_class = PatientSerializer
     query_serializer_class = PatientQuerySerializer
@@ -64,6 +67,7 @@ class PatientViewSet(RecordViewSet):
         return record.hospital_id
 
     def filter_rows(self, rows: Any, query: dict[str, Any]) -> Any:
+        rows = super().filter_rows(rows, query)
         rows = self.filter_by(rows, query, hospital=(Hospital.objects, "hospital"))
         return rows.search(query.get("search", ""))
 

@@ -5,6 +5,7 @@ from clinic.models.images import Image
 from clinic.models.invitations import Invitation
 from clinic.models.lesions import Lesion
 from clinic.models.patients import Patient
+from clinic.models.standing import ErrorReason
 from clinic.models.tokens import ApiToken, Scope
 from clinic.models.users import Membership, Role, User
 
@@ -12,6 +13,7 @@ __all__ = [
     "ApiToken",
     "AuditChain",
     "AuditEvent",
+    "ErrorReason",
     "Hospital",
     "IdempotencyKey",
     "Image",

@@ -6,17 +6,18 @@ from django.utils.translation import gettext_lazy as _
 from clinic.models.base import Record
 from clinic.models.hospitals import Hospital
 from clinic.models.lesions import Lesion
+from clinic.models.standing import Retractable, StandingQuerySet, in_error_index
 from clinic.models.users import User
 from clinic.permissions import hospital_ids
 from clinic.vocabulary import DermoscopicType, ImageType
 
 
-class ImageQuerySet(models.QuerySet["Image"]):
+class ImageQuerySet(StandingQuerySet["Image"]):
     def visible_to(self, user) -> "ImageQuerySet":
         return self.filter(hospital__in=hospital_ids(user))
 
 
-class Image(Record):
+class Image(Record, Retractable):
     patient_path = "lesion__patient"
 
     lesion = models.ForeignKey(Lesion, models.PROTECT, related_name="images")
@@ -54,7 +55,10 @@ class Image(Record):
         verbose_name = _("image")
         verbose_name_plural = _("images")
         ordering = ["-created_at", "id"]
-        indexes = [models.Index(fields=["hospital", "-created_at", "id"], name="image_of_hospital")]
+        indexes = [
+            models.Index(fields=["hospital", "-created_at", "id"], name="image_of_hospital"),
+            in_error_index("image_entered_in_error"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["lesion", "sha256"], name="image_hash_is_unique_in_lesion"

@@ -7,18 +7,19 @@ from django.utils.translation import gettext_lazy as _
 from clinic.models.base import Record
 from clinic.models.hospitals import Hospital
 from clinic.models.patients import Patient
+from clinic.models.standing import Retractable, StandingQuerySet, in_error_index
 from clinic.permissions import hospital_ids
 from clinic.vocabulary import AnatomSite, BodyView, Laterality
 
 UNIT = [MinValueValidator(0.0), MaxValueValidator(1.0)]
 
 
-class LesionQuerySet(models.QuerySet["Lesion"]):
+class LesionQuerySet(StandingQuerySet["Lesion"]):
     def visible_to(self, user) -> "LesionQuerySet":
         return self.filter(hospital__in=hospital_ids(user))
 
 
-class Lesion(Record):
+class Lesion(Record, Retractable):
     patient_path = "patient"
 
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="lesions")
@@ -56,7 +57,8 @@ class Lesion(Record):
         verbose_name_plural = _("lesions")
         ordering = ["-created_at", "id"]
         indexes = [
-            models.Index(fields=["hospital", "-created_at", "id"], name="lesion_of_hospital")
+            models.Index(fields=["hospital", "-created_at", "id"], name="lesion_of_hospital"),
+            in_error_index("lesion_entered_in_error"),
         ]
         constraints = [
             models.CheckConstraint(

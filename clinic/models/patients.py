@@ -9,16 +9,18 @@ from django.utils.translation import gettext_lazy as _
 
 from clinic.models.base import Record
 from clinic.models.hospitals import Hospital
+from clinic.models.standing import STANDING, Retractable, StandingQuerySet, in_error_index
 from clinic.permissions import hospital_ids
 from clinic.vocabulary import Sex, SkinType
 
 
-class PatientQuerySet(models.QuerySet["Patient"]):
+class PatientQuerySet(StandingQuerySet["Patient"]):
     def visible_to(self, user) -> "PatientQuerySet":
         return self.filter(hospital__in=hospital_ids(user))
 
     def numbered(self, number: str) -> "PatientQuerySet":
-        """Those with this medical record number, in capitals or not; one at most at a hospital."""
+        """Those with this medical record number, in capitals or not: of those that stand, at most
+        one at a hospital."""
         return self.filter(medical_record_number__iexact=number)
 
     def search(self, text: str) -> "PatientQuerySet":
@@ -33,7 +35,7 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         return found
 
 
-class Patient(Record):
+class Patient(Record, Retractable):
     patient_path = "pk"
 
     hospital = models.ForeignKey(Hospital, models.PROTECT, related_name="patients", db_index=False)
@@ -64,12 +66,15 @@ class Patient(Record):
                 name="patient_by_name",
             ),
             models.Index(fields=["hospital", "-created_at", "id"], name="patient_of_hospital"),
+            in_error_index("patient_entered_in_error"),
         ]
         constraints = [
             # n-17 and N-17 are one number: people type it either way
             models.UniqueConstraint(
                 "hospital",
                 Upper("medical_record_number"),
+                # the number of a patient who was entered in error is free again
+                condition=STANDING,
                 name="patient_mrn_is_unique_in_hospital",
             ),
             models.CheckConstraint(

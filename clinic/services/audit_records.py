@@ -6,7 +6,7 @@ row and to every record below it, each of which says where its patient is (``Rec
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -30,11 +30,12 @@ def find_keys(hospital: Hospital, text: str) -> list[str]:
     """
     patients = Patient.objects.filter(hospital=hospital)
     bounds = bounds_of(text)
-    patient = patients.numbered(text).first()
-    if patient is None and bounds:
-        patient = patients.filter(pk__range=bounds).first()
-    if patient is not None:
-        return keys_of_patient(patient.pk)
+    # more than one where a patient was entered in error and the number given to another
+    meant = list(patients.numbered(text))
+    if not meant and bounds:
+        meant = list(patients.filter(pk__range=bounds))
+    if meant:
+        return keys_of_patients([patient.pk for patient in meant])
     found = keys_between(hospital, *bounds) if bounds else []
     if not found:
         message = _("Nothing at %(hospital)s has this number or identifier.")
@@ -61,10 +62,10 @@ def keys_between(hospital: Hospital, first: UUID, last: UUID) -> list[str]:
     return list(events.order_by().values_list("object_id", flat=True).distinct())
 
 
-def keys_of_patient(patient_id: UUID) -> list[str]:
-    """The patient's own key and those of all records below; one query."""
+def keys_of_patients(patients: Collection[UUID]) -> list[str]:
+    """The patients' own keys and those of all records below; one query."""
     rows = (
-        model._default_manager.filter(**{model.patient_path: patient_id}).values_list("pk")
+        model._default_manager.filter(**{f"{model.patient_path}__in": patients}).values_list("pk")
         for model in models_of_patients()
     )
     return [str(key) for (key,) in all_of(rows)]

@@ -19,6 +19,7 @@ from clinic.metrics import UPLOADS, counting_refusals
 from clinic.models import Image, Lesion, User
 from clinic.permissions import require_record
 from clinic.services.audit import record_event
+from clinic.services.entered_in_error import require_standing
 from clinic.vocabulary import ImageType
 
 # a camera's clock may be a little ahead of the server's
@@ -55,10 +56,11 @@ def store_image(
 ) -> Image:
     """Keep a picture as an image of the lesion, file and row together or neither.
 
-    Raises DomainError, ``duplicate_image`` (409) where the lesion has the same picture already,
-    ``storage_unavailable`` (503) where the storage does not take it.
+    Raises DomainError, ``entered_in_error`` (409), ``duplicate_image`` (409) where the lesion has
+    the same picture already, ``storage_unavailable`` (503) where the storage does not take it.
     """
     require_record(actor, lesion.hospital_id)
+    require_standing(lesion)
     image = Image(
         lesion=lesion,
         hospital_id=lesion.hospital_id,
@@ -79,7 +81,7 @@ def store_image(
             transaction.on_commit(lambda: _note_accepted(image))
     except IntegrityError as error:
         _remove(stored)
-        raise _duplicate(image) from error
+        raise _duplicate(None) from error
     except BaseException:
         _remove(stored)
         raise
@@ -98,6 +100,7 @@ def measure_image(*, actor: User, image: Image, diameter_mm: Decimal | None) -> 
     """Note the lesion's largest diameter (mm) on this picture; None takes it away again."""
     hospital = image.hospital_id
     require_record(actor, hospital)
+    require_standing(image)
     image.diameter_mm = diameter_mm
     _check_fields(image)
     image.save(update_fields=["diameter_mm"])
@@ -182,8 +185,9 @@ def _check(image: Image) -> None:
     if image.captured_at is not None and image.captured_at > timezone.now() + CLOCK_TOLERANCE:
         message = _("The time of capture lies in the future.")
         raise FieldError("captured_in_future", message, field="captured_at")
-    if Image.objects.filter(lesion=image.lesion, sha256=image.sha256).exists():
-        raise _duplicate(image)
+    same = Image.objects.filter(lesion=image.lesion, sha256=image.sha256).first()
+    if same is not None:
+        raise _duplicate(same)
 
 
 def _check_fields(image: Image) -> None:
@@ -211,6 +215,11 @@ def _remove(names: list[str]) -> None:
         pictures.remove(name)
 
 
-def _duplicate(image: Image) -> DomainError:
-    message = _("This lesion already has the same picture.")
+def _duplicate(same: Image | None) -> DomainError:
+    if same is not None and not same.is_standing:
+        message = _(
+            "This lesion has the same picture, marked as entered in error. Reinstate that one."
+        )
+    else:
+        message = _("This lesion already has the same picture.")
     return FieldError("duplicate_image", message, field="file", status=409)

@@ -12,6 +12,7 @@ from clinic.errors import FieldError, from_validation_error
 from clinic.models import Hospital, Patient, User
 from clinic.permissions import require_record
 from clinic.services.audit import record_event
+from clinic.services.entered_in_error import require_standing
 from clinic.services.fields import assign
 
 EDITABLE = (
@@ -37,6 +38,7 @@ def create_patient(*, actor: User, hospital: Hospital, **fields: Any) -> Patient
 def update_patient(*, actor: User, patient: Patient, **fields: Any) -> Patient:
     """Correct some fields of a patient; those that are not given stay as they are."""
     require_record(actor, patient.hospital_id)
+    require_standing(patient)
     return _write(actor, patient, fields, action="update_patient")
 
 
@@ -72,8 +74,10 @@ def _check(patient: Patient) -> None:
     if patient.birth_date is not None and patient.birth_date.year < OLDEST_YEAR:
         message = _("The birth date is too long ago.")
         raise FieldError("birth_date_too_old", message, field="birth_date")
-    same = Patient.objects.filter(hospital=patient.hospital_id).numbered(
-        patient.medical_record_number
+    same = (
+        Patient.objects.standing()
+        .filter(hospital=patient.hospital_id)
+        .numbered(patient.medical_record_number)
     )
     if same.exclude(pk=patient.pk).exists():
         raise _duplicate()

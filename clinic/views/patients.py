@@ -21,12 +21,17 @@ ORDERING = ("family_name", "given_name", "medical_record_number", "id")
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
 def patients(request: HttpRequest) -> HttpResponse:
-    """All by name, or those that a search finds: a POST, because addresses end up in logs."""
+    """All by name, or those that a search finds: a POST, because addresses end up in logs. With
+    ``?entered_in_error=`` those who no longer stand among them."""
     search = request.POST.get("q", "").strip()[:MAXIMUM_SEARCH]
-    found = Patient.objects.visible_to(request.user).search(search).select_related("hospital")
+    in_error = "entered_in_error" in request.GET
+    found = Patient.objects.visible_to(request.user).in_error(in_error).search(search)
+    found = found.select_related("hospital")
     page = page_of(found, request, ORDERING)
     note_list(request, "search_patients" if search else "list_patients", rows=len(page.rows))
-    return render(request, "patients/list.html", {"page": page, "search": search})
+    return render(
+        request, "patients/list.html", {"page": page, "search": search, "in_error": in_error}
+    )
 
 
 @signed_in

@@ -24,6 +24,7 @@ from clinic.api.fields import IdField, WordField
 from clinic.api.idempotency import idempotent
 from clinic.api.images import AnyType, UploadSerializer
 from clinic.api.parsers import LimitedJSONParser, UploadParser
+from clinic.api.standing import StandingQuerySerializer
 from clinic.errors import DomainError
 from clinic.models import Hospital, Image, Lesion, Patient, Scope
 from diagnosis.api.models import find_model
@@ -81,7 +82,7 @@ class UploadOrderSerializer(OrderSerializer, UploadSerializer):
     lesion = IdField()
 
 
-class DiagnosisQuerySerializer(ReportQuerySerializer):
+class DiagnosisQuerySerializer(StandingQuerySerializer, ReportQuerySerializer):
     status = WordField(choices=Status.choices, required=False)
     patient = IdField(required=False)
     lesion = IdField(required=False)
@@ -109,7 +110,12 @@ class DiagnosisViewSet(RecordViewSet):
     def filter_rows(self, rows: Any, query: dict[str, Any]) -> Any:
         hospital = self.find(Hospital.objects, query, "hospital")
         rows = with_shown(
-            hospital_report(actor=self.request.user, hospital=hospital, **report_filters(query))
+            hospital_report(
+                actor=self.request.user,
+                hospital=hospital,
+                entered_in_error=query.get("entered_in_error", False),
+                **report_filters(query),
+            )
         )
         rows = self.filter_by(
             rows,
@@ -130,6 +136,9 @@ class DiagnosisViewSet(RecordViewSet):
             OpenApiParameter("lesion", uuid.UUID),
             OpenApiParameter("image", uuid.UUID),
             *REPORT_PARAMETERS,
+            OpenApiParameter(
+                "entered_in_error", bool, description="Only of images that were entered in error."
+            ),
             OpenApiParameter("ordering", str, enum=list(ORDERINGS)),
         ],
     )

@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from clinic.api.fields import IdField, RecordSerializer, WordField
+from clinic.api.standing import ErrorField
 from diagnosis.failures import failure_message
 from diagnosis.interpretation import Risk, interpret
 from diagnosis.models import DiagnosisRequest, Management, Priority, Review
@@ -109,6 +110,7 @@ class DiagnosisSerializer(RecordSerializer):
     failure = serializers.SerializerMethodField()
     prediction = serializers.SerializerMethodField()
     review = serializers.SerializerMethodField()
+    entered_in_error = ErrorField(source="image")
 
     class Meta:
         model = DiagnosisRequest
@@ -128,6 +130,7 @@ class DiagnosisSerializer(RecordSerializer):
             "failure",
             "prediction",
             "review",
+            "entered_in_error",
         )
 
     @extend_schema_field(serializers.ChoiceField(choices=list(PRIORITIES)))

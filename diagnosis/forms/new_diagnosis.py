@@ -61,7 +61,7 @@ class WhoseForm(HospitalChoice):
         key = self.cleaned_data.get("lesion")
         if key is None:
             return None
-        lesions = Lesion.objects.visible_to(self.user).select_related("patient")
+        lesions = Lesion.objects.visible_to(self.user).standing().select_related("patient")
         found = lesions.filter(pk=key, patient=patient).first()
         if found is None:
             message = _("The chosen lesion is none of this patient's. Choose again.")
@@ -123,5 +123,5 @@ class NewDiagnosisForm(WhoseForm, PlaceFields):
 
 
 def patient_by_number(user: User, hospital_id: Any, number: str) -> Patient | None:
-    found = Patient.objects.visible_to(user).select_related("hospital")
+    found = Patient.objects.visible_to(user).standing().select_related("hospital")
     return found.filter(hospital=hospital_id).numbered(number.strip()).first()

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from clinic.models import Hospital, Image, User
 from clinic.models.base import Record
+from clinic.models.standing import STANDING, StandingQuerySet
 from clinic.permissions import hospital_ids
 from diagnosis.interpretation import RISK_NAMES, Risk
 from diagnosis.models.model_versions import ModelVersion
@@ -37,7 +38,7 @@ UNANSWERED = (Status.FAILED, Status.REJECTED)
 # of a request without a prediction: below every one that was read
 UNREAD = -1
 # the worklist: everything that still asks something of a doctor
-WAITS = Q(conclusion="") & ~Q(status="cancelled")
+WAITS = Q(conclusion="") & ~Q(status="cancelled") & STANDING
 
 
 class Priority(models.IntegerChoices):
@@ -47,7 +48,7 @@ class Priority(models.IntegerChoices):
     BULK = 1, _("Bulk")
 
 
-class DiagnosisRequestQuerySet(models.QuerySet["DiagnosisRequest"]):
+class DiagnosisRequestQuerySet(StandingQuerySet["DiagnosisRequest"]):
     def visible_to(self, user) -> "DiagnosisRequestQuerySet":
         return self.filter(hospital__in=hospital_ids(user))
 
@@ -56,7 +57,7 @@ class DiagnosisRequestQuerySet(models.QuerySet["DiagnosisRequest"]):
         return self.filter(status=Status.QUEUED).order_by("priority", "created_at", "id")
 
     def unsigned(self) -> "DiagnosisRequestQuerySet":
-        """What waits for a doctor: not signed and not cancelled."""
+        """What waits for a doctor: not signed, not cancelled, not entered in error."""
         return self.filter(WAITS)
 
     def with_records(self) -> "DiagnosisRequestQuerySet":
@@ -113,7 +114,8 @@ class DiagnosisRequest(Record):
     # The next columns repeat what stands in prediction and review, so that the worklist and the
     # reports are read from an index (docs/decisions/0010-lists-are-read-from-an-index.md).
     # Triggers keep them true: request_reading_is_the_prediction_s, review_signs_its_request,
-    # request_recalls_its_lesion, image_closes_recalls, finding_is_told_to_requests.
+    # request_recalls_its_lesion, image_closes_recalls, finding_is_told_to_requests,
+    # image_is_entered_in_error.
     label = models.CharField(_("class"), max_length=50, blank=True, editable=False)
     malignancy = models.FloatField(_("malignancy"), default=UNREAD, editable=False)
     severity = models.SmallIntegerField(_("severity"), default=UNREAD, editable=False)
@@ -138,6 +140,8 @@ class DiagnosisRequest(Record):
     recall_on = models.DateField(null=True, editable=False)
     # of a reading: the newest histopathology of the lesion
     finding = models.CharField(max_length=50, null=True, editable=False)
+    # the image's
+    entered_in_error_at = models.DateTimeField(null=True, editable=False)
 
     objects = DiagnosisRequestQuerySet.as_manager()
 
@@ -157,6 +161,7 @@ class DiagnosisRequest(Record):
             # all that a report counts and a filter asks for lies in the index
             models.Index(
                 fields=["hospital", "-created_at", "id"],
+                condition=STANDING,
                 include=[
                     "status",
                     "label",
@@ -177,28 +182,38 @@ class DiagnosisRequest(Record):
                 include=["status", "risk", "finished_at", "label", "requested_by"],
                 name="request_worklist",
             ),
-            models.Index(fields=["hospital", "-malignancy", "id"], name="request_by_malignancy"),
+            models.Index(
+                fields=["hospital", "-malignancy", "id"],
+                condition=STANDING,
+                name="request_by_malignancy",
+            ),
             models.Index(
                 fields=["hospital", "-created_at", "id"],
-                condition=Q(finding__isnull=False),
+                condition=Q(finding__isnull=False) & STANDING,
                 include=["status", "label", "conclusion", "finding", "model_version", "image"],
                 name="request_confirmed",
             ),
             # a class that is rare or never there
             models.Index(
                 fields=["hospital", "label", "-created_at", "id"],
+                condition=STANDING,
                 include=["status", "conclusion", "risk", "requested_by"],
                 name="request_by_label",
             ),
             models.Index(
                 fields=["hospital", "-created_at", "id"],
-                condition=Q(status="cancelled"),
+                condition=Q(status="cancelled") & STANDING,
                 name="request_cancelled",
             ),
             models.Index(
                 fields=["hospital", "recall_on", "id"],
                 condition=Q(recall_on__isnull=False),
                 name="request_recalls",
+            ),
+            models.Index(
+                fields=["hospital", "-created_at", "id"],
+                condition=~STANDING,
+                name="request_entered_in_error",
             ),
         ]
         constraints = [
@@ -255,6 +270,10 @@ class DiagnosisRequest(Record):
     @property
     def is_open(self) -> bool:
         return self.status in OPEN
+
+    @property
+    def is_standing(self) -> bool:
+        return self.entered_in_error_at is None
 
     def note_reading(self, prediction: Prediction, risk: Risk) -> None:
         """Point to what the model answered, with the columns that lists are sorted by; unsaved."""

@@ -41,7 +41,9 @@ def lesion_differences(patient: Patient) -> dict[uuid.UUID, Difference]:
     Empty where fewer than FEWEST lesions were read by that model version. One query.
     """
     rows = ImageFeatures.objects.filter(
-        image__lesion__patient=patient, model_version__policies__hospital=patient.hospital_id
+        image__lesion__patient=patient,
+        image__entered_in_error_at__isnull=True,
+        model_version__policies__hospital=patient.hospital_id,
     )
     newest = rows.order_by("-image__created_at", "image")[:MOST_IMAGES]
     seen = defaultdict(list)

@@ -65,7 +65,11 @@ def features_of_others(
 def newest_of_patients(model: ModelVersion, patients: Iterable[uuid.UUID], most: int) -> QuerySet:
     """Patient, image and packed features of the ``most`` newest images of each patient."""
     patient = "image__lesion__patient"
-    rows = ImageFeatures.objects.filter(model_version=model, image__lesion__patient__in=patients)
+    rows = ImageFeatures.objects.filter(
+        model_version=model,
+        image__lesion__patient__in=patients,
+        image__entered_in_error_at__isnull=True,
+    )
     newest = [F("image__created_at").desc(), F("image").asc()]
     place = Window(RowNumber(), partition_by=[F(patient)], order_by=newest)
     return (

@@ -11,6 +11,7 @@ from clinic.errors import FieldError, from_validation_error
 from clinic.models import Lesion, User
 from clinic.permissions import require_record
 from clinic.services.audit import record_event
+from clinic.services.entered_in_error import require_standing
 from diagnosis.models import Histopathology
 from diagnosis.services.reviews import MAXIMUM_NOTES
 from ml.taxonomy import BY_LABEL
@@ -28,12 +29,13 @@ def record_histopathology(
 ) -> Histopathology:
     """Record what the pathologist ``confirmed_by`` found in the lesion; the newest finding counts.
 
-    ``diagnosis`` is a label of ml.taxonomy. Raises DomainError: ``permission_denied`` (403), or
-    field errors: ``unknown_diagnosis``, ``date_in_future``,
+    ``diagnosis`` is a label of ml.taxonomy. Raises DomainError: ``permission_denied`` (403),
+    ``entered_in_error`` (409), or field errors: ``unknown_diagnosis``, ``date_in_future``,
     ``notes_too_long``, ``invalid``.
     """
     hospital = lesion.hospital_id
     require_record(actor, hospital)
+    require_standing(lesion)
     _check(diagnosis, date, notes)
     finding = Histopathology(
         lesion=lesion,

@@ -66,6 +66,8 @@ class Card:
 
     lesion: Lesion
     pictures: list[Picture] = field(default_factory=list)
+    # of a lesion that stands, the images that do not
+    in_error: list[Image] = field(default_factory=list)
     number: int = 0  # on the patient's page: the same beside the dot and on the card
     difference: Difference | None = None  # from the patient's other lesions
 
@@ -105,10 +107,15 @@ def cards_of(user: User, lesions: Iterable[Lesion]) -> list[Card]:
     cards = {lesion.pk: Card(lesion) for lesion in lesions}
     pictures: dict[uuid.UUID, Picture] = {}
     for image in Image.objects.visible_to(user).filter(lesion__in=list(cards)):
-        pictures[image.pk] = Picture(image)
-        cards[image.lesion_id].pictures.append(pictures[image.pk])
+        card = cards[image.lesion_id]
+        # what was marked as entered in error together is read together
+        if image.entered_in_error_at == card.lesion.entered_in_error_at:
+            pictures[image.pk] = Picture(image)
+            card.pictures.append(pictures[image.pk])
+        else:
+            card.in_error.append(image)
     rows = DiagnosisRequest.objects.visible_to(user).with_records()
-    for row in rows.filter(image__lesion__in=list(cards)):
+    for row in rows.filter(image__in=list(pictures)):
         pictures[row.image_id].requests.append(row)
     return list(cards.values())
 
@@ -118,15 +125,15 @@ def report_cards(user: User, patient: Patient) -> list[Card]:
     without one last; numbered, with their findings."""
     lesions = Lesion.objects.visible_to(user).filter(patient=patient)
     cards = cards_of(user, lesions.prefetch_related("histopathology"))
+    number_cards(cards)
     sites: list[str | None] = [*AnatomSite.values, None]
     cards.sort(key=lambda card: (sites.index(card.lesion.anatom_site), card.lesion.created_at))
-    number_cards(cards)
-    return cards
+    return [card for card in cards if card.lesion.is_standing]
 
 
 def number_cards(cards: Iterable[Card]) -> None:
-    """Number all of a patient's lesions as they were recorded, so that each keeps its number on
-    every page and printout."""
+    """Number all of a patient's lesions as they were recorded, those entered in error too, so that
+    each keeps its number on every page and printout."""
     recorded = sorted(cards, key=lambda card: (card.lesion.created_at, card.lesion.pk))
     for number, card in enumerate(recorded, 1):
         card.number = number

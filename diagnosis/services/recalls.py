@@ -15,7 +15,7 @@ def open_recalls(user: User) -> DiagnosisRequestQuerySet:
     A recall is closed by a new picture of the lesion, or by a later signed review of any of its
     pictures, which says anew when the lesion is to be seen; triggers do so.
     """
-    return DiagnosisRequest.objects.visible_to(user).filter(recall_on__isnull=False)
+    return DiagnosisRequest.objects.visible_to(user).standing().filter(recall_on__isnull=False)
 
 
 def overdue_recalls(user: User) -> DiagnosisRequestQuerySet:

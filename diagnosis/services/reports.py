@@ -41,9 +41,14 @@ def hospital_report(
     label: str = "",
     risk: str = "",
     reviewed: bool | None = None,
+    entered_in_error: bool = False,
 ) -> DiagnosisRequestQuerySet:
-    """The rows of the report, newest first: what the actor may see, filtered. Not yet evaluated."""
-    rows = DiagnosisRequest.objects.visible_to(actor).filter(period.as_filter("created_at"))
+    """The rows of the report, newest first: what the actor may see, filtered. Not yet evaluated.
+
+    With ``entered_in_error`` instead those that no report counts.
+    """
+    rows = DiagnosisRequest.objects.visible_to(actor).in_error(entered_in_error)
+    rows = rows.filter(period.as_filter("created_at"))
     if hospital is not None:
         rows = rows.filter(hospital=hospital)
     if label:

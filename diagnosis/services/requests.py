@@ -13,6 +13,7 @@ from clinic.models import Hospital, Image, Lesion, Patient, User
 from clinic.permissions import require_record
 from clinic.services import images
 from clinic.services.audit import record_event
+from clinic.services.entered_in_error import require_standing
 from clinic.services.lesions import create_lesion
 from clinic.services.patients import create_patient
 from diagnosis.models import DiagnosisRequest, ModelVersion, Priority, Status
@@ -33,11 +34,12 @@ def request_diagnosis(
 ) -> DiagnosisRequest:
     """Order a reading of the image, by the hospital's active model where none is given.
 
-    Raises DomainError: ``permission_denied`` (403), ``no_active_model`` (409), ``request_open``
-    (409) where the same reading is already waited for.
+    Raises DomainError: ``permission_denied`` (403), ``entered_in_error`` (409), ``no_active_model``
+    (409), ``request_open`` (409) where the same reading is already waited for.
     """
     hospital_id = image.hospital_id
     require_record(actor, hospital_id)
+    require_standing(image)
     model = model_version or active_model(hospital_id)
     if DiagnosisRequest.objects.filter(image=image, model_version=model, status__in=OPEN).exists():
         raise _already_open()

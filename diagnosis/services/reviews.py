@@ -10,6 +10,7 @@ from clinic.errors import DomainError, FieldError
 from clinic.models import User
 from clinic.permissions import require_review
 from clinic.services.audit import record_event
+from clinic.services.entered_in_error import require_standing
 from diagnosis.models import DiagnosisRequest, Management, Review
 from ml.taxonomy import BY_LABEL
 
@@ -32,12 +33,13 @@ def save_review(
 
     ``recall_on`` is the day on which the lesion is to be seen again. Signing where a signed review
     exists needs ``amends``, the review that the doctor has seen: so of two doctors who sign at the
-    same moment the second is told. Raises DomainError: ``not_read_yet`` (409), ``already_signed``
-    (409), ``permission_denied`` (403), or field errors.
+    same moment the second is told. Raises DomainError: ``entered_in_error`` (409), ``not_read_yet``
+    (409), ``already_signed`` (409), ``permission_denied`` (403), or field errors.
     """
     require_review(actor, request.hospital_id)
     _check(conclusion, management, notes, recall_on)
     locked = DiagnosisRequest.objects.select_for_update().get(pk=request.pk)
+    require_standing(locked)
     if locked.is_open:
         message = _("The picture is still being read. Review it when the reading is there.")
         raise DomainError("not_read_yet", message, status=409)

@@ -56,7 +56,7 @@ class Scorecard:
 
 def year_of(model: ModelVersion, hospitals: Sequence[UUID]) -> DiagnosisRequestQuerySet:
     """What the model read at the hospitals in the last year."""
-    return DiagnosisRequest.objects.filter(
+    return DiagnosisRequest.objects.standing().filter(
         hospital__in=hospitals,
         created_at__gte=timezone.now() - datetime.timedelta(days=DAYS),
         model_version=model,

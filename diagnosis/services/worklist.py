@@ -49,7 +49,7 @@ def overdue(hospitals: Collection[UUID]) -> Q:
 
 def next_to_review(user: User, hospital: UUID) -> UUID | None:
     """The riskiest reading of the hospital that waits for a doctor; the first row of an index."""
-    rows = DiagnosisRequest.objects.visible_to(user).filter(hospital=hospital)
+    rows = DiagnosisRequest.objects.visible_to(user).standing().filter(hospital=hospital)
     answered = rows.unsigned().filter(status=Status.SUCCEEDED).order_by(*RISKIEST_FIRST)
     return answered.values_list("pk", flat=True).first()
 

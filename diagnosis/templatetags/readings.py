@@ -18,11 +18,12 @@ register = template.Library()
 
 
 @register.filter
-def reading(request: DiagnosisRequest) -> Interpretation | None:
-    """The interpretation of the request's prediction; None before there is one."""
-    prediction = request.prediction
-    if prediction is None:
+def reading(request: DiagnosisRequest | None) -> Interpretation | None:
+    """The interpretation of the request's prediction; None before there is one, and for a lesion
+    without a picture."""
+    if request is None or request.prediction is None:
         return None
+    prediction = request.prediction
     return interpretation.interpret(
         prediction.probabilities,
         prediction.malignancy_probability,

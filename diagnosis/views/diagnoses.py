@@ -14,6 +14,7 @@ from clinic.models import Image
 from clinic.permissions import get_visible, may_record, may_review
 from clinic.services.audit import record_event
 from clinic.views.access import signed_in
+from clinic.views.entered_in_error import standing_of
 from diagnosis.forms.reviews import ReviewForm, draft_review, signed_review
 from diagnosis.models import DiagnosisRequest, Review, Status
 from diagnosis.services.queue import position
@@ -102,6 +103,7 @@ def page_of(
     return (
         answer_of(request, row)
         | heat_map_of(row)
+        | standing_of(request, row.image)
         | {
             "image": row.image,
             "lesion": lesion,
@@ -128,8 +130,8 @@ def answer_of(request: HttpRequest, row: DiagnosisRequest) -> dict[str, Any]:
         "before": before,
         "silent": silent,
         "stage": f"{row.status}-{before}-{int(silent)}",
-        "may_record": may_record(request.user, row.hospital_id),
-        "may_review": may_review(request.user, row.hospital_id),
+        "may_record": row.is_standing and may_record(request.user, row.hospital_id),
+        "may_review": row.is_standing and may_review(request.user, row.hospital_id),
         "unanswered": row.status in (Status.FAILED, Status.REJECTED, Status.CANCELLED),
     }
 
@@ -155,5 +157,5 @@ def other_requests(request: HttpRequest, row: DiagnosisRequest):
 
 def other_images(request: HttpRequest, row: DiagnosisRequest):
     """Other pictures of the same lesion, newest first."""
-    images = Image.objects.visible_to(request.user).filter(lesion=row.image.lesion_id)
+    images = Image.objects.visible_to(request.user).standing().filter(lesion=row.image.lesion_id)
     return images.exclude(pk=row.image_id)[:EARLIER]

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.timezone import localtime
@@ -56,8 +56,10 @@ def order(request: HttpRequest) -> HttpResponse:
 def tell_same_picture(request: HttpRequest, made: DiagnosisRequest) -> None:
     """Within a lesion it is refused; for another lesion of the patient it is most likely a slip."""
     image = made.image
-    same = Image.objects.visible_to(request.user).filter(
-        lesion__patient=image.lesion.patient_id, sha256=image.sha256
+    same = (
+        Image.objects.visible_to(request.user)
+        .standing()
+        .filter(lesion__patient=image.lesion.patient_id, sha256=image.sha256)
     )
     other = same.exclude(pk=image.pk).select_related("lesion").first()
     if other is not None:
@@ -161,7 +163,10 @@ def panel(form: NewDiagnosisForm, patient: Patient | None) -> dict[str, Any]:
 
 
 def lesions_of(patient: Patient):
-    lesions = Lesion.objects.filter(patient=patient).annotate(
-        pictures=Count("images"), last_picture=Max("images__created_at")
+    shown = Q(images__entered_in_error_at__isnull=True)
+    lesions = Lesion.objects.standing().filter(patient=patient)
+    lesions = lesions.annotate(
+        pictures=Count("images", filter=shown),
+        last_picture=Max("images__created_at", filter=shown),
     )
     return lesions.order_by("-last_picture", "-created_at")[:MAXIMUM_CHOICES]

@@ -11,9 +11,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from clinic.models import Lesion, Patient
-from clinic.permissions import get_visible, may_record
+from clinic.permissions import get_visible
 from clinic.services.audit import record_event
 from clinic.views.access import signed_in
+from clinic.views.entered_in_error import standing_of
 from diagnosis.models import Review
 from diagnosis.services.differences import lesion_differences
 from diagnosis.services.patient_records import (
@@ -45,10 +46,13 @@ class Moment:
 def patient(request: HttpRequest, pk) -> HttpResponse:
     found = get_visible(Patient.objects.select_related("hospital"), request.user, pk=pk)
     record_event(actor=request.user, action="view_patient", hospital=found.hospital_id, obj=found)
-    cards = cards_of(request.user, Lesion.objects.visible_to(request.user).filter(patient=found))
+    of_all = cards_of(request.user, Lesion.objects.visible_to(request.user).filter(patient=found))
+    number_cards(of_all)
+    # of a patient who was entered in error, what was marked with them
+    marked = found.entered_in_error_at
+    cards = [card for card in of_all if card.lesion.entered_in_error_at == marked]
     cards.sort(key=lambda card: -card.malignancy)
     differences = lesion_differences(found)
-    number_cards(cards)
     for card in cards:
         card.difference = differences.get(card.lesion.pk)
     context = {
@@ -57,8 +61,9 @@ def patient(request: HttpRequest, pk) -> HttpResponse:
         "compared_lesions": len(differences),
         "stands_out": any(difference.most for difference in differences.values()),
         "moments": moments_of(cards),
-        "may_record": may_record(request.user, found.hospital_id),
-    }
+        "cards_in_error": [card for card in of_all if card not in cards],
+        "images_in_error": [image for card in cards for image in card.in_error],
+    } | standing_of(request, found)
     return render(request, "patients/patient.html", context)
 
 
@@ -87,8 +92,8 @@ def lesion(request: HttpRequest, pk) -> HttpResponse:
         "change": change_between(*compared) if compared else None,
         "choices": zip(("earlier", "later"), (_("Left"), _("Right")), compared, strict=False),
         "comparable": comparable(card.pictures, compared),
-        "may_record": may_record(request.user, hospital),
-    }
+        "images_in_error": card.in_error,
+    } | standing_of(request, found)
     return render(request, "lesions/lesion.html", context)
 
 

@@ -41,7 +41,7 @@ def worklist(request: HttpRequest) -> HttpResponse:
     form = WorklistFilter(request.GET, user=request.user)
     values = form.values
     chosen = values["hospital"]
-    visible = DiagnosisRequest.objects.visible_to(request.user)
+    visible = DiagnosisRequest.objects.visible_to(request.user).standing()
     late = overdue([chosen.pk] if chosen else hospital_ids(request.user))
     if chosen:
         visible = visible.filter(hospital=chosen)

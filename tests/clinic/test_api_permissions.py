@@ -79,6 +79,14 @@ TABLE = [
     Row("get", "images/{image}/", 200, 200, 200, 404, R),
     Row("get", "images/{image}/file/", 200, 200, 200, 404, R),
     Row("get", "images/{image}/thumbnail/", 200, 200, 200, 404, R),
+    *(
+        Row("post", f"{record}/entered-in-error/", 200, 403, 200, 404, W, {"reason": "test"})
+        for record in ("patients/{patient}", "lesions/{lesion}", "images/{image}")
+    ),
+    *(
+        Row("post", f"{record}/reinstate/", 200, 403, 200, 404, W)
+        for record in ("patients/{wrong_patient}", "lesions/{wrong_lesion}", "images/{wrong_image}")
+    ),
     Row("post", "images/", 201, 403, 201, 404, W, UPLOAD, "multipart"),
     Row("get", "diagnoses/?hospital={hospital}", 200, 200, 200, 404, R),
     Row("get", "diagnoses/?patient={patient}", 200, 200, 200, 404, R),
@@ -121,6 +129,9 @@ class World:
         HeatMapFactory(request=request, drawn=True)
         waiting = DiagnosisRequestFactory(image=ImageFactory(lesion=lesion))
         self.ids = {
+            "wrong_patient": PatientFactory(hospital=self.home, in_error=True).pk,
+            "wrong_lesion": LesionFactory(patient=patient, in_error=True).pk,
+            "wrong_image": ImageFactory(lesion=lesion, in_error=True).pk,
             "hospital": self.home.pk,
             "patient": patient.pk,
             "lesion": lesion.pk,

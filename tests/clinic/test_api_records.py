@@ -65,6 +65,7 @@ def test_a_patient_is_recorded_at_the_only_hospital(api, hospital) -> None:
         "id": body["id"],
         "hospital": str(hospital.pk),
         "created_at": body["created_at"],
+        "entered_in_error": None,
     }
     assert body["created_at"].endswith("Z")
     assert response["Location"].endswith(f"{API}/patients/{body['id']}/")
@@ -207,6 +208,7 @@ def test_a_lesion_is_recorded(api, hospital) -> None:
         "patient": str(patient.pk),
         "hospital": str(hospital.pk),
         "created_at": body["created_at"],
+        "entered_in_error": None,
     }
     assert api.get(response["Location"]).json() == body
     assert last_event().action == "view_lesion"

@@ -1,6 +1,7 @@
 """Every named constraint and trigger of clinic refuses what it names, and no more."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -57,6 +58,20 @@ def same_picture(*, lesion: bool) -> object:
         lesion=first.lesion if lesion else LesionFactory(patient=first.lesion.patient),
         sha256=first.sha256,
     )
+
+
+def made(factory: Any, **fields: object) -> object:
+    return factory(**fields)
+
+
+def changed(factory: Any, *, in_error: bool, **fields: object) -> int:
+    assert in_error
+    values = {
+        "entered_in_error_at": timezone.now(),
+        "entered_in_error_by": UserFactory(),
+        "entered_in_error_reason": "test",
+    }
+    return factory._meta.model.objects.filter(pk=factory().pk).update(**values | fields)
 
 
 def event(sequence: int) -> AuditEvent:
@@ -142,8 +157,24 @@ RULES = {
         {
             "other hospital": lambda: same_number(hospital=HospitalFactory()),
             "other number": lambda: same_number(medical_record_number="other"),
+            "entered in error": lambda: same_number(in_error=True),
         },
     ),
+    **{
+        f"{factory._meta.model._meta.model_name}_in_error_is_whole_{event}": Rule(
+            {
+                name: partial(write, factory, in_error=True, **{column: None})
+                for name, column in (
+                    ("no time", "entered_in_error_at"),
+                    ("nobody", "entered_in_error_by"),
+                    ("no reason", "entered_in_error_reason"),
+                )
+            },
+            {"whole": partial(write, factory, in_error=True)},
+        )
+        for factory in (PatientFactory, LesionFactory, ImageFactory)
+        for event, write in (("insert", made), ("update", changed))
+    },
     "patient_has_mrn": Rule(
         {"empty": lambda: PatientFactory(medical_record_number="")},
         {"shortest": lambda: PatientFactory(medical_record_number="0")},
@@ -298,6 +329,7 @@ WRITING = {
     "request_goes_with_its_image",
     "batch_goes_with_its_patient",
     "image_closes_recalls",
+    "image_is_entered_in_error",
 }
 
 

@@ -43,6 +43,7 @@ FIELDS = [
     "failure",
     "prediction",
     "review",
+    "entered_in_error",
 ]
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
 

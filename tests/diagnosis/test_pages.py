@@ -885,6 +885,14 @@ def test_records_take_a_constant_number_of_queries(page, hospital):
 # The patient's page -------------------------------------------------------------------------------
 
 
+def test_a_placed_lesion_without_a_picture_is_on_the_body_map(page, hospital):
+    lesion = LesionFactory(patient__hospital=hospital, body_view="front", body_x=0.25, body_y=0.5)
+
+    found = text(page.get(reverse("patient", args=[lesion.patient_id])))
+
+    assert 'class="dot unread"' in found
+
+
 def test_the_body_map_shows_each_placed_lesion_by_its_risk(page, hospital):
     row = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, succeeded=True)
     lesion = row.image.lesion

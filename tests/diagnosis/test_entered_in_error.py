@@ -1,0 +1,233 @@
+"""What was entered in error is in no worklist, figure or report, and its recalls are open again."""
+
+import datetime
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from clinic.errors import DomainError
+from clinic.models import ErrorReason
+from clinic.services.entered_in_error import mark_entered_in_error, reinstate
+from diagnosis.models import DiagnosisRequest, ModelPolicy, Status
+from diagnosis.progress import progress_of
+from diagnosis.services.confirmed import confirmed
+from diagnosis.services.differences import lesion_differences
+from diagnosis.services.histopathology import record_histopathology
+from diagnosis.services.patient_records import report_cards
+from diagnosis.services.recalls import open_recalls
+from diagnosis.services.reports import hospital_report, totals
+from diagnosis.services.requests import request_diagnosis
+from diagnosis.services.reviews import save_review
+from diagnosis.services.scorecard import scorecard, year_of
+from diagnosis.services.worklist import next_to_review
+from tests.api_client import API, client
+from tests.factories import (
+    BatchFileFactory,
+    DiagnosisRequestFactory,
+    HistopathologyFactory,
+    HospitalFactory,
+    ImageFactory,
+    ImageFeaturesFactory,
+    LesionFactory,
+    ModelPolicyFactory,
+    PatientFactory,
+    ReviewFactory,
+    doctor,
+)
+
+pytestmark = pytest.mark.django_db
+NOW = timezone.now()
+DAY = datetime.timedelta(days=1)
+
+
+@pytest.fixture
+def hospital():
+    hospital = HospitalFactory()
+    ModelPolicyFactory(hospital=hospital)
+    return hospital
+
+
+@pytest.fixture
+def user(hospital):
+    return doctor(hospital)
+
+
+@pytest.fixture
+def page(user):
+    page = Client()
+    page.force_login(user)
+    return page
+
+
+@pytest.fixture
+def row(hospital):
+    return DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, succeeded=True)
+
+
+def mark(user, record):
+    return mark_entered_in_error(actor=user, record=record, reason=ErrorReason.WRONG_PATIENT)
+
+
+def test_a_reading_leaves_worklist_report_and_lists(user, hospital, page, row) -> None:
+    api = client(user)
+    addresses = (reverse("worklist"), reverse("hospital-report"))
+    link = reverse("diagnosis", args=[row.pk])
+    assert all(link in page.get(address).content.decode() for address in addresses)
+
+    mark(user, row.image)
+
+    assert not any(link in page.get(address).content.decode() for address in addresses)
+    assert next_to_review(user, hospital.pk) is None
+    assert totals(hospital_report(actor=user)).requests == 0
+    assert api.get(f"{API}/diagnoses/").json()["results"] == []
+    listed = api.get(f"{API}/diagnoses/?entered_in_error=true").json()["results"]
+    assert [entry["id"] for entry in listed] == [str(row.pk)]
+    assert listed[0]["entered_in_error"]["reason"] == "wrong_patient"
+    shown = page.get(reverse("diagnosis", args=[row.pk])).content.decode()
+    assert "It belongs to another patient" in shown
+    assert 'name="conclusion"' not in shown
+    reinstate(actor=user, record=row.image)
+    assert next_to_review(user, hospital.pk) == row.pk
+
+
+def test_nothing_is_concluded_about_it(user, row) -> None:
+    lesion = mark(user, row.image.lesion)
+    row.refresh_from_db()
+    image = row.image
+    attempts = (
+        lambda: save_review(actor=user, request=row, conclusion="nevus", management="none"),
+        lambda: request_diagnosis(actor=user, image=image),
+        lambda: record_histopathology(
+            actor=user, lesion=lesion, diagnosis="nevus", confirmed_by="L", date=NOW.date()
+        ),
+    )
+    for attempt in attempts:
+        with pytest.raises(DomainError) as refused:
+            attempt()
+        assert (refused.value.code, refused.value.status) == ("entered_in_error", 409)
+    assert not row.reviews.exists()
+
+
+def test_what_waits_is_not_read_any_more(user, hospital) -> None:
+    waiting = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital)
+    mark(user, waiting.image.lesion.patient)
+    waiting.refresh_from_db()
+    assert (waiting.status, waiting.finished_at) == (Status.CANCELLED, waiting.entered_in_error_at)
+    assert not DiagnosisRequest.objects.waiting().exists()
+
+
+def test_figures_of_model_and_pathologist_leave_it_out(user, hospital, row) -> None:
+    ReviewFactory(request=row, signed=True)
+    HistopathologyFactory(lesion=row.image.lesion, diagnosis="melanoma")
+    card = lambda: scorecard(year_of(row.model_version, [hospital.pk]))  # noqa: E731
+    found = lambda: confirmed(hospital_report(actor=user)).counts.total()  # noqa: E731
+    assert (card().read, card().signed, found()) == (1, 1, 1)
+
+    mark(user, row.image.lesion)
+
+    assert (card().read, card().signed, found()) == (0, 0, 0)
+
+
+def test_the_others_are_not_compared_with_it(user, hospital) -> None:
+    patient = PatientFactory(hospital=hospital)
+    model = ModelPolicy.objects.get(hospital=hospital).model_version
+    lesions = [LesionFactory(patient=patient) for _ in range(4)]
+    for lesion in lesions:
+        ImageFeaturesFactory(image=ImageFactory(lesion=lesion), model_version=model)
+    assert lesion_differences(patient) != {}
+    mark(user, lesions[0])
+    # of three none can be said to differ
+    assert lesion_differences(patient) == {}
+
+
+def test_each_lesion_keeps_its_number(user, hospital, page) -> None:
+    patient = PatientFactory(hospital=hospital)
+    first, second = LesionFactory(patient=patient), LesionFactory(patient=patient)
+    mark(user, first)
+
+    cards = page.get(reverse("patient", args=[patient.pk])).context["cards"]
+
+    assert [(card.lesion, card.number) for card in cards] == [(second, 2)]
+    assert [(c.lesion, c.number) for c in report_cards(user, patient)] == [(second, 2)]
+
+
+def test_a_batch_goes_on_without_it(user, hospital) -> None:
+    file = BatchFileFactory(batch__patient__hospital=hospital)
+    beside = BatchFileFactory(batch=file.batch)
+    mark(user, file.image)
+    assert [entry.file for entry in progress_of(file.batch).entries] == [beside]
+
+
+# Recalls ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def recall(hospital):
+    """A review of ten days ago that recalls the lesion in ten days."""
+    image = ImageFactory(lesion__patient__hospital=hospital)
+    type(image).objects.filter(pk=image.pk).update(created_at=NOW - 11 * DAY)
+    row = DiagnosisRequestFactory(image=image, succeeded=True)
+    return ReviewFactory(
+        request=row, signed=True, signed_at=NOW - 10 * DAY, recall_on=(NOW + 10 * DAY).date()
+    )
+
+
+def recalled(user) -> list:
+    return [row.signed_review for row in open_recalls(user)]
+
+
+def test_a_picture_by_mistake_closes_no_recall(user, recall) -> None:
+    assert recalled(user) == [recall]
+    wrong = ImageFactory(lesion=recall.request.image.lesion)
+    assert recalled(user) == []
+
+    mark(user, wrong)
+    assert recalled(user) == [recall]
+
+    reinstate(actor=user, record=wrong)
+    assert recalled(user) == []
+
+
+def test_another_picture_keeps_it_closed(user, recall) -> None:
+    wrong, right = (ImageFactory(lesion=recall.request.image.lesion) for _ in range(2))
+    mark(user, wrong)
+    assert recalled(user) == []
+    mark(user, right)
+    assert recalled(user) == [recall]
+
+
+def test_a_review_by_mistake_closes_no_recall(user, recall) -> None:
+    """The later review is of a picture of long ago, which closed nothing by itself."""
+    image = ImageFactory(lesion=recall.request.image.lesion)
+    type(image).objects.filter(pk=image.pk).update(created_at=NOW - 12 * DAY)
+    row = DiagnosisRequestFactory(image=image, succeeded=True)
+    ReviewFactory(request=row, signed=True, signed_at=NOW)
+    assert recalled(user) == []
+    mark(user, image)
+    assert recalled(user) == [recall]
+
+
+def test_a_review_signed_beside_a_mistake_recalls(user, recall) -> None:
+    wrong = ImageFactory(lesion=recall.request.image.lesion)
+    mark(user, wrong)
+    row = recall.request
+    amended = save_review(
+        actor=user,
+        request=row,
+        conclusion="nevus",
+        management="monitor",
+        sign=True,
+        amends=recall,
+        recall_on=(NOW + 30 * DAY).date(),
+    )
+    assert recalled(user) == [amended]
+
+
+def test_the_recall_of_a_lesion_entered_in_error_is_not_open(user, recall) -> None:
+    lesion = recall.request.image.lesion
+    mark(user, lesion)
+    assert recalled(user) == []
+    reinstate(actor=user, record=lesion)
+    assert recalled(user) == [recall]
