@@ -22,7 +22,8 @@ RELATED = {Patient: (), Lesion: ("patient",), Image: ("lesion__patient",)}
 def entered_in_error(request: HttpRequest, pk, model: type) -> HttpResponse:
     """What will happen, and why it shall; where it has happened, what was said then."""
     record = find(request, model, pk)
-    require_record(request.user, record.hospital_id)
+    if record.is_standing:
+        require_record(request.user, record.hospital_id)
     form = ErrorForm(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         reason = form.cleaned_data["reason"]

@@ -229,6 +229,10 @@ def test_who_only_looks_cannot_take_a_mark_back(user, image, hospital) -> None:
     shown = other.get(reverse("lesion", args=[image.lesion_id])).content.decode()
     assert "Entered in error" in shown
     assert "Reinstate the" not in shown
+    # what was said is there to be read, and can be said once only by who records
+    ask = reverse("image-entered-in-error", args=[image.pk])
+    assert "It belongs to another patient" in other.get(ask).content.decode()
+    assert other.post(ask, {"reason": "test"}).status_code == 403
     back = other.post(reverse("lesion-reinstate", args=[image.lesion_id]))
     assert back.status_code == 403
 
