@@ -83,7 +83,8 @@ def details_in_words(event: AuditEvent, *, short: bool = False) -> str:
         f"{NAMES.get(name, in_words(name))}{'' if is_key(value) else ':'} "
         f"{value_in_words(event, name, value, short=short)}"
         for name, value in sorted(event.details.items())
-        if value is not None
+        # an empty list, such as of filters, says nothing
+        if value not in (None, [])
     )
     return "; ".join(found)
 

@@ -1,38 +1,61 @@
-"""The audit log as administrators read it: filtered, in pages, and as a file."""
+"""The audit log as administrators read it: filtered, in pages, and as a file for people. Programs
+read it through the API."""
 
 from collections.abc import Iterator
 
+from django.utils import timezone
+from django.utils.translation import get_language, override
+from django.utils.translation import gettext_lazy as _
+
 from clinic.actions import action_words
-from clinic.details import details_in_words
+from clinic.details import details_in_words, record_name
+from clinic.models import AuditEvent
 from clinic.models.audit import AuditEventQuerySet
 from clinic.spreadsheets import safe_cell
 
 ORDERING = ("-at", "-id")
 CHUNK = 2000
-CSV_COLUMNS = (
-    *("time", "hospital", "sequence", "username", "name", "action", "code", "object", "object_id"),
-    *("address", "details", "hash"),
+# the columns of the file: what the page shows, then what stays the same in every language
+HEADINGS = (
+    *(_("When"), _("Who"), _("User name"), _("What"), _("Record"), _("Identifier")),
+    *(_("From where"), _("Details"), _("Hospital"), _("Number in the log")),
+    *(_("Time (ISO 8601)"), _("Event code"), _("Record code"), _("Hash")),
 )
 
 
-def csv_rows(events: AuditEventQuerySet) -> Iterator[list[str]]:
-    """The header and a line an event; one query, streamed in chunks."""
-    yield list(CSV_COLUMNS)
+def sheet_rows(events: AuditEventQuerySet) -> Iterator[list[str]]:
+    """The header and a line an event in the language of now; one query, streamed in chunks."""
+    # whoever reads the lines may do so after the request, in another language
+    return _sheet_rows(events, get_language())
+
+
+def _sheet_rows(events: AuditEventQuerySet, language: str | None) -> Iterator[list[str]]:
+    with override(language):
+        header = [str(heading) for heading in HEADINGS]
+    yield header
     rows = events.order_by(*ORDERING).select_related("hospital", "actor")
     for event in rows.iterator(chunk_size=CHUNK):
-        actor = event.actor
-        cells = [
-            event.at.isoformat(timespec="seconds"),
-            event.hospital.name if event.hospital else "",
-            str(event.sequence),
-            actor.username if actor else "",
-            actor.display_name if actor else "",
-            action_words(event.action),
-            event.action,
-            event.object_type,
-            event.object_id,
-            event.address or "",
-            details_in_words(event),
-            event.hash,
-        ]
+        with override(language):
+            cells = cells_of(event)
         yield [safe_cell(cell) for cell in cells]
+
+
+def cells_of(event: AuditEvent) -> list[str]:
+    """In the order of ``HEADINGS``; times as pages show them, in the server's time zone."""
+    actor = event.actor
+    return [
+        timezone.localtime(event.at).strftime("%Y-%m-%d %H:%M:%S"),
+        actor.display_name if actor else str(_("the platform")),
+        actor.username if actor else "",
+        action_words(event.action),
+        record_name(event.object_type),
+        event.object_id,
+        event.address or "",
+        details_in_words(event),
+        event.hospital.name if event.hospital else "",
+        str(event.sequence),
+        event.at.isoformat(timespec="seconds"),
+        event.action,
+        event.object_type,
+        event.hash,
+    ]

@@ -18,7 +18,7 @@ from clinic.models import AuditEvent, Hospital
 from clinic.models.audit import AuditEventQuerySet
 from clinic.periods import Period
 from clinic.services.audit import record_event
-from clinic.services.audit_log import ORDERING, csv_rows
+from clinic.services.audit_log import ORDERING, sheet_rows
 from clinic.services.audit_records import find_keys, numbers_of
 from clinic.spreadsheets import BYTE_ORDER_MARK, csv_lines
 from clinic.views.access import signed_in
@@ -56,7 +56,7 @@ def audit_csv(request: HttpRequest) -> HttpResponse:
     record_event(
         actor=request.user, action="export_audit_log", hospital=hospital, details={"by": by}
     )
-    lines = itertools.chain([BYTE_ORDER_MARK], csv_lines(csv_rows(events)))
+    lines = itertools.chain([BYTE_ORDER_MARK], csv_lines(sheet_rows(events)))
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     name = f"audit-log-{timezone.localdate().isoformat()}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'

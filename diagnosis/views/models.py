@@ -1,6 +1,8 @@
 """Model versions: what each is for, what it was measured to do, and who lets it read."""
 
+from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.db.models import Prefetch
@@ -33,13 +35,12 @@ def models(request: HttpRequest) -> HttpResponse:
 @require_safe
 def model(request: HttpRequest, pk) -> HttpResponse:
     found = get_object_or_404(known(request), pk=pk)
-    using = {policy.hospital_id for policy in found.policies.all()}
-    administered = Hospital.objects.filter(pk__in=hospital_ids(request.user, "administrator"))
+    reading = active_at(hospital_ids(request.user, "administrator"))
     context: dict[str, Any] = {
         "model": found,
         "card": card.read(found.manifest),
-        "activatable": [hospital for hospital in administered if hospital.pk not in using],
-        "retirable": [hospital for hospital in administered if hospital.pk in using],
+        "activatable": [pair for pair in reading if pair[1] != found],
+        "retirable": [hospital for hospital, active in reading if active == found],
         "confusion": figures.confusion(found.manifest),
         "roc_curves": curves.roc_curves(found.manifest),
         "roc_steps": curves.TABLE_STEPS,
@@ -78,6 +79,16 @@ def visible_hospital(request: HttpRequest) -> Hospital:
     if key not in visible:
         raise DomainError("not_found", _("There is no such hospital."), status=404)
     return visible[key]
+
+
+def active_at(keys: Iterable[UUID]) -> list[tuple[Hospital, ModelVersion | None]]:
+    """Each of the hospitals with the model that reads there now."""
+    policies = ModelPolicy.objects.filter(hospital__in=keys).select_related("model_version")
+    # a manifest with its curves is long, and only the name is shown
+    short = policies.defer("model_version__manifest", "model_version__card")
+    active = {policy.hospital_id: policy.model_version for policy in short}
+    hospitals = Hospital.objects.filter(pk__in=keys)
+    return [(hospital, active.get(hospital.pk)) for hospital in hospitals]
 
 
 def live_of(request: HttpRequest, found: ModelVersion) -> dict[str, Any]:

@@ -98,6 +98,7 @@ def test_a_stored_image_is_ordered(api, image, user, hospital) -> None:
         "failure": None,
         "prediction": None,
         "review": None,
+        "entered_in_error": None,
     }
     assert response["Location"].endswith(f"{DIAGNOSES}{body['id']}/")
     assert api.get(response["Location"]).json() == body

@@ -39,7 +39,7 @@ def test_the_batch_is_finished_and_no_other_claimed(
     with while_it_computes(reader.stopping.set):
         assert reader.drain(seconds=60) is True
     assert states() == [READ] * 2 + [WAITS] * 4
-    assert reader.leases == set()
+    assert reader.leases.held == set()
     assert reader.stop(seconds=0) is True
 
 

@@ -13,9 +13,8 @@ from django.utils import timezone
 from PIL import Image as PillowImage
 
 from clinic.models import AuditEvent, Scope
-from diagnosis import drawing
-from diagnosis.drawing import SIDE, fitted
-from diagnosis.inference import Reader
+from diagnosis.inference import Reader, drawing
+from diagnosis.inference.drawing import SIDE, fitted
 from diagnosis.models import DiagnosisRequest, HeatMap, ModelVersion, Priority, Status
 from diagnosis.services import heat_maps, queue, workers
 from diagnosis.services.heat_maps import claim_heat_map, keep_heat_map, order_heat_map

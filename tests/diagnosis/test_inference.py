@@ -16,9 +16,10 @@ from django.utils import timezone
 from PIL import Image as PillowImage
 
 from clinic.models import Lesion
-from diagnosis import inference
 from diagnosis.api.shapes import prediction_of
 from diagnosis.inference import LOADED_MODELS, Reader, describe_device, get_reader, warm_up
+from diagnosis.inference import reader as reading
+from diagnosis.inference.loading import load_predictor
 from diagnosis.models import DiagnosisRequest, ModelVersion, Prediction, Status
 from diagnosis.services import queue
 from ml.errors import CheckpointError
@@ -88,7 +89,7 @@ def test_everything_that_waits_is_read(
     sizes = [request.prediction.batch_size for request in requests]
     assert sizes == [3, 3, 3, 3, 3, 3, 2, 2]
     assert {request.prediction.device for request in requests} == {"cpu"}
-    assert reader.leases == set()
+    assert reader.leases.held == set()
     assert reader.drain(seconds=60) is False
 
 
@@ -250,7 +251,7 @@ def test_a_model_that_cannot_be_loaded_leaves_the_others_alone(
     assert reader.drain(seconds=60) is False
     assert states(waiting) == [(Status.QUEUED, 1, "")] * 3
     assert states(others) == [READ] * 3
-    assert reader.leases == set()
+    assert reader.leases.held == set()
     write_checkpoint(broken.path, version="2", seed=2)
     reader.drain(seconds=60)
     assert states(waiting) == [(Status.SUCCEEDED, 2, "")] * 3
@@ -268,7 +269,7 @@ def test_a_model_that_stays_away_fails_its_requests(
 def test_a_checkpoint_that_was_exchanged_is_not_used(model: ModelVersion) -> None:
     write_checkpoint(model.path, seed=99)
     with pytest.raises(CheckpointError, match="not the one that was registered"):
-        inference.load_predictor(model)
+        load_predictor(model)
 
 
 def test_models_take_turns_and_only_some_stay_loaded(
@@ -276,7 +277,7 @@ def test_models_take_turns_and_only_some_stay_loaded(
 ) -> None:
     models = [registered(tmp_path / str(n), version=str(n), seed=n) for n in range(3)]
     requests = [ask(lesion, models[n])[0] for n in (0, 1, 0, 1, 2, 0, 2)]
-    with mock.patch.object(inference, "load_predictor", wraps=inference.load_predictor) as load:
+    with mock.patch.object(reading, "load_predictor", wraps=load_predictor) as load:
         reader.drain(seconds=60)
         assert len(reader.predictors) == LOADED_MODELS == 2
         # two that are loaded cost nothing more
@@ -290,7 +291,7 @@ def test_models_take_turns_and_only_some_stay_loaded(
 
 
 def test_a_model_is_loaded_once(reader: Reader, lesion: Lesion, model: ModelVersion) -> None:
-    with mock.patch.object(inference, "load_predictor", wraps=inference.load_predictor) as load:
+    with mock.patch.object(reading, "load_predictor", wraps=load_predictor) as load:
         for _ in range(3):
             ask(lesion, model, 2)
             reader.drain(seconds=60)

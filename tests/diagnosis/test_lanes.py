@@ -65,7 +65,7 @@ def test_two_batches_are_under_way_and_share_the_cores(
     assert cores == [2, 2]
     assert states() == [READ] * 4
     assert Prediction.objects.count() == 4
-    assert reader.leases == set()
+    assert reader.leases.held == set()
 
 
 def test_one_order_is_read_by_one_lane_on_all_cores(
@@ -87,7 +87,7 @@ def test_a_worker_that_stops_finishes_what_both_lanes_have(
     with while_it_computes(lambda: both.wait(SECONDS)):
         assert reader.drain(seconds=SECONDS) is True
     assert sorted(states()) == sorted([READ] * 4 + [WAITS] * 4)
-    assert reader.leases == set()
+    assert reader.leases.held == set()
 
 
 def test_what_a_lane_owned_comes_back_when_its_connection_breaks(

@@ -315,7 +315,6 @@ def test_while_it_waits_the_page_says_how_long_the_queue_is(page, hospital):
 
     assert "2 pictures are read before this one." in text(response)
     assert 'hx-trigger="every 1s"' in text(response)
-    assert '<noscript><meta http-equiv="refresh"' in text(response)
     assert "No worker is running" not in text(response)
 
 

@@ -4,7 +4,9 @@ import datetime
 import re
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -18,7 +20,9 @@ from tests.factories import (
     DiagnosisRequestFactory,
     HospitalFactory,
     ImageFactory,
+    MembershipFactory,
     ModelPolicyFactory,
+    ModelVersionFactory,
     ReviewFactory,
     administrator,
     doctor,
@@ -126,14 +130,53 @@ def test_a_retired_model_reads_no_more(hospital, model) -> None:
     assert AuditEvent.objects.get(action="retire_model").hospital == hospital
 
 
-def test_the_page_asks_once_more_before_a_model_is_retired(hospital, model) -> None:
+def questions(hospital, model) -> str:
+    """What the model's page asks an administrator of the hospitals before anything changes."""
     page = Client()
     page.force_login(administrator(hospital))
-
     html = page.get(reverse("model", args=[model.pk])).content.decode()
-
     (asked,) = re.findall(r'<details class="ask-again">.*?</details>', html, re.DOTALL)
     follows = asked.split("</summary>")[1]
+    # no other way to it on the page
+    assert re.findall(r'action="[^"]*/models/[^"]*"', html) == re.findall(
+        r'action="[^"]*"', follows
+    )
+    return follows
+
+
+def test_the_page_asks_once_more_before_a_model_is_retired(hospital, model) -> None:
+    follows = questions(hospital, model)
+
     assert "No doctor of Alpha can order a reading until another model is activated." in follows
-    action = f'action="{reverse("model-retire", args=[model.pk])}"'
-    assert (html.count(action), follows.count(action)) == (1, 1)
+    assert f'action="{reverse("model-retire", args=[model.pk])}"' in follows
+
+
+def test_the_page_asks_once_more_before_another_model_is_activated(hospital, model) -> None:
+    other = ModelVersionFactory(name="other", version="2")
+
+    follows = questions(hospital, other)
+
+    assert f"{model} stops reading at Alpha: other 2 reads every new order there." in follows
+    assert f'action="{reverse("model-activate", args=[other.pk])}"' in follows
+
+
+def test_the_page_asks_once_more_before_a_first_model_is_activated(hospital) -> None:
+    follows = questions(hospital, ModelVersionFactory(name="first", version="1"))
+
+    assert "No model reads at Alpha now. first 1 will read every new order there." in follows
+    assert "stops reading" not in follows
+
+
+def test_whoever_administers_many_hospitals_is_asked_with_one_query(hospital, model) -> None:
+    boss = administrator(hospital)
+    for _ in range(3):
+        MembershipFactory(user=boss, hospital=ModelPolicyFactory().hospital, role="administrator")
+    page = Client()
+    page.force_login(boss)
+
+    with CaptureQueriesContext(connection) as asked:
+        html = page.get(reverse("model", args=[ModelVersionFactory().pk])).content.decode()
+
+    assert html.count("stops reading at") == 4
+    # what reads at the hospitals, and where this one reads
+    assert sum('FROM "diagnosis_modelpolicy"' in query["sql"] for query in asked) == 2

@@ -10,11 +10,10 @@ from django.test import RequestFactory
 from playwright.sync_api import Browser, Page
 
 from clinic.views.errors import server_error
-from tests.e2e.clinic import PASSWORD
-from tests.e2e.records import INVITATION, make_records
+from tests.e2e.pages import sign_in
+from tests.e2e.records import INVITATION
 from tests.support.axe import ALL, COLOURS, violations
 from tests.support.browser import open_page
-from tests.support.stack import Stack
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -114,14 +113,8 @@ PAGES: dict[str, tuple[str, str, Act]] = {
 
 
 @pytest.fixture(scope="module")
-def records(stack: Stack) -> dict[str, Any]:
-    return make_records(stack)
-
-
-@pytest.fixture(scope="module")
-def visit(stack: Stack, records: dict[str, Any], browser: Browser) -> Iterator[Callable]:
+def visit(clinic: str, records: dict[str, Any], browser: Browser) -> Iterator[Callable]:
     """Opens the address as somebody, who signs in once."""
-    url = stack.start_web().url
     pages: dict[str, Page] = {}
     with ExitStack() as endings:
 
@@ -129,20 +122,12 @@ def visit(stack: Stack, records: dict[str, Any], browser: Browser) -> Iterator[C
             if who not in pages:
                 pages[who] = endings.enter_context(open_page(browser))
                 if who:
-                    sign_in(pages[who], url, who)
+                    sign_in(pages[who], clinic, who)
             keys = {name: record.pk for name, record in records.items()}
-            pages[who].goto(url + address.format(**keys))
+            pages[who].goto(clinic + address.format(**keys))
             return pages[who]
 
         yield opened
-
-
-def sign_in(page: Page, url: str, who: str) -> None:
-    page.goto(url)
-    page.get_by_label("Username").fill(who)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url(f"{url}/")
 
 
 def too_wide(page: Page, width: int) -> str:

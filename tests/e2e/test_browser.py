@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.clinic import PASSWORD, make_clinic
+from tests.e2e.clinic import make_clinic
+from tests.e2e.pages import sign_in
 from tests.support.pictures import data_folder, photographs
 from tests.support.stack import Stack
 
@@ -32,14 +33,6 @@ def photograph(tmp_path: Path) -> Path:
     path = tmp_path / "drawing.jpg"
     path.write_bytes(photographs(1)[0])
     return path
-
-
-def sign_in(page: Page, url: str) -> None:
-    page.goto(url)
-    page.get_by_label("Username").fill("doctor")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("main").get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Worklist")).to_be_visible()
 
 
 def order_reading(page: Page, number: str, file: Path | dict) -> None:

@@ -5,30 +5,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.clinic import PASSWORD
-from tests.e2e.records import make_records
-from tests.support.stack import Stack
+from tests.e2e.pages import send_password, sign_in
 
 pytestmark = pytest.mark.timeout(300)
-
-
-@pytest.fixture(scope="module")
-def records(stack: Stack) -> dict[str, Any]:
-    return make_records(stack)
-
-
-@pytest.fixture(scope="module")
-def clinic(stack: Stack, records: dict[str, Any]) -> str:
-    """The address of a clinic without a worker: what waits is never read."""
-    return stack.start_web().url
-
-
-def sign_in(page: Page, url: str) -> None:
-    page.goto(f"{url}/sign-in/")
-    page.get_by_label("Username").fill("doctor")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("main").get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Worklist")).to_be_visible()
 
 
 def open_reading(page: Page, clinic: str, row: Any) -> None:
@@ -115,9 +94,7 @@ def test_a_review_sent_without_a_session_is_filled_in_after_the_sign_in(
     page.get_by_role("button", name="Sign", exact=True).click()
 
     expect(page.get_by_role("main")).to_contain_text("What you typed is kept")
-    page.get_by_label("Username").fill("doctor")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    send_password(page)
     expect(page.get_by_role("alert")).to_contain_text("You had been signed out")
     expect_review(page)
     page.get_by_role("button", name="Sign", exact=True).click()

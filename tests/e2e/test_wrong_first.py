@@ -5,33 +5,18 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.clinic import PASSWORD
-from tests.e2e.records import INVITATION, make_records
+from tests.e2e.pages import sign_in
+from tests.e2e.records import INVITATION
 from tests.support.browser import open_page
-from tests.support.stack import Stack
 
 pytestmark = pytest.mark.timeout(300)
 PHONE = {"width": 390, "height": 844}
 DAMAGED = {"name": "lesion.jpg", "mimeType": "image/jpeg", "buffer": b"this is no picture"}
 
 
-@pytest.fixture(scope="module")
-def records(stack: Stack) -> dict[str, Any]:
-    return make_records(stack)
-
-
-@pytest.fixture(scope="module")
-def clinic(stack: Stack, records: dict[str, Any]) -> str:
-    return stack.start_web().url
-
-
-def sign_in(page: Page, url: str) -> None:
+def sign_in_by_phone(page: Page, url: str) -> None:
     page.set_viewport_size(PHONE)
-    page.goto(f"{url}/sign-in/")
-    page.get_by_label("Username").fill("doctor")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("main").get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Worklist")).to_be_visible()
+    sign_in(page, url)
 
 
 def press(page: Page, name: str) -> None:
@@ -42,7 +27,7 @@ def press(page: Page, name: str) -> None:
 def test_a_review_without_a_management_leads_to_it(
     page: Page, clinic: str, records: dict[str, Any]
 ) -> None:
-    sign_in(page, clinic)
+    sign_in_by_phone(page, clinic)
     page.goto(f"{clinic}/diagnoses/{records['succeeded'].pk}/")
     # the bar at the bottom leads to the form; there it holds the buttons
     page.get_by_role("link", name="Review", exact=True).click()
@@ -60,7 +45,7 @@ def test_a_review_without_a_management_leads_to_it(
 
 
 def test_a_damaged_picture_leads_to_the_file(page: Page, clinic: str) -> None:
-    sign_in(page, clinic)
+    sign_in_by_phone(page, clinic)
     page.goto(f"{clinic}/diagnoses/new/")
     page.get_by_label("Medical record number").fill("WRONG-1")
     page.get_by_role("radio", name="Female").check()
@@ -97,7 +82,7 @@ def test_without_scripts_the_page_opens_at_the_first_wrong_field(
     browser: Browser, clinic: str
 ) -> None:
     with open_page(browser, java_script_enabled=False) as page:
-        sign_in(page, clinic)
+        sign_in_by_phone(page, clinic)
         page.goto(f"{clinic}/patients/new/")
         page.get_by_label("Given name").fill("Nameless")
         press(page, "Record patient")

@@ -1,0 +1,109 @@
+"""The audit log as a file: for people, in their language, with the codes that never change."""
+
+import csv
+import io
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone, translation
+
+from clinic.models import AuditEvent
+from clinic.services.audit import record_event
+from clinic.services.audit_log import sheet_rows
+from tests.factories import HospitalFactory, PatientFactory, administrator, doctor
+
+pytestmark = pytest.mark.django_db
+SECONDS = "%Y-%m-%d %H:%M:%S"
+
+
+@pytest.fixture
+def hospital():
+    return HospitalFactory(name="Alpha")
+
+
+@pytest.fixture
+def page(hospital) -> Client:
+    found = Client()
+    found.force_login(administrator(hospital))
+    return found
+
+
+def file_of(page, **asked) -> list[dict[str, str]]:
+    """The lines of the downloaded file by its headings."""
+    response = page.get(reverse("audit-log-csv"), asked)
+    content = b"".join(response.streaming_content).decode()
+    assert content.startswith("\ufeff")
+    return list(csv.DictReader(io.StringIO(content.removeprefix("\ufeff"))))
+
+
+def test_the_file_holds_what_was_asked_for_and_no_formula(page, hospital) -> None:
+    record_event(actor=doctor(hospital, username="=1+1"), action="sign_in", hospital=hospital)
+    record_event(actor=None, action="sign_out", hospital=hospital)
+
+    rows = file_of(page, action="sign_in")
+
+    assert [(row["User name"], row["What"]) for row in rows] == [("'=1+1", "Signed in")]
+    assert AuditEvent.objects.filter(action="export_audit_log").get().details == {"by": ["action"]}
+
+
+def test_the_file_is_for_people_and_keeps_the_codes(page, hospital, settings) -> None:
+    settings.TIME_ZONE = "Europe/Madrid"
+    patient = PatientFactory(hospital=hospital)
+    person = doctor(hospital, username="nell", first_name="Nell", last_name="New")
+    details = {"fields": ["birth_date"]}
+    record_event(
+        actor=person, action="update_patient", hospital=hospital, obj=patient, details=details
+    )
+
+    (row,) = file_of(page, action="update_patient")
+
+    event = AuditEvent.objects.get(action="update_patient")
+    assert row == {
+        "When": timezone.localtime(event.at, ZoneInfo("Europe/Madrid")).strftime(SECONDS),
+        "Who": "Nell New",
+        "User name": "nell",
+        "What": "Patient corrected",
+        "Record": "patient",
+        "Identifier": str(patient.pk),
+        "From where": "",
+        "Details": "fields: birth date",
+        "Hospital": "Alpha",
+        "Number in the log": str(event.sequence),
+        "Time (ISO 8601)": event.at.isoformat(timespec="seconds"),
+        "Event code": "update_patient",
+        "Record code": "patient",
+        "Hash": event.hash,
+    }
+
+
+def test_a_file_of_all_events_says_nothing_of_filters(page, hospital) -> None:
+    # the file holds the event of its own making
+    (row,) = (row for row in file_of(page) if row["Event code"] == "export_audit_log")
+
+    assert row["Details"] == ""
+
+
+def test_the_file_speaks_the_language_of_who_asked(page, hospital) -> None:
+    record_event(actor=None, action="create_hospital", hospital=hospital, obj=hospital)
+    page.cookies["nevus_language"] = "es"
+
+    response = page.get(reverse("audit-log-csv"), {"action": "create_hospital"})
+    # the lines are written when the request is over
+    translation.activate("en")
+    header, line = csv.reader(io.StringIO(b"".join(response.streaming_content).decode()))
+
+    assert header[:4] == ["\ufeffCuándo", "Quién", "Nombre de usuario", "Qué"]
+    assert line[1:5] == ["la plataforma", "", "Hospital registrado", "hospital"]
+    assert line[11:13] == ["create_hospital", "hospital"]
+
+
+def test_the_file_is_one_query(hospital) -> None:
+    for number in range(5):
+        record_event(actor=doctor(hospital), action="sign_in", hospital=hospital)
+        with CaptureQueriesContext(connection) as asked:
+            lines = list(sheet_rows(AuditEvent.objects.filter(hospital=hospital)))
+        assert (len(lines), len(asked)) == (number + 2, 1)
