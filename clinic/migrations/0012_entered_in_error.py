@@ -13,6 +13,7 @@ REASONS = [
     ("test", "It was a test or a training"),
     ("other", "Another mistake"),
 ]
+STANDING = models.Q(entered_in_error_at__isnull=True)
 PARTLY = (
     "((NEW.entered_in_error_at IS NULL) <> (NEW.entered_in_error_by_id IS NULL) "
     "OR (NEW.entered_in_error_at IS NULL) <> (NEW.entered_in_error_reason IS NULL))"
@@ -54,6 +55,21 @@ def whole(model: str) -> list:
     ]
 
 
+def lists(model: str) -> list:
+    """What stands and what does not, each in an index of its own."""
+    fields = ["hospital", "-created_at", "id"]
+    return [
+        migrations.RemoveIndex(model, f"{model}_of_hospital"),
+        migrations.AddIndex(
+            model, models.Index(fields=fields, condition=STANDING, name=f"{model}_of_hospital")
+        ),
+        migrations.AddIndex(
+            model,
+            models.Index(fields=fields, condition=~STANDING, name=f"{model}_entered_in_error"),
+        ),
+    ]
+
+
 class Migration(migrations.Migration):
     dependencies = [("clinic", "0011_lists_of_one_hospital")]
 
@@ -65,20 +81,19 @@ class Migration(migrations.Migration):
             models.UniqueConstraint(
                 models.F("hospital"),
                 django.db.models.functions.text.Upper("medical_record_number"),
-                condition=models.Q(entered_in_error_at__isnull=True),
+                condition=STANDING,
                 name="patient_mrn_is_unique_in_hospital",
             ),
         ),
         *(step for model in ("image", "lesion", "patient") for step in whole(model)),
-        *(
-            migrations.AddIndex(
-                model,
-                models.Index(
-                    fields=["hospital", "-created_at", "id"],
-                    condition=models.Q(("entered_in_error_at__isnull", True), _negated=True),
-                    name=f"{model}_entered_in_error",
-                ),
-            )
-            for model in ("image", "lesion", "patient")
+        *(step for model in ("image", "lesion", "patient") for step in lists(model)),
+        migrations.RemoveIndex("patient", "patient_by_name"),
+        migrations.AddIndex(
+            "patient",
+            models.Index(
+                fields=["hospital", "family_name", "given_name", "medical_record_number", "id"],
+                condition=STANDING,
+                name="patient_by_name",
+            ),
         ),
     ]

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from clinic.models.base import Record
 from clinic.models.hospitals import Hospital
 from clinic.models.lesions import Lesion
-from clinic.models.standing import Retractable, StandingQuerySet, in_error_index
+from clinic.models.standing import Retractable, StandingQuerySet, list_indexes
 from clinic.models.users import User
 from clinic.permissions import hospital_ids
 from clinic.vocabulary import DermoscopicType, ImageType
@@ -55,10 +55,7 @@ class Image(Record, Retractable):
         verbose_name = _("image")
         verbose_name_plural = _("images")
         ordering = ["-created_at", "id"]
-        indexes = [
-            models.Index(fields=["hospital", "-created_at", "id"], name="image_of_hospital"),
-            in_error_index("image_entered_in_error"),
-        ]
+        indexes = list_indexes("image")
         constraints = [
             models.UniqueConstraint(
                 fields=["lesion", "sha256"], name="image_hash_is_unique_in_lesion"

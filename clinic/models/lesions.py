@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from clinic.models.base import Record
 from clinic.models.hospitals import Hospital
 from clinic.models.patients import Patient
-from clinic.models.standing import Retractable, StandingQuerySet, in_error_index
+from clinic.models.standing import Retractable, StandingQuerySet, list_indexes
 from clinic.permissions import hospital_ids
 from clinic.vocabulary import AnatomSite, BodyView, Laterality
 
@@ -56,10 +56,7 @@ class Lesion(Record, Retractable):
         verbose_name = _("lesion")
         verbose_name_plural = _("lesions")
         ordering = ["-created_at", "id"]
-        indexes = [
-            models.Index(fields=["hospital", "-created_at", "id"], name="lesion_of_hospital"),
-            in_error_index("lesion_entered_in_error"),
-        ]
+        indexes = list_indexes("lesion")
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(anatom_site__isnull=True)

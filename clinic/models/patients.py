@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from clinic.models.base import Record
 from clinic.models.hospitals import Hospital
-from clinic.models.standing import STANDING, Retractable, StandingQuerySet, in_error_index
+from clinic.models.standing import STANDING, Retractable, StandingQuerySet, list_indexes
 from clinic.permissions import hospital_ids
 from clinic.vocabulary import Sex, SkinType
 
@@ -61,12 +61,12 @@ class Patient(Record, Retractable):
         verbose_name_plural = _("patients")
         ordering = ["family_name", "given_name", "medical_record_number"]
         indexes = [
+            *list_indexes("patient"),
             models.Index(
                 fields=["hospital", "family_name", "given_name", "medical_record_number", "id"],
+                condition=STANDING,
                 name="patient_by_name",
             ),
-            models.Index(fields=["hospital", "-created_at", "id"], name="patient_of_hospital"),
-            in_error_index("patient_entered_in_error"),
         ]
         constraints = [
             # n-17 and N-17 are one number: people type it either way

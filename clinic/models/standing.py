@@ -21,9 +21,14 @@ class ErrorReason(models.TextChoices):
 STANDING = models.Q(entered_in_error_at__isnull=True)
 
 
-def in_error_index(name: str) -> models.Index:
-    """Few rows of many are found by it."""
-    return models.Index(fields=["hospital", "-created_at", "id"], condition=~STANDING, name=name)
+def list_indexes(noun: str) -> list[models.Index]:
+    """Of a hospital's rows, the newest first: of those that stand, the keys of a page lie in the
+    index alone; the others are few."""
+    fields = ["hospital", "-created_at", "id"]
+    return [
+        models.Index(fields=fields, condition=STANDING, name=f"{noun}_of_hospital"),
+        models.Index(fields=fields, condition=~STANDING, name=f"{noun}_entered_in_error"),
+    ]
 
 
 M = TypeVar("M", bound=models.Model)
