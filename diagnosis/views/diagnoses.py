@@ -118,6 +118,9 @@ def page_of(
             "form": form or ReviewForm.of(row),
             "recall_months": RECALL_MONTHS,
             "finding": lesion.histopathology.first(),
+            # what came back with errors keeps what was typed, also where nothing can be added now
+            "may_review": (form is not None or row.is_standing)
+            and may_review(request.user, row.hospital_id),
         }
     )
 

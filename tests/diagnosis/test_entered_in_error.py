@@ -110,6 +110,17 @@ def test_nothing_is_concluded_about_it(user, row) -> None:
     assert not row.reviews.exists()
 
 
+def test_a_review_that_comes_too_late_keeps_what_was_typed(user, page, row) -> None:
+    mark(user, row.image)
+    typed = {"conclusion": "nevus", "management": "none", "notes": "Regular network."}
+    answer = page.post(reverse("diagnosis-review", args=[row.pk]), typed | {"sign": "1"})
+    shown = answer.content.decode()
+    assert answer.status_code == 409
+    assert "Regular network." in shown
+    assert "Nothing can be added to it." in shown
+    assert not row.reviews.exists()
+
+
 def test_what_waits_is_not_read_any_more(user, hospital) -> None:
     waiting = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital)
     mark(user, waiting.image.lesion.patient)
