@@ -49,8 +49,8 @@ WARNING_MESSAGES = {
         "The picture has no colours, and models read by them. Take the picture in colour."
     ),
     "cut_off": gettext_lazy(
-        "The lesion seems to reach beyond what the model sees, the square in the middle of the "
-        "picture. Put the whole lesion into the middle, and take the picture again."
+        "The lesion seems to reach beyond what the model sees. Put the whole lesion into the "
+        "middle of the picture, and take it again."
     ),
     "few_pixels": gettext_lazy("The picture has few pixels. Use the original photograph."),
     "not_dermoscopic": gettext_lazy(

@@ -233,10 +233,10 @@ def _data(data: dict[str, Any]) -> str:
 
 
 def _technical(manifest: Manifest) -> str:
-    size = manifest.preprocessing
+    height, width = manifest.preprocessing.shape
     lines = [
         f"- recipe `{manifest.recipe}`, {manifest.parameters:,} parameters",
-        f"- images {size.size} x {size.size}, {size.resize}",
+        f"- images {width} x {height}, {manifest.preprocessing.resize}",
         f"- test-time augmentation: {manifest.tta}",
         f"- created {manifest.created}, SHA-256 `{manifest.sha256}`",
     ]

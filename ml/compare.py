@@ -101,7 +101,7 @@ def full_rows(names: Sequence[str]) -> Iterator[list[str]]:
         for tensor in model.state_dict().values():
             tensor.zero_()
         sizes = [f"{count_parameters(part):,}" for part in (model.backbone, model)]
-        image = torch.zeros(1, 3, recipe.preprocessing.size, recipe.preprocessing.size)
+        image = torch.zeros(1, 3, *recipe.preprocessing.shape)
         yield [name, *sizes, f"{1 / _seconds(model, image):.3g}"]
 
 

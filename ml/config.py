@@ -52,25 +52,38 @@ class Architecture:
         )
 
 
+RESIZES = ("cover", "whole", "squash")
+
+
 @dataclass(frozen=True)
 class Preprocessing:
     """Image to tensor, the same in training and in the worker.
 
-    ``resize`` is "cover" (the centre square, undistorted) or "squash" (the whole image, its sides
-    made equal). ``mean`` and ``std`` are for channels in [0, 1].
+    ``size`` is the height of what the model sees, and its width over its height is ``aspect``.
+    ``resize`` is "cover" (as much of the middle as fits, undistorted), "whole" (all of the image,
+    undistorted, its margins mirrored) or "squash" (all of it, its sides changed). Where the model
+    sees more width than height, an image that is higher than wide is turned to lie. ``mean`` and
+    ``std`` are for channels in [0, 1].
     """
 
     size: int
     resize: str = "cover"
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
     std: tuple[float, ...] = (0.5, 0.5, 0.5)
+    aspect: float = 1.0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of what the model sees, in pixels."""
+        return self.size, round(self.size * self.aspect)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> Preprocessing:
-        return cls(raw["size"], raw["resize"], tuple(raw["mean"]), tuple(raw["std"]))
+        colours = tuple(raw["mean"]), tuple(raw["std"])
+        return cls(raw["size"], raw["resize"], *colours, raw.get("aspect", 1.0))
 
 
 @dataclass(frozen=True)
@@ -156,8 +169,8 @@ class Training:
 
     ``batch_size`` images make one step, whatever the number of processes that share them and of
     parts (``accumulate``) that each process computes them in. ``precision`` is "auto" (bf16 where
-    the device has it), "no", "bf16" or "fp16". ``size`` is the side of the training squares where
-    it is not that of reading; ``smaller`` are sides to begin with, each up to a share of the
+    the device has it), "no", "bf16" or "fp16". ``size`` is the height of what is trained on where
+    it is not that of reading; ``smaller`` are heights to begin with, each up to a share of the
     epochs. The loss of the lesion's outline counts ``outline_weight`` times, for a backbone that
     draws one. The backbone stands still for ``freeze_epochs`` and then learns at ``backbone_rate``
     times the head's rate. ``patience`` epochs without a better validation score end the run (0:

@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ml.config import Recipe
+from ml.config import RESIZES, Recipe
 from ml.errors import RecipeError
 
 
@@ -16,11 +16,27 @@ def with_settings(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
     """The recipe with each of ``settings`` (dotted path to value) changed.
 
     A path leads through fields and dictionaries: "architecture.head.options.dropout". Raises
-    RecipeError for a path that does not exist or a value of another kind.
+    RecipeError for a path that does not exist, a value of another kind, or pictures that the
+    backbone cannot take.
     """
     for path, value in settings.items():
         recipe = _set(recipe, path.split("."), value, path)
+    _check(recipe)
     return recipe
+
+
+def _check(recipe: Recipe) -> None:
+    seen, fixed = recipe.preprocessing, recipe.architecture.backbone.options.get("image_size")
+    if seen.resize not in RESIZES:
+        raise RecipeError(f"'preprocessing.resize' is one of {', '.join(RESIZES)}.")
+    if not seen.aspect > 0 or min(seen.shape) < 1:
+        raise RecipeError("'preprocessing.size' and 'preprocessing.aspect' are above 0.")
+    if fixed is not None and seen.shape != (fixed, fixed):
+        raise RecipeError(
+            f"This backbone is built for pictures of {fixed} x {fixed}, and 'preprocessing' gives "
+            f"{seen.shape[1]} x {seen.shape[0]}; 'architecture.backbone.options.image_size' and "
+            "'preprocessing.size' go together, and 'preprocessing.aspect' stays 1."
+        )
 
 
 def _set(part: Any, names: list[str], value: Any, path: str) -> Any:

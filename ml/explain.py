@@ -20,6 +20,7 @@ from ml.config import Preprocessing
 from ml.errors import PredictionError
 from ml.heads.fitting import is_fitted
 from ml.predictor import Predictor
+from ml.preprocessing import lies_turned
 
 
 def explain(
@@ -39,14 +40,14 @@ def explain(
     classes = predictor.manifest.classes
     if class_code not in classes:
         raise PredictionError(f"The model gives no class '{class_code}', but {', '.join(classes)}.")
-    pixels = predictor.prepare(image)[None].to(predictor.device)  # (1, 3, S, S)
+    pixels = predictor.prepare(image)[None].to(predictor.device)  # (1, 3, H, W)
     with torch.inference_mode(False), torch.enable_grad():
         heat = heat_map(predictor.model, pixels.clone(), classes.index(class_code))  # (h, w)
     return to_original(heat.float().cpu(), size or image.size, predictor.manifest.preprocessing)
 
 
 def heat_map(model: Classifier, images: Tensor, index: int) -> Tensor:
-    """Relevance (h, w), not negative, of one picture (1, 3, S, S) for the class ``index``."""
+    """Relevance (h, w), not negative, of one picture (1, 3, H, W) for the class ``index``."""
     if hasattr(model.backbone, "attend"):
         return rolled_attention(model, images, index)
     if is_fitted(model):
@@ -101,15 +102,35 @@ def occlusion(model: Classifier, images: Tensor, index: int) -> Tensor:
 
 
 def to_original(heat: Tensor, size: tuple[int, int], config: Preprocessing) -> np.ndarray:
-    """A heat map (h, w) of the model's square in the coordinates of the picture: (H, W) in [0, 1].
+    """A heat map (h, w) of what the model saw in the coordinates of the picture: (H, W) in [0, 1].
 
     ``size`` is the picture's width and height. It undoes ``ml.preprocessing.resize``.
     """
-    width, height = size
-    seen = (height, width) if config.resize == "squash" else (min(size), min(size))
+    turned = lies_turned(size, config)
+    width, height = size[::-1] if turned else size
+    seen = seen_shape(width, height, config)
     spread = F.interpolate(heat[None, None], seen, mode="bilinear", align_corners=False)[0, 0]
-    top, left = (height - seen[0]) // 2, (width - seen[1]) // 2
     whole = np.zeros((height, width), dtype=np.float32)
-    whole[top : top + seen[0], left : left + seen[1]] = spread.clamp(min=0).numpy()
+    inner, outer = zip(*map(middle, seen, whole.shape), strict=True)
+    whole[outer] = spread.clamp(min=0).numpy()[inner]
     peak = whole.max()
-    return whole / peak if peak > 0 else whole
+    whole = whole / peak if peak > 0 else whole
+    return np.ascontiguousarray(np.rot90(whole, -1)) if turned else whole
+
+
+def seen_shape(width: int, height: int, config: Preprocessing) -> tuple[int, int]:
+    """Height and width of what the model saw, in pixels of the picture: less than the picture for
+    "cover", and more, by the mirrored margins, for "whole"."""
+    if config.resize == "squash":
+        return height, width
+    wide = width > height * config.aspect
+    if wide == (config.resize == "cover"):
+        return height, round(height * config.aspect)
+    return round(width / config.aspect), width
+
+
+def middle(one: int, other: int) -> tuple[slice, slice]:
+    """Where the middles of two lengths lie over each other, in the one and in the other."""
+    common = min(one, other)
+    starts = (one - common) // 2, (other - common) // 2
+    return slice(starts[0], starts[0] + common), slice(starts[1], starts[1] + common)

@@ -42,7 +42,7 @@ def export_onnx(checkpoint: Path, out: Path) -> Path:
     """
     manifest = read_manifest(checkpoint)
     model = Exported(load_classifier(checkpoint), manifest.tta).eval()
-    example = torch.zeros(2, 3, manifest.preprocessing.size, manifest.preprocessing.size)
+    example = torch.zeros(2, 3, *manifest.preprocessing.shape)
     out.mkdir(parents=True, exist_ok=True)
     try:
         import onnxscript  # noqa: F401

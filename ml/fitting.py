@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from math import prod
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 
 from ml.augmentation import to_canvas
-from ml.augmentation.canvas import canvas_size
+from ml.augmentation.canvas import canvas_shape
 from ml.checkpoints import load_classifier
 from ml.config import Recipe
 from ml.data.loading import MEMORY, Images, load_images
@@ -90,8 +91,8 @@ def _fit_head(run: Path, trainer: Trainer, parts: Splits) -> None:
     """Fit the head to the best backbone's features, which are those of images as they are read."""
     model, size = trainer.ema.model, trainer.recipe.preprocessing
     model.load_state_dict(load_file(run / BEST))
-    square = partial(to_pixels, config=size)
-    images = load_images(parts.train, trainer.recipe.classes, square, size.size**2, title="fit")
+    seen = partial(to_pixels, config=size)
+    images = load_images(parts.train, trainer.recipe.classes, seen, prod(size.shape), title="fit")
     draws = torch.arange(len(images.labels)).split(128)
     batches = ((normalise(p, size), images.labels[i]) for i, p in images.batches(draws))
     fit_head(model, batches, trainer.config.seed)
@@ -99,19 +100,17 @@ def _fit_head(run: Path, trainer: Trainer, parts: Splits) -> None:
 
 
 def _load(recipe: Recipe, parts: Splits, memory: float) -> tuple[Images, Images]:
-    size, square = training_size(recipe), recipe.preprocessing
-    width, height = canvas_size(size)
-    pixels, squares = width * height * len(parts.train), square.size**2 * len(parts.validation)
-    share = pixels / max(1, pixels + squares)
+    size, seen = training_size(recipe), recipe.preprocessing
+    each, each_read = prod(canvas_shape(size)), prod(seen.shape)
+    pixels, pixels_read = each * len(parts.train), each_read * len(parts.validation)
+    share = pixels / max(1, pixels + pixels_read)
     canvas = partial(to_canvas, config=size)
-    train = load_images(
-        parts.train, recipe.classes, canvas, width * height, memory * share, "train"
-    )
+    train = load_images(parts.train, recipe.classes, canvas, each, memory * share, "train")
     validation = load_images(
         parts.validation,
         recipe.classes,
-        partial(to_pixels, config=square),
-        square.size**2,
+        partial(to_pixels, config=seen),
+        each_read,
         memory * (1 - share),
         "validate",
     )

@@ -39,7 +39,7 @@ def join(members: Sequence[Path], out: Path, version: str = "1.0.0") -> Manifest
         Head("ensemble", {"members": heads}),
     )
     model = build_classifier(architecture, len(first.classes)).eval()
-    _check_maps(model, first.preprocessing.size)
+    _check_maps(model, first.preprocessing.shape)
     for index, member in enumerate(models):
         model.backbone.members[index].load_state_dict(member.backbone.state_dict())  # type: ignore[index, union-attr]
         model.head.members[index].load_state_dict(member.head.state_dict())  # type: ignore[index, union-attr]
@@ -51,11 +51,11 @@ def join(members: Sequence[Path], out: Path, version: str = "1.0.0") -> Manifest
 
 
 @torch.inference_mode()
-def _check_maps(model: Classifier, size: int) -> None:
+def _check_maps(model: Classifier, shape: tuple[int, int]) -> None:
     """The heat map needs the members' maps beside each other, and each one's features from its."""
     backbone = model.backbone
     try:
-        backbone.pool(backbone.forward_map(torch.zeros(1, 3, size, size)))  # type: ignore[operator]
+        backbone.pool(backbone.forward_map(torch.zeros(1, 3, *shape)))  # type: ignore[operator]
     except RuntimeError as error:
         raise CheckpointError(
             "The members' maps are of different sizes, or not pooled to a feature a channel; they "

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ml import taxonomy
-from ml.config import Architecture, Preprocessing
+from ml.config import RESIZES, Architecture, Preprocessing
 from ml.errors import CheckpointError
 
-FORMAT = 2  # 1 had no bias, operating points, refusal and curves; it is still read
-READABLE = (1, FORMAT)
+# 1 had no bias, operating points, refusal and curves, and 2 saw squares alone; both are still read
+FORMAT = 3
+READABLE = (1, 2, FORMAT)
 WEIGHTS = "model.safetensors"
 MANIFEST = "manifest.json"
 CARD = "MODEL_CARD.md"
@@ -113,6 +114,7 @@ def parse_manifest(raw: Any, source: str = MANIFEST) -> Manifest:
     try:
         architecture = Architecture.from_dict(raw["architecture"])
         preprocessing = Preprocessing.from_dict(raw["preprocessing"])
+        _check_preprocessing(preprocessing, source)
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"{source} describes no model that can be built: {error}.") from error
     return Manifest(
@@ -160,6 +162,15 @@ def _check_classes(classes: list[Any], source: str) -> None:
             raise CheckpointError(f"{source} names a class that is not known: '{code}'.")
     if len(classes) < 2 or len(set(classes)) != len(classes):
         raise CheckpointError(f"{source} needs at least two classes, each named once.")
+
+
+def _check_preprocessing(preprocessing: Preprocessing, source: str) -> None:
+    if preprocessing.resize not in RESIZES:
+        raise CheckpointError(
+            f"{source} resizes in a way that is not known: '{preprocessing.resize}'."
+        )
+    if not preprocessing.aspect > 0 or min(preprocessing.shape) < 1:
+        raise CheckpointError(f"{source} needs a size and an aspect above 0.")
 
 
 def _check_reading(raw: dict[str, Any], source: str) -> None:

@@ -90,10 +90,11 @@ class Predictor:
         to 1 within 1e-9. Raises PredictionError for a batch or for others of the wrong shape and
         for an answer that is not finite.
         """
-        size = self.manifest.preprocessing.size
-        if batch.ndim != 4 or batch.shape[1:] != (3, size, size):
+        height, width = self.manifest.preprocessing.shape
+        if batch.ndim != 4 or batch.shape[1:] != (3, height, width):
             raise PredictionError(
-                f"The model takes images of shape (B, 3, {size}, {size}), not {tuple(batch.shape)}."
+                f"The model takes images of shape (B, 3, {height}, {width}), "
+                f"not {tuple(batch.shape)}."
             )
         images = batch.to(self.device, memory_format=torch.channels_last, non_blocking=True)
         with inference_autocast(self.device):

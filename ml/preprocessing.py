@@ -28,17 +28,37 @@ def _scale_to_8_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray((values.clip(0, top) * (255.0 / top)).round().astype(np.uint8))
 
 
-def resize(image: Image.Image, width: int, height: int, mode: str) -> np.ndarray:
-    """Resize by "cover" or "squash" (see Preprocessing). Returns uint8 (H, W, 3)."""
-    image = to_rgb(image)
-    if mode == "cover":
-        return np.array(ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR))
-    return np.array(image.resize((width, height), Image.Resampling.BILINEAR))
+def resize(
+    image: Image.Image,
+    shape: tuple[int, int],
+    config: Preprocessing,
+    filter: Image.Resampling = Image.Resampling.BILINEAR,
+) -> np.ndarray:
+    """Resize to the height and width of ``shape`` in the way of ``config``. Returns (H, W, ...)."""
+    height, width = shape
+    if lies_turned(image.size, config):
+        image = image.transpose(Image.Transpose.ROTATE_90)
+    if config.resize == "cover":
+        return np.array(ImageOps.fit(image, (width, height), filter))
+    if config.resize == "squash":
+        return np.array(image.resize((width, height), filter))
+    share = min(width / image.width, height / image.height)
+    inner = [max(1, round(side * share)) for side in image.size]
+    pixels = np.array(image.resize((inner[0], inner[1]), filter))
+    top, left = (height - inner[1]) // 2, (width - inner[0]) // 2
+    margins = [(top, height - inner[1] - top), (left, width - inner[0] - left)]
+    return np.pad(pixels, [*margins, *[(0, 0)] * (pixels.ndim - 2)], "symmetric")
+
+
+def lies_turned(size: tuple[int, int], config: Preprocessing) -> bool:
+    """Whether the model sees a picture of this width and height turned by a quarter."""
+    width, height = size
+    return config.aspect > 1 and height > width
 
 
 def to_pixels(image: Image.Image, config: Preprocessing) -> np.ndarray:
-    """Resize to the model's square. Returns uint8 (H, W, 3)."""
-    return resize(image, config.size, config.size, config.resize)
+    """Resize to what the model sees. Returns uint8 (H, W, 3)."""
+    return resize(to_rgb(image), config.shape, config)
 
 
 def normalise(pixels: Tensor, config: Preprocessing) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from ml.augmentation import augment, mix
-from ml.augmentation.canvas import canvas_size
+from ml.augmentation.canvas import canvas_shape
 from ml.augmentation.geometry import follow
 from ml.classifier import build_classifier
 from ml.config import Preprocessing, Recipe
@@ -69,7 +69,7 @@ class Trainer:
         self.loss = build_loss(self.config.loss, classes, shares)
         self.patients = PatientFeatures(data) if self.plain.context is not None else None
         self.masks = self._load_masks() if self.plain.outlines else None
-        self.square = training_size(recipe)
+        self.seen = training_size(recipe)
         self.steps = max(1, len(labels) // self.config.batch_size)
 
     def run_epoch(self, epoch: int, scores: Sequence[float] = ()) -> float:
@@ -79,7 +79,7 @@ class Trainer:
         loss is no longer a number.
         """
         config, rank = self.config, self.engine.process_index
-        self.square = size_at(self.recipe, epoch)
+        self.seen = size_at(self.recipe, epoch)
         if self.patients is not None and epoch % config.context_refresh == 0:
             self.patients.refresh(self.ema.model, self.engine.device, training_size(self.recipe))
         self._set_mode(frozen=epoch < config.freeze_epochs)
@@ -159,13 +159,13 @@ class Trainer:
         config, classes = self.config, len(self.recipe.classes)
         labels = nn.functional.one_hot(self.data.labels[indices], classes).float()
         targets = labels * (1 - config.label_smoothing) + config.label_smoothing / classes
-        images, grid = augment(pixels, self.square, config.augmentation, generator)
+        images, grid = augment(pixels, self.seen, config.augmentation, generator)
         images, targets, blended = mix(images, targets, config.augmentation, generator)
         return Augmented(images, targets, grid, blended)
 
     def _load_masks(self) -> Masks:
-        square = training_size(self.recipe)
-        return load_masks(self.data.samples, *canvas_size(square), square)
+        seen = training_size(self.recipe)
+        return load_masks(self.data.samples, canvas_shape(seen), seen)
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -192,7 +192,7 @@ def training_size(recipe: Recipe) -> Preprocessing:
 
 
 def size_at(recipe: Recipe, epoch: int) -> Preprocessing:
-    """The preprocessing of the squares that an epoch (from 0) learns from."""
+    """The preprocessing of what an epoch (from 0) learns from."""
     done = epoch / recipe.training.epochs
     whole = training_size(recipe)
     sizes = [size for until, size in recipe.training.smaller if done < until]

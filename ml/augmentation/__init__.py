@@ -24,7 +24,7 @@ def augment(
 
     Returns the grid (B, H, W, 2) too, which says where on the canvas each pixel was read.
     """
-    grid = sampling_grid(canvas.shape, size.size, config, generator)
+    grid = sampling_grid(canvas.shape, size.shape, config, generator)
     images = F.grid_sample(
         shrink(canvas, size), grid, "bilinear", padding_mode="reflection", align_corners=False
     )

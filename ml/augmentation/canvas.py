@@ -1,4 +1,4 @@
-"""The picture that augmented squares are cut from."""
+"""The picture that augmented views are cut from."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from ml.config import Preprocessing
-from ml.preprocessing import resize
+from ml.preprocessing import resize, to_rgb
 
-MARGIN = 1.125  # how much larger than the model's square the training picture is kept
+MARGIN = 1.125  # how much larger than what the model sees the training picture is kept
 ASPECT = 4 / 3  # of dermoscopic cameras
 
 
-def canvas_size(config: Preprocessing) -> tuple[int, int]:
-    """Width and height of the canvas, in pixels."""
+def canvas_shape(config: Preprocessing) -> tuple[int, int]:
+    """Height and width of the canvas, in pixels."""
     height = round(config.size * MARGIN)
-    return (round(height * ASPECT) if config.resize == "cover" else height), height
+    aspect = max(ASPECT, config.aspect) if config.resize == "cover" else config.aspect
+    return height, round(height * aspect)
 
 
 def to_canvas(image: Image.Image, config: Preprocessing) -> np.ndarray:
-    """Resize to a canvas from which augmented squares are cut. Returns uint8 (H, W, 3)."""
-    return resize(image, *canvas_size(config), config.resize)
+    """Resize to a canvas from which augmented views are cut. Returns uint8 (H, W, 3)."""
+    return resize(to_rgb(image), canvas_shape(config), config)
 
 
 def shrink(canvas: Tensor, config: Preprocessing) -> Tensor:
     """Bytes (B, 3, Hc, Wc) to float32, no larger than the canvas of ``config``.
 
-    A network may begin to learn from smaller squares than its images were decoded for.
+    A network may begin to learn from smaller pictures than its images were decoded for.
     """
-    width, height = canvas_size(config)
-    if canvas.shape[2] <= height:
+    shape = canvas_shape(config)
+    if canvas.shape[2] <= shape[0]:
         return canvas.float()
-    return F.interpolate(canvas.float(), (height, width), mode="bilinear", antialias=True)
+    return F.interpolate(canvas.float(), shape, mode="bilinear", antialias=True)

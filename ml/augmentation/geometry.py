@@ -15,10 +15,11 @@ GRID_NODES = 5
 
 
 def sampling_grid(
-    shape: torch.Size, size: int, config: Augmentation, generator: Generator
+    canvas: torch.Size, shape: tuple[int, int], config: Augmentation, generator: Generator
 ) -> Tensor:
-    """Where on the canvas each output pixel is read: (B, size, size, 2) in [-1, 1]."""
-    batch, _, height, width = shape
+    """Where on the canvas each pixel of an output of ``shape`` is read: (B, H, W, 2) in [-1, 1]."""
+    batch, _, height, width = canvas
+    size = shape[0]
 
     def uniform(low: float, high: float) -> Tensor:
         return torch.rand(batch, generator=generator) * (high - low) + low
@@ -37,36 +38,38 @@ def sampling_grid(
     turn = torch.stack([cos * stretch * flip, -sin / stretch, sin * stretch * flip, cos / stretch])
     shift = torch.stack([uniform(-config.shift, config.shift) * size for _ in range(2)], 1)
 
-    axis = torch.arange(size) - (size - 1) / 2
-    points = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1).view(1, -1, 2)  # (1, HW, 2)
+    down, across = (torch.arange(side) - (side - 1) / 2 for side in shape)
+    points = torch.stack(torch.meshgrid(across, down, indexing="xy"), -1).view(1, -1, 2)
     if config.elastic or config.grid:
-        points = points + distortion(batch, size, config, generator).flatten(1, 2)  # (B, HW, 2)
+        points = points + distortion(batch, shape, config, generator).flatten(1, 2)  # (B, HW, 2)
     points = (points + shift[:, None]) @ turn.T.reshape(batch, 2, 2).mT  # (B, HW, 2), canvas pixels
-    return (points / torch.tensor([width / 2, height / 2])).view(batch, size, size, 2)
+    return (points / torch.tensor([width / 2, height / 2])).view(batch, *shape, 2)
 
 
-def distortion(batch: int, size: int, config: Augmentation, generator: Generator) -> Tensor:
-    """How far each point is moved: (B, size, size, 2) in pixels of the output.
+def distortion(
+    batch: int, shape: tuple[int, int], config: Augmentation, generator: Generator
+) -> Tensor:
+    """How far each point is moved: (B, H, W, 2) in pixels of the output.
 
     elastic is a smooth field (Simard et al., ICDAR 2003), grid moves the nodes of a coarse grid and
     what lies between them linearly.
     """
-    moved = torch.zeros(batch, 2, size, size)
+    moved = torch.zeros(batch, 2, *shape)
     if config.elastic:
         field = torch.randn(batch, 2, ELASTIC_NODES, ELASTIC_NODES, generator=generator)
-        smooth = F.interpolate(field, size=(size, size), mode="bicubic", align_corners=True)
+        smooth = F.interpolate(field, size=shape, mode="bicubic", align_corners=True)
         moved += smooth * config.elastic
     if config.grid:
         nodes = torch.rand(batch, 2, GRID_NODES, GRID_NODES, generator=generator) * 2 - 1
-        bent = F.interpolate(nodes, size=(size, size), mode="bilinear", align_corners=True)
-        moved += bent * config.grid * size / (GRID_NODES - 1)
+        bent = F.interpolate(nodes, size=shape, mode="bilinear", align_corners=True)
+        moved += bent * config.grid * shape[0] / (GRID_NODES - 1)
     return moved.permute(0, 2, 3, 1)
 
 
 def follow(masks: Tensor, grid: Tensor, size: tuple[int, int]) -> Tensor:
-    """Masks (B, Hc, Wc) of canvases as the augmented squares show them, (B, *size).
+    """Masks (B, Hc, Wc) of canvases as the augmented views show them, (B, *size).
 
-    ``grid`` (B, H, W, 2) says where on the canvas each pixel of the square was read.
+    ``grid`` (B, H, W, 2) says where on the canvas each pixel of the view was read.
     """
     coarse = F.interpolate(grid.permute(0, 3, 1, 2), size, mode="bilinear", antialias=True)
     return F.grid_sample(

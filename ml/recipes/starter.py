@@ -47,12 +47,16 @@ def starter() -> Recipe:
             Backbone("resnet", options), Head("dnn", {"hidden": [256, 64], "dropout": 0.2})
         ),
         preprocessing=Preprocessing(
-            size=192, mean=(0.763, 0.546, 0.570), std=(0.141, 0.152, 0.169)
+            size=192,
+            resize="whole",
+            mean=(0.763, 0.546, 0.570),
+            std=(0.141, 0.152, 0.169),
+            aspect=4 / 3,  # of dermoscopic cameras
         ),
         training=Training(
             epochs=96,
             batch_size=64,
-            # small squares cost half as much, and most is learnt from them
+            # small pictures cost half as much, and most is learnt from them
             smaller=((0.35, 112), (0.55, 128), (0.75, 160)),
             learning_rate=2e-3,
             sampling=Sampling(balance=0.5),

@@ -48,11 +48,11 @@ class Served(PreTrainedModel):
 
 def main() -> None:
     predictor, batch = Predictor(sys.argv[1]), int(sys.argv[2])
-    sizes = predictor.manifest.preprocessing
+    seen = predictor.manifest.preprocessing
     processor = ViTImageProcessorPil(
-        size={"height": sizes.size, "width": sizes.size},
-        image_mean=list(sizes.mean),
-        image_std=list(sizes.std),
+        size=dict(zip(("height", "width"), seen.shape, strict=True)),
+        image_mean=list(seen.mean),
+        image_std=list(seen.std),
     )
     read = pipeline(
         "image-classification",

@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from PIL import Image
 
-from ml.augmentation import augment
+from ml.augmentation import augment, to_canvas
 from ml.augmentation.corruption import blur
 from ml.augmentation.drawing import hair_mask, ruler_mask
 from ml.augmentation.mixing import cutmix, mix, mixup
 from ml.config import Augmentation, Preprocessing
+from ml.preprocessing import prepare
 
 SIZE = Preprocessing(size=32)
 STILL = Augmentation(
@@ -67,6 +69,18 @@ def test_without_change_it_is_preprocessing():
     assert torch.allclose(run(canvas, STILL), expected, atol=1e-3)
 
 
+def test_a_wide_view_is_preprocessing_too(photograph):
+    """Without change, what is learnt from is what is read, margins and all."""
+    config = Preprocessing(size=32, resize="whole", aspect=4 / 3)
+    smooth = photograph.resize((5, 4)).resize((60, 50), Image.Resampling.BICUBIC)
+    canvas = torch.from_numpy(to_canvas(smooth, config)).permute(2, 0, 1)[None]
+    seen, grid = augment(canvas, config, STILL, torch.Generator().manual_seed(0))
+    read = prepare(smooth, config)
+    assert seen.shape[1:] == read.shape == (3, 32, 43)
+    assert grid.shape == (1, 32, 43, 2)
+    assert float((seen[0] - read).abs().mean()) < 0.05
+
+
 def test_quarter_turns_and_flips_give_the_eight_views(canvas):
     square = canvas[:1, :, :, 6:42].repeat(200, 1, 1, 1)
     views = run(square, replace(STILL, quarter_turns=True, flip=True))
@@ -94,9 +108,9 @@ def test_dropout_hides_its_share_of_the_images(canvas):
 
 def test_hairs_are_thin_and_rulers_have_ticks():
     generator = torch.Generator().manual_seed(0)
-    hairs, rulers = hair_mask(16, 64, generator), ruler_mask(16, 64, generator)
+    hairs, rulers = (mask(16, torch.Size((64, 80)), generator) for mask in (hair_mask, ruler_mask))
     for mask in (hairs, rulers):
-        assert mask.shape == (16, 64, 64)
+        assert mask.shape == (16, 64, 80)
         assert 0 <= float(mask.min()) <= float(mask.max()) <= 1
         assert 0.002 < float(mask.mean()) < 0.25
 

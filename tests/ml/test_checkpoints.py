@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from ml.checkpoints import describe, load_classifier, save_checkpoint
+from ml.config import Preprocessing
 from ml.errors import CheckpointError
 from ml.manifest import read_manifest
 
@@ -77,6 +78,9 @@ def test_a_file_that_is_no_safetensors_is_refused(checkpoint):
         load_classifier(checkpoint)
 
 
+SEEN = Preprocessing(size=32).to_dict()
+
+
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
@@ -88,6 +92,9 @@ def test_a_file_that_is_no_safetensors_is_refused(checkpoint):
         ({"calibration": {"temperature": 0}}, "temperature"),
         ({"architecture": {"backbone": {}}}, "no model that can be built"),
         ({"test_time_augmentation": "spin"}, "'spin'"),
+        ({"preprocessing": SEEN | {"resize": "bend"}}, "'bend'"),
+        ({"preprocessing": SEEN | {"aspect": 0}}, "aspect above 0"),
+        ({"preprocessing": SEEN | {"aspect": "wide"}}, "no model that can be built"),
     ],
 )
 def test_wrong_manifests_are_refused(checkpoint, fields, reason):

@@ -14,6 +14,7 @@ from ml.explain import explain, roll_out, to_original
 from ml.heads import ExtraTreesHead
 from ml.painting import paint
 from ml.predictor import Predictor
+from ml.preprocessing import to_pixels
 from ml.recipes import get_recipe, shrink
 
 
@@ -132,6 +133,22 @@ def test_a_squashed_picture_is_spread_over_the_whole():
     assert whole.shape == (50, 100)
     assert whole[0, 99] == 1.0
     assert not whole[:, :75].any()
+
+
+@pytest.mark.parametrize("size", [(40, 30), (60, 30), (30, 30), (30, 40), (25, 90)])
+@pytest.mark.parametrize("resize", ["cover", "whole"])
+def test_a_map_lies_where_the_model_saw_it(size, resize):
+    """A bright spot of the picture, taken for the map, comes back to its place."""
+    config = Preprocessing(size=60, resize=resize, aspect=4 / 3)
+    width, height = size
+    picture = np.zeros((height, width), np.uint8)
+    row, column = height // 2 + 3, width // 2 - 4
+    picture[row - 1 : row + 2, column - 1 : column + 2] = 255
+    seen = to_pixels(Image.fromarray(picture), config)[..., 0].astype(np.float32)
+    back = to_original(torch.from_numpy(seen), size, config)
+    assert back.shape == (height, width)
+    found = np.unravel_index(back.argmax(), back.shape)
+    assert np.abs(np.array(found) - (row, column)).max() <= 1
 
 
 def test_an_unknown_class_is_refused(knowing, picture):

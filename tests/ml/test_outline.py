@@ -65,7 +65,7 @@ def test_masks_that_cannot_be_read_are_listed(discs):
     samples = read_dataset(discs).samples[:3]
     samples[0].mask.write_bytes(b"no picture")
     samples[1] = replace(samples[1], mask=None)
-    found = load_masks(samples, 48, 36, SQUARE)
+    found = load_masks(samples, (36, 48), SQUARE)
     assert found.known.tolist() == [False, False, True]
     assert found.skipped[0].startswith(samples[0].mask.name)
     masks, known = found.of(torch.tensor([2, 0]))
@@ -79,7 +79,7 @@ def test_a_mask_follows_its_picture():
     generator = torch.Generator().manual_seed(0)
     mask = torch.zeros(1, 18, 24)
     mask[:, :9] = 1  # the upper half
-    still = sampling_grid(torch.Size((1, 3, 36, 48)), 32, STILL, generator)
+    still = sampling_grid(torch.Size((1, 3, 36, 48)), (32, 32), STILL, generator)
     seen = follow(mask, still, (8, 8))
     assert torch.allclose(seen[0, :3], torch.ones(3, 8), atol=1e-2)
     assert torch.allclose(seen[0, 5:], torch.zeros(3, 8), atol=1e-2)

@@ -32,7 +32,7 @@ def predictor(request, tmp_path):
 
 @pytest.fixture
 def batch(predictor):
-    return torch.rand(2, 3, *[predictor.manifest.preprocessing.size] * 2)
+    return torch.rand(2, 3, *predictor.manifest.preprocessing.shape)
 
 
 def row(predictor, number=1.0):

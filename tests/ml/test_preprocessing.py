@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from ml.config import Preprocessing
-from ml.preprocessing import chroma, prepare, to_rgb
+from ml.preprocessing import chroma, prepare, to_pixels, to_rgb
 
 COVER, SQUASH = Preprocessing(size=32), Preprocessing(size=32, resize="squash")
 
@@ -56,6 +56,27 @@ def test_cover_takes_the_centre_and_squash_the_whole():
     image.paste("white", (0, 0, 16, 32))
     assert prepare(image, COVER).max() < -0.9
     assert prepare(image, SQUASH).max() > 0.9
+
+
+def test_whole_mirrors_what_is_missing():
+    """A picture of another shape is neither cut nor bent."""
+    square = np.arange(32, dtype=np.uint8).repeat(32).reshape(32, 32)
+    seen = to_pixels(Image.fromarray(square.T), Preprocessing(32, "whole", aspect=2.0))
+    assert seen.shape == (32, 64, 3)
+    assert seen[0, :, 0].tolist() == [*range(15, -1, -1), *range(32), *range(31, 15, -1)]
+    flat = to_pixels(Image.fromarray(square[:4]), Preprocessing(32, "whole", aspect=2.0))
+    assert flat.shape == (32, 64, 3)
+    assert flat[4:12].tolist() == flat[19:11:-1].tolist()  # mirrored once, and again beyond
+
+
+def test_an_upright_picture_is_turned_to_lie():
+    upright = Image.new("RGB", (30, 40), "black")
+    upright.paste("white", (0, 0, 30, 20))
+    seen = to_pixels(upright, Preprocessing(30, "whole", aspect=4 / 3))
+    assert seen.shape == (30, 40, 3)
+    assert seen[:, :20].min() == 255
+    assert seen[:, 20:].max() == 0
+    assert to_pixels(upright, Preprocessing(30, "cover"))[:10].min() == 255  # a square stands
 
 
 def test_chroma_is_of_the_picture_not_of_its_numbers() -> None:

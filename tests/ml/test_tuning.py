@@ -10,7 +10,7 @@ from ml.configuring import parse_setting, read_settings, with_settings
 from ml.data import read_dataset
 from ml.data.splits import split
 from ml.errors import RecipeError, TrainingError
-from ml.recipes import RECIPES
+from ml.recipes import RECIPES, get_recipe
 from ml.tuning import search_space, tune
 
 
@@ -83,11 +83,22 @@ def test_every_recipe_has_a_space_that_fits_it():
         ({"training.speed": 1}, "'speed' is unknown; there are: epochs"),
         ({"training.epochs": "many"}, "is int, and 'many' is not"),
         ({"training.epochs.more": 1}, "'more' is unknown"),
+        ({"preprocessing.resize": "bend"}, "one of cover, whole, squash"),
+        ({"preprocessing.aspect": 0}, "above 0"),
     ],
 )
 def test_settings_that_do_not_exist_are_named(recipe, changes, message):
     with pytest.raises(RecipeError, match=message):
         with_settings(recipe, changes)
+
+
+def test_a_backbone_of_fixed_size_takes_no_other():
+    recipe = get_recipe("vit_l32_dnn")
+    both = {"preprocessing.size": 224, "architecture.backbone.options.image_size": 224}
+    assert with_settings(recipe, both).preprocessing.shape == (224, 224)
+    for changes in ({"preprocessing.size": 224}, {"preprocessing.aspect": 4 / 3}):
+        with pytest.raises(RecipeError, match="built for pictures of 384 x 384"):
+            with_settings(recipe, changes)
 
 
 def test_settings_are_read_from_words_and_files(recipe, tmp_path):
