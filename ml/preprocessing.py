@@ -32,19 +32,19 @@ def resize(
     image: Image.Image,
     shape: tuple[int, int],
     config: Preprocessing,
-    filter: Image.Resampling = Image.Resampling.BILINEAR,
+    resample: Image.Resampling = Image.Resampling.BILINEAR,
 ) -> np.ndarray:
     """Resize to the height and width of ``shape`` in the way of ``config``. Returns (H, W, ...)."""
     height, width = shape
     if lies_turned(image.size, config):
         image = image.transpose(Image.Transpose.ROTATE_90)
     if config.resize == "cover":
-        return np.array(ImageOps.fit(image, (width, height), filter))
+        return np.array(ImageOps.fit(image, (width, height), resample))
     if config.resize == "squash":
-        return np.array(image.resize((width, height), filter))
+        return np.array(image.resize((width, height), resample))
     share = min(width / image.width, height / image.height)
     inner = [max(1, round(side * share)) for side in image.size]
-    pixels = np.array(image.resize((inner[0], inner[1]), filter))
+    pixels = np.array(image.resize((inner[0], inner[1]), resample))
     top, left = (height - inner[1]) // 2, (width - inner[0]) // 2
     margins = [(top, height - inner[1] - top), (left, width - inner[0] - left)]
     return np.pad(pixels, [*margins, *[(0, 0)] * (pixels.ndim - 2)], "symmetric")
