@@ -13,7 +13,7 @@ from clinic.errors import FieldError, from_validation_error
 from clinic.models import Lesion, Patient, User
 from clinic.permissions import require_record
 from clinic.services.audit import record_event
-from clinic.services.entered_in_error import require_standing
+from clinic.services.entered_in_error import lock_standing
 from clinic.services.fields import assign
 from clinic.vocabulary import BodyView
 
@@ -30,10 +30,11 @@ EDITABLE = (
 )
 
 
+@transaction.atomic
 def create_lesion(*, actor: User, patient: Patient, **fields: Any) -> Lesion:
     """Record a new lesion of the patient. Raises DomainError; nothing is stored then."""
     require_record(actor, patient.hospital_id)
-    require_standing(patient)
+    lock_standing(patient)
     return _write(
         actor,
         Lesion(patient=patient, hospital_id=patient.hospital_id),
@@ -42,14 +43,13 @@ def create_lesion(*, actor: User, patient: Patient, **fields: Any) -> Lesion:
     )
 
 
+@transaction.atomic
 def update_lesion(*, actor: User, lesion: Lesion, **fields: Any) -> Lesion:
     """Describe a lesion anew; fields that are not given stay as they are."""
     require_record(actor, lesion.hospital_id)
-    require_standing(lesion)
-    return _write(actor, lesion, fields, action="update_lesion")
+    return _write(actor, lock_standing(lesion), fields, action="update_lesion")
 
 
-@transaction.atomic
 def _write(actor: User, lesion: Lesion, fields: dict[str, Any], *, action: str) -> Lesion:
     assign(lesion, EDITABLE, fields)
     _check(lesion)

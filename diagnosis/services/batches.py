@@ -16,7 +16,7 @@ from clinic.models import Hospital, Image, Lesion, Patient, User
 from clinic.permissions import get_visible, require_record
 from clinic.services import images
 from clinic.services.audit import record_event
-from clinic.services.entered_in_error import require_standing
+from clinic.services.entered_in_error import lock_standing
 from clinic.services.lesions import create_lesion
 from clinic.services.patients import create_patient
 from clinic.vocabulary import ImageType
@@ -55,7 +55,7 @@ def create_batch(
     check_belonging(hospital, patient, lesion)
     for record in (patient, lesion):
         if record is not None:
-            require_standing(record)
+            lock_standing(record)
     model = model_version or active_model(hospital.pk)
     patient = patient or create_patient(actor=actor, hospital=hospital, **(patient_fields or {}))
     batch = Batch(

@@ -11,7 +11,7 @@ from clinic.errors import FieldError, from_validation_error
 from clinic.models import Lesion, User
 from clinic.permissions import require_record
 from clinic.services.audit import record_event
-from clinic.services.entered_in_error import require_standing
+from clinic.services.entered_in_error import lock_standing
 from diagnosis.models import Histopathology
 from diagnosis.services.reviews import MAXIMUM_NOTES
 from ml.taxonomy import BY_LABEL
@@ -35,7 +35,7 @@ def record_histopathology(
     """
     hospital = lesion.hospital_id
     require_record(actor, hospital)
-    require_standing(lesion)
+    lock_standing(lesion)
     _check(diagnosis, date, notes)
     finding = Histopathology(
         lesion=lesion,
