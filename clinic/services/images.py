@@ -20,6 +20,7 @@ from clinic.models import Image, Lesion, User
 from clinic.permissions import require_record
 from clinic.services.audit import record_event
 from clinic.services.entered_in_error import lock_standing
+from clinic.services.fields import check_not_before_birth
 from clinic.vocabulary import ImageType
 
 # a camera's clock may be a little ahead of the server's
@@ -185,6 +186,9 @@ def _check(image: Image) -> None:
     if image.captured_at is not None and image.captured_at > timezone.now() + CLOCK_TOLERANCE:
         message = _("The time of capture lies in the future.")
         raise FieldError("captured_in_future", message, field="captured_at")
+    if image.captured_at is not None:
+        latest = (image.captured_at + CLOCK_TOLERANCE).date()
+        check_not_before_birth(latest, patient=image.lesion.patient, field="captured_at")
     same = Image.objects.filter(lesion=image.lesion, sha256=image.sha256).first()
     if same is not None:
         raise _duplicate(same)

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from clinic.body_map import find_place
@@ -14,7 +13,7 @@ from clinic.models import Lesion, Patient, User
 from clinic.permissions import require_record
 from clinic.services.audit import record_event
 from clinic.services.entered_in_error import lock_standing
-from clinic.services.fields import assign
+from clinic.services.fields import assign, check_past
 from clinic.vocabulary import BodyView
 
 EDITABLE = (
@@ -84,6 +83,5 @@ def _check(lesion: Lesion) -> None:
     # the limits of a field let NaN pass, because it is neither less nor more
     if any(part is not None and math.isnan(part) for part in (lesion.body_x, lesion.body_y)):
         raise FieldError("invalid", _("The place is not a number."), field="body_map")
-    if lesion.first_noticed is not None and lesion.first_noticed > timezone.localdate():
-        message = _("The date lies in the future.")
-        raise FieldError("date_in_future", message, field="first_noticed")
+    if lesion.first_noticed is not None:
+        check_past(lesion.first_noticed, patient=lesion.patient, field="first_noticed")

@@ -13,7 +13,7 @@ from clinic.models import Hospital, Patient, User
 from clinic.permissions import require_record
 from clinic.services.audit import record_event
 from clinic.services.entered_in_error import lock_standing
-from clinic.services.fields import assign
+from clinic.services.fields import OLDEST_YEAR, assign
 
 EDITABLE = (
     "medical_record_number",
@@ -25,7 +25,6 @@ EDITABLE = (
     "personal_history_of_melanoma",
     "family_history_of_melanoma",
 )
-OLDEST_YEAR = 1880
 
 
 def create_patient(*, actor: User, hospital: Hospital, **fields: Any) -> Patient:
