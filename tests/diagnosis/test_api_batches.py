@@ -7,6 +7,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from clinic.models import AuditEvent, Image, Lesion
+from clinic.services.entered_in_error import mark_entered_in_error
 from diagnosis.models import Batch, BatchFile, DiagnosisRequest, Priority, Status
 from tests.api_client import API, assert_problem, client, count_queries, stored
 from tests.factories import (
@@ -270,3 +271,25 @@ def test_another_hospital_sees_nothing(user, hospital) -> None:
         api.post(f"{BATCHES}{batch.pk}/files/", body, format="multipart"), 404, "not_found"
     )
     assert BatchFile.objects.filter(batch=batch).count() == 3
+
+
+def test_keys_may_be_as_long_as_those_of_other_orders(user, lesion) -> None:
+    api = client(user)
+    address = send(api, picture(), lesion=lesion.pk)["Location"]
+    for number, key in enumerate(("k" * 254 + "1", "k" * 254 + "2"), 2):
+        file = {"file": picture(seed=number)}
+        headers = {"Idempotency-Key": key}
+        answer = api.post(f"{address}files/", file, format="multipart", headers=headers)
+        assert (answer.status_code, answer.json()["total"]) == (201, number)
+
+
+def test_list_and_batch_agree_on_what_was_entered_in_error(user, hospital) -> None:
+    batch, api = batch_of(hospital, 0.1, 0.2), client(user)
+    image = batch.files.exclude(image=None).first().image
+    mark_entered_in_error(actor=user, record=image, reason="test")
+    (row,) = api.get(BATCHES).json()["results"]
+    total = api.get(f"{BATCHES}{batch.pk}/").json()["total"]
+    assert row["total"] == total == batch.files.count() - 1
+
+    mark_entered_in_error(actor=user, record=batch.patient, reason="test")
+    assert api.get(BATCHES).json()["results"] == []
