@@ -17,7 +17,7 @@ from rest_framework.response import Response
 
 from clinic.api.base import RecordViewSet
 from clinic.api.fields import IdField, RecordSerializer, UtcDateTimeField, WordField
-from clinic.api.idempotency import HEADER, idempotent
+from clinic.api.idempotency import HEADER, idempotent, resumable
 from clinic.api.parsers import BatchParser, LimitedJSONParser, UploadParser
 from clinic.errors import DomainError, FieldError
 from clinic.models import Hospital, Lesion, Patient, Scope
@@ -151,12 +151,13 @@ class BatchViewSet(RecordViewSet):
         request={"multipart/form-data": NewBatchSerializer},
         responses={202: BatchSerializer},
     )
-    @idempotent
-    def create(self, request: Request) -> Response:
+    @resumable
+    def create(self, request: Request, identifier: uuid.UUID | None = None) -> Response:
         files = sent_files(request)
         body = NewBatchSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        batch = create_batch(actor=request.user, **self.about(body.validated_data))
+        about = self.about(body.validated_data)
+        batch = create_batch(actor=request.user, pk=identifier, **about)
         add_files(
             actor=request.user, batch=batch, files=((file.name or "", file) for file in files)
         )
