@@ -127,7 +127,7 @@ class BatchViewSet(RecordViewSet):
         files = files.order_by().values("batch")
         files = files.annotate(n=Count("pk"))
         return self.filter_by(
-            rows.standing().annotate(total=Coalesce(Subquery(files.values("n")), 0)),
+            rows.annotate(total=Coalesce(Subquery(files.values("n")), 0)),
             query,
             hospital=(Hospital.objects, "hospital"),
             patient=(Patient.objects, "patient"),
