@@ -88,6 +88,8 @@ def first_keys(
 ) -> list[Any]:
     """The keys of the first ``count`` rows. No index has the rows of several hospitals in order:
     of these, the first of the first of each."""
+    if rows.query.is_empty():
+        return []
     found = rows.order_by(*ordering).values_list(*(name.lstrip("-") for name in ordering))
     if len(hospitals) > 1 and connection.features.supports_slicing_ordering_in_compound:
         first, *others = (found.filter(hospital=pk)[:count] for pk in sorted(hospitals))

@@ -5,8 +5,6 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
-from django.db.models import QuerySet
-
 from diagnosis.models import Batch, BatchFile, DiagnosisRequest, Status
 from diagnosis.models.requests import OPEN
 
@@ -39,7 +37,8 @@ class Entry:
     def by_name(self) -> tuple:
         """So that 2.jpg comes before 10.jpg."""
         parts = re.split(r"(\d+)", self.file.name.casefold())
-        return [(part.isdigit(), int(part) if part.isdigit() else part) for part in parts], self.key
+        # a raised two is a digit, but no decimal: int() does not read it
+        return [(p.isdecimal(), int(p) if p.isdecimal() else p) for p in parts], self.key
 
     @property
     def by_malignancy(self) -> tuple:
@@ -90,7 +89,7 @@ class Progress:
 
 def progress_of(batch: Batch) -> Progress:
     """Constant in queries, however many files there are."""
-    files = list(standing_files(batch).select_related("image__lesion"))
+    files = list(batch.files.standing().select_related("image__lesion"))
     rows = DiagnosisRequest.objects.standing().filter(image__batch_file__batch=batch).with_records()
     counting: dict = {}
     for row in rows.order_by("created_at", "id"):
@@ -107,9 +106,4 @@ def stage_of(batch: Batch) -> str:
     rows = DiagnosisRequest.objects.standing().filter(image__batch_file__batch=batch)
     states = Counter(rows.values_list("status", flat=True))
     parts = [f"{state}{count}" for state, count in sorted(states.items())]
-    return f"{standing_files(batch).count()}-{'-'.join(parts)}"
-
-
-def standing_files(batch: Batch) -> QuerySet[BatchFile]:
-    """Without those whose picture was entered in error."""
-    return batch.files.exclude(image__entered_in_error_at__isnull=False)
+    return f"{batch.files.standing().count()}-{'-'.join(parts)}"

@@ -106,10 +106,11 @@ class AuditEventViewSet(ApiViewSet):
         hospitals = self.named_hospitals(query)
         period = Period(query.get("from"), query.get("to"))
         events = self.get_queryset().filter(hospital__in=hospitals)
-        events = events.matching(query).filter(period.as_filter("at")).select_related("actor")
+        events = events.matching(query).filter(period.as_filter("at"))
         if query.get("patient"):
             events = events.of_records(keys_of_patients([query["patient"]]))
-        body = self.get_serializer(self.paginate_queryset(events), many=True).data
+        page = self.paginate_queryset(events.select_related("actor"))
+        body = self.get_serializer(page, many=True).data
         details = {"by": sorted(query), "through": "api"}
         for hospital in hospitals:
             record_event(

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import hashlib
 import json
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -41,28 +42,53 @@ def idempotent(action: Action) -> Action:
     leaves neither. Only successful answers with a JSON body are remembered.
     """
 
+    def work(claim: uuid.UUID, _identifier: uuid.UUID, run: Callable[..., Response]) -> Response:
+        with transaction.atomic():
+            return finished(claim, run())
+
+    return once_for_each_key(action, work)
+
+
+def resumable(action: Action) -> Action:
+    """The same for an action that is long and goes on where it was: not one transaction, in which
+    the log of the hospital would be locked for all of it.
+
+    With a key the action is given an ``identifier``, the same whenever this request is repeated.
+    """
+
+    def work(claim: uuid.UUID, identifier: uuid.UUID, run: Callable[..., Response]) -> Response:
+        return finished(claim, run(identifier=identifier))
+
+    return once_for_each_key(action, work)
+
+
+def once_for_each_key(action: Action, work: Callable[..., Response]) -> Action:
     @functools.wraps(action)
     def once(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+        run = functools.partial(action, view, request, *args, **kwargs)
         key = request.headers.get(HEADER)
         if key is None:
-            return action(view, request, *args, **kwargs)
+            return run()
         check(key)
-        first = idempotency.begin(actor=request.user, key=key, digest=digest_of(request))
+        digest = digest_of(request)
+        first = idempotency.begin(actor=request.user, key=key, digest=digest)
         if isinstance(first, idempotency.Answer):
             return replay(first)
         try:
-            with transaction.atomic():
-                response = action(view, request, *args, **kwargs)
-                idempotency.finish(claim=first, answer=answer_of(response))
+            return work(first, uuid.uuid5(request.user.pk, f"{digest} {key}"), run)
         except BaseException:
             # with the database gone the key stays taken until the claim is old
             with contextlib.suppress(DatabaseError):
                 idempotency.abandon(claim=first)
             raise
-        return response
 
     once.is_idempotent = True  # type: ignore[attr-defined]
     return once
+
+
+def finished(claim: uuid.UUID, response: Response) -> Response:
+    idempotency.finish(claim=claim, answer=answer_of(response))
+    return response
 
 
 def check(key: str) -> None:

@@ -24,7 +24,7 @@ class BodyMapSerializer(serializers.Serializer):
     y = FractionField()
 
 
-@extend_schema_field(BodyMapSerializer(allow_null=True))
+@extend_schema_field(BodyMapSerializer)
 class BodyMapField(serializers.Field):
     """Three columns as one object, or null."""
 

@@ -21,7 +21,11 @@ class LimitedJSONParser(JSONParser):
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         if announced_length(parser_context) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             raise DomainError("body_too_large", _("The body is too large."), status=413)
-        body = super().parse(stream, media_type, parser_context)
+        try:
+            body = super().parse(stream, media_type, parser_context)
+        except RecursionError:
+            # nested deeper than any object of ours
+            body = None
         if not isinstance(body, dict):
             raise ParseError(_("The body is not a JSON object."))
         return body

@@ -66,7 +66,7 @@ class PlaceFields(ServiceForm):
             try:
                 x = int(data[f"{view.value}.x"]) / TAPPED_WIDTH
                 y = int(data[f"{view.value}.y"]) / TAPPED_HEIGHT
-            except (KeyError, ValueError):
+            except (KeyError, ValueError, OverflowError):
                 continue
             if find_region(view, x, y):
                 return data.dict() | place_values(view, x, y)

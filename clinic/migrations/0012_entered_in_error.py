@@ -20,6 +20,22 @@ PARTLY = (
 )
 
 
+def refuse_the_way_back(app: str, *models: str) -> migrations.RunPython:
+    """Without the marks, what is marked would stand in worklists, figures and reports again, and
+    nobody could tell any more what it was."""
+
+    def refuse_marks(apps, editor) -> None:
+        rows = (apps.get_model(app, model).objects.exclude(STANDING) for model in models)
+        if count := sum(found.count() for found in rows):
+            raise SystemExit(
+                f"{count} records are marked as entered in error, and would stand in lists and "
+                "figures again. Reinstate them (/patients/?entered_in_error and the pages of their "
+                "patients and lesions), then migrate again."
+            )
+
+    return migrations.RunPython(migrations.RunPython.noop, refuse_marks)
+
+
 def columns(model: str) -> list:
     """All may be null: so SQLite adds them to the table, and need not build it anew without its
     triggers."""
@@ -96,4 +112,6 @@ class Migration(migrations.Migration):
                 name="patient_by_name",
             ),
         ),
+        # last, so that the way back begins with it
+        refuse_the_way_back("clinic", "patient", "lesion", "image"),
     ]

@@ -13,6 +13,9 @@ from clinic.models.standing import STANDING, Retractable, StandingQuerySet, list
 from clinic.permissions import hospital_ids
 from clinic.vocabulary import Sex, SkinType
 
+# PostgreSQL's texts hold every character but this one, and it refuses to compare with it
+UNSTORABLE = "\0"
+
 
 class PatientQuerySet(StandingQuerySet["Patient"]):
     def visible_to(self, user) -> "PatientQuerySet":
@@ -21,11 +24,15 @@ class PatientQuerySet(StandingQuerySet["Patient"]):
     def numbered(self, number: str) -> "PatientQuerySet":
         """Those with this medical record number, in capitals or not: of those that stand, at most
         one at a hospital."""
-        return self.filter(medical_record_number__iexact=number)
+        return (
+            self.none()
+            if UNSTORABLE in number
+            else self.filter(medical_record_number__iexact=number)
+        )
 
     def search(self, text: str) -> "PatientQuerySet":
         """Every word must begin the medical record number or one of the names."""
-        found = self
+        found = self.none() if UNSTORABLE in text else self
         for word in text.split():
             found = found.filter(
                 models.Q(medical_record_number__istartswith=word)

@@ -14,7 +14,7 @@ from clinic.permissions import require_record
 from clinic.services.audit import record_event
 
 # in the order in which they hold each other
-Retracted = TypeVar("Retracted", Patient, Lesion, Image)
+Retracted = TypeVar("Retracted", bound=Patient | Lesion | Image)
 COLUMNS = ["entered_in_error_at", "entered_in_error_by", "entered_in_error_reason"]
 
 
@@ -31,8 +31,7 @@ def mark_entered_in_error(*, actor: User, record: Retracted, reason: str) -> Ret
     if reason not in ErrorReason.values:
         message = _("Choose a reason of: %(known)s.") % {"known": ", ".join(ErrorReason.values)}
         raise FieldError("unknown_reason", message, field="reason")
-    locked = type(record).objects.select_for_update().get(pk=record.pk)
-    require_standing(locked)
+    locked = lock_standing(record)
     mark = dict(zip(COLUMNS, (timezone.now(), actor, reason), strict=True))
     held = {name: rows.standing().update(**mark) for name, rows in below(locked).items()}
     return _write(actor, locked, "mark_entered_in_error", mark, {"reason": reason, **held})
@@ -47,11 +46,13 @@ def reinstate(*, actor: User, record: Retracted) -> Retracted:
     where another patient has the number by now.
     """
     require_record(actor, record.hospital_id)
-    locked = type(record).objects.select_for_update().get(pk=record.pk)
+    # the outermost first, as they are marked
+    holders = [lock(holder) for holder in reversed(list(above(record)))]
+    locked = lock(record)
     moment = locked.entered_in_error_at
     if moment is None:
         raise DomainError("not_in_error", _("This is not marked as entered in error."), status=409)
-    if any(not holder.is_standing for holder in above(locked)):
+    if not all(holder.is_standing for holder in holders):
         message = _("What it belongs to is marked as entered in error. Reinstate that first.")
         raise DomainError("held_in_error", message, status=409)
     mark: dict[str, Any] = dict.fromkeys(COLUMNS)
@@ -77,6 +78,21 @@ def require_standing(record: MayStand) -> None:
     if not record.is_standing:
         message = _("This was marked as entered in error. Nothing can be added to it.")
         raise DomainError("entered_in_error", message, status=409)
+
+
+def lock(record: Retracted) -> Retracted:
+    """The record as it is now, which nobody else changes or marks until the transaction ends."""
+    # a row that points to it, such as what a worker writes meanwhile, is none of this: it need not
+    # wait, and a worker that waited would hold what we are about to wait for
+    rows = type(record).objects.select_for_update(no_key=True)
+    return rows.get(pk=record.pk)  # type: ignore[return-value]
+
+
+def lock_standing(record: Retracted) -> Retracted:
+    """The same, before something is added to it. Raises DomainError ``entered_in_error`` (409)."""
+    locked = lock(record)
+    require_standing(locked)
+    return locked
 
 
 def below(record: Patient | Lesion | Image) -> dict[str, StandingQuerySet]:

@@ -1,9 +1,18 @@
 """What the services that write a record's fields share."""
 
+import datetime
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from clinic.errors import FieldError
+from clinic.models import Patient
+
+# nobody who lives was born before
+OLDEST_YEAR = 1880
 
 
 def assign(record: models.Model, names: Iterable[str], fields: Mapping[str, Any]) -> None:
@@ -18,3 +27,19 @@ def assign(record: models.Model, names: Iterable[str], fields: Mapping[str, Any]
             column = record._meta.get_field(name)
             value = None if value == "" and column.null else value
         setattr(record, name, value)
+
+
+def check_past(day: datetime.date, *, patient: Patient, field: str) -> None:
+    """Of a day on which something of the patient was seen. Raises FieldError: ``date_in_future``,
+    ``date_before_birth`` or, where no birth date is recorded, ``date_too_old``."""
+    if day > timezone.localdate():
+        raise FieldError("date_in_future", _("The date lies in the future."), field=field)
+    check_not_before_birth(day, patient=patient, field=field)
+
+
+def check_not_before_birth(day: datetime.date, *, patient: Patient, field: str) -> None:
+    if patient.birth_date is not None and day < patient.birth_date:
+        message = _("The date lies before the patient's birth.")
+        raise FieldError("date_before_birth", message, field=field)
+    if day.year < OLDEST_YEAR:
+        raise FieldError("date_too_old", _("The date is too long ago."), field=field)

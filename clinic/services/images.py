@@ -19,7 +19,8 @@ from clinic.metrics import UPLOADS, counting_refusals
 from clinic.models import Image, Lesion, User
 from clinic.permissions import require_record
 from clinic.services.audit import record_event
-from clinic.services.entered_in_error import require_standing
+from clinic.services.entered_in_error import lock_standing
+from clinic.services.fields import check_not_before_birth
 from clinic.vocabulary import ImageType
 
 # a camera's clock may be a little ahead of the server's
@@ -60,7 +61,6 @@ def store_image(
     the same picture already, ``storage_unavailable`` (503) where the storage does not take it.
     """
     require_record(actor, lesion.hospital_id)
-    require_standing(lesion)
     image = Image(
         lesion=lesion,
         hospital_id=lesion.hospital_id,
@@ -71,10 +71,11 @@ def store_image(
         uploaded_by=actor,
         **_facts(picture),
     )
-    _check(image)
     stored: list[str] = []
     try:
         with transaction.atomic():
+            lock_standing(lesion)
+            _check(image)
             _put_files(image, picture, stored)
             image.save(force_insert=True)
             record_event(actor=actor, action="create_image", hospital=lesion.hospital_id, obj=image)
@@ -100,7 +101,7 @@ def measure_image(*, actor: User, image: Image, diameter_mm: Decimal | None) -> 
     """Note the lesion's largest diameter (mm) on this picture; None takes it away again."""
     hospital = image.hospital_id
     require_record(actor, hospital)
-    require_standing(image)
+    image = lock_standing(image)
     image.diameter_mm = diameter_mm
     _check_fields(image)
     image.save(update_fields=["diameter_mm"])
@@ -185,6 +186,9 @@ def _check(image: Image) -> None:
     if image.captured_at is not None and image.captured_at > timezone.now() + CLOCK_TOLERANCE:
         message = _("The time of capture lies in the future.")
         raise FieldError("captured_in_future", message, field="captured_at")
+    if image.captured_at is not None:
+        latest = (image.captured_at + CLOCK_TOLERANCE).date()
+        check_not_before_birth(latest, patient=image.lesion.patient, field="captured_at")
     same = Image.objects.filter(lesion=image.lesion, sha256=image.sha256).first()
     if same is not None:
         raise _duplicate(same)

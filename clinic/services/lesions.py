@@ -5,7 +5,6 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from clinic.body_map import find_place
@@ -13,8 +12,8 @@ from clinic.errors import FieldError, from_validation_error
 from clinic.models import Lesion, Patient, User
 from clinic.permissions import require_record
 from clinic.services.audit import record_event
-from clinic.services.entered_in_error import require_standing
-from clinic.services.fields import assign
+from clinic.services.entered_in_error import lock_standing
+from clinic.services.fields import assign, check_past
 from clinic.vocabulary import BodyView
 
 EDITABLE = (
@@ -30,10 +29,11 @@ EDITABLE = (
 )
 
 
+@transaction.atomic
 def create_lesion(*, actor: User, patient: Patient, **fields: Any) -> Lesion:
     """Record a new lesion of the patient. Raises DomainError; nothing is stored then."""
     require_record(actor, patient.hospital_id)
-    require_standing(patient)
+    lock_standing(patient)
     return _write(
         actor,
         Lesion(patient=patient, hospital_id=patient.hospital_id),
@@ -42,14 +42,13 @@ def create_lesion(*, actor: User, patient: Patient, **fields: Any) -> Lesion:
     )
 
 
+@transaction.atomic
 def update_lesion(*, actor: User, lesion: Lesion, **fields: Any) -> Lesion:
     """Describe a lesion anew; fields that are not given stay as they are."""
     require_record(actor, lesion.hospital_id)
-    require_standing(lesion)
-    return _write(actor, lesion, fields, action="update_lesion")
+    return _write(actor, lock_standing(lesion), fields, action="update_lesion")
 
 
-@transaction.atomic
 def _write(actor: User, lesion: Lesion, fields: dict[str, Any], *, action: str) -> Lesion:
     assign(lesion, EDITABLE, fields)
     _check(lesion)
@@ -84,6 +83,5 @@ def _check(lesion: Lesion) -> None:
     # the limits of a field let NaN pass, because it is neither less nor more
     if any(part is not None and math.isnan(part) for part in (lesion.body_x, lesion.body_y)):
         raise FieldError("invalid", _("The place is not a number."), field="body_map")
-    if lesion.first_noticed is not None and lesion.first_noticed > timezone.localdate():
-        message = _("The date lies in the future.")
-        raise FieldError("date_in_future", message, field="first_noticed")
+    if lesion.first_noticed is not None:
+        check_past(lesion.first_noticed, patient=lesion.patient, field="first_noticed")

@@ -12,8 +12,8 @@ from clinic.errors import FieldError, from_validation_error
 from clinic.models import Hospital, Patient, User
 from clinic.permissions import require_record
 from clinic.services.audit import record_event
-from clinic.services.entered_in_error import require_standing
-from clinic.services.fields import assign
+from clinic.services.entered_in_error import lock_standing
+from clinic.services.fields import OLDEST_YEAR, assign
 
 EDITABLE = (
     "medical_record_number",
@@ -25,7 +25,6 @@ EDITABLE = (
     "personal_history_of_melanoma",
     "family_history_of_melanoma",
 )
-OLDEST_YEAR = 1880
 
 
 def create_patient(*, actor: User, hospital: Hospital, **fields: Any) -> Patient:
@@ -35,11 +34,11 @@ def create_patient(*, actor: User, hospital: Hospital, **fields: Any) -> Patient
     return _write(actor, patient, fields, action="create_patient")
 
 
+@transaction.atomic
 def update_patient(*, actor: User, patient: Patient, **fields: Any) -> Patient:
     """Correct some fields of a patient; those that are not given stay as they are."""
     require_record(actor, patient.hospital_id)
-    require_standing(patient)
-    return _write(actor, patient, fields, action="update_patient")
+    return _write(actor, lock_standing(patient), fields, action="update_patient")
 
 
 def _write(actor: User, patient: Patient, fields: dict[str, Any], *, action: str) -> Patient:

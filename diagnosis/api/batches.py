@@ -1,5 +1,6 @@
 """Batches: many files of one patient, read by one model, with what became of each."""
 
+import hashlib
 import uuid
 from typing import Any
 
@@ -15,14 +16,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from clinic.api.base import RecordViewSet
-from clinic.api.fields import IdField, RecordSerializer, WordField
-from clinic.api.idempotency import HEADER, idempotent
+from clinic.api.fields import IdField, RecordSerializer, UtcDateTimeField, WordField
+from clinic.api.idempotency import HEADER, idempotent, resumable
 from clinic.api.parsers import BatchParser, LimitedJSONParser, UploadParser
 from clinic.errors import DomainError, FieldError
 from clinic.models import Hospital, Lesion, Patient, Scope
 from clinic.vocabulary import ImageType
 from diagnosis.api.models import find_model
 from diagnosis.api.shapes import (
+    PRIORITIES,
     DiagnosisSerializer,
     FailureSerializer,
     ModelSerializer,
@@ -61,6 +63,12 @@ class BatchResultSerializer(DiagnosisSerializer):
     id = serializers.UUIDField(allow_null=True)
     image = serializers.UUIDField(allow_null=True)
     lesion = serializers.UUIDField(allow_null=True)
+    patient = serializers.UUIDField(allow_null=True)
+    hospital = serializers.UUIDField(allow_null=True)
+    model = ModelSerializer(allow_null=True)
+    requested_by = serializers.UUIDField(allow_null=True)
+    created_at = UtcDateTimeField(allow_null=True)
+    priority = serializers.ChoiceField(choices=list(PRIORITIES), allow_null=True)  # type: ignore[assignment]
     prediction = PredictionSerializer(allow_null=True)  # type: ignore[assignment]
     failure = FailureSerializer(allow_null=True)  # type: ignore[assignment]
 
@@ -115,7 +123,8 @@ class BatchViewSet(RecordViewSet):
 
     def filter_rows(self, rows: Any, query: dict[str, Any]) -> Any:
         # counted for the rows of the page alone, not for all before they are put in order
-        files = BatchFile.objects.filter(batch=OuterRef("pk")).order_by().values("batch")
+        files = BatchFile.objects.standing().filter(batch=OuterRef("pk"))
+        files = files.order_by().values("batch")
         files = files.annotate(n=Count("pk"))
         return self.filter_by(
             rows.annotate(total=Coalesce(Subquery(files.values("n")), 0)),
@@ -142,12 +151,13 @@ class BatchViewSet(RecordViewSet):
         request={"multipart/form-data": NewBatchSerializer},
         responses={202: BatchSerializer},
     )
-    @idempotent
-    def create(self, request: Request) -> Response:
+    @resumable
+    def create(self, request: Request, identifier: uuid.UUID | None = None) -> Response:
         files = sent_files(request)
         body = NewBatchSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        batch = create_batch(actor=request.user, **self.about(body.validated_data))
+        about = self.about(body.validated_data)
+        batch = create_batch(actor=request.user, pk=identifier, **about)
         add_files(
             actor=request.user, batch=batch, files=((file.name or "", file) for file in files)
         )
@@ -192,10 +202,18 @@ class BatchViewSet(RecordViewSet):
             batch=batch,
             file=file,
             name=file.name,
-            key=request.headers.get(HEADER, uuid.uuid4().hex)[:100],
+            key=file_key(request),
         )
         headers = {"Location": self.address_of(batch)}
         return Response(shape_of(progress_of(batch)), status=201, headers=headers)
+
+
+def file_key(request: Request) -> str:
+    """The client's for this file, in as many characters as a row has; one that was not sent is
+    new."""
+    key = request.headers.get(HEADER) or uuid.uuid4().hex
+    most = BatchFile._meta.get_field("key").max_length or 0
+    return key if len(key) <= most else hashlib.sha256(key.encode()).hexdigest()
 
 
 def sent_files(request: Request) -> list[UploadedFile]:

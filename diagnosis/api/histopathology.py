@@ -2,7 +2,7 @@
 
 import uuid
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -36,6 +36,8 @@ class HistopathologySerializer(RecordSerializer):
         )
 
 
+# not one page of many
+@extend_schema_serializer(many=False)
 class HistopathologyListSerializer(serializers.Serializer):
     results = HistopathologySerializer(many=True)
 

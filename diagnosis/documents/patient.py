@@ -36,7 +36,9 @@ Line = tuple[str, ParagraphStyle]
 def patient_pdf(patient: Patient, cards: Sequence[Card], *, author: str) -> bytes:
     """``cards`` are in the order of the sites; ``author`` is the name of who asks for it."""
     title = _("Patient report: %(number)s") % {"number": patient.medical_record_number}
-    parts = [*head(patient, author), *overview(cards), *lesion_parts(cards)]
+    parts = [*head(patient, author)]
+    if patient.is_standing:
+        parts += [*overview(cards), *lesion_parts(cards)]
     return pdf.build(parts, title=title)
 
 
@@ -62,6 +64,9 @@ def head(patient: Patient, author: str) -> Iterator[Flowable]:
     now = timezone.localtime().strftime("%Y-%m-%d %H:%M")
     yield pdf.text(made % {"time": now, "name": author}, pdf.SMALL)
     yield pdf.text(standing_sentence(), pdf.SMALL)
+    if not patient.is_standing:
+        reason = f"{_('Entered in error')}: {patient.get_entered_in_error_reason_display()}."
+        yield pdf.text(f"{reason} {_('No list, figure or report has it.')}", pdf.STRONG)
 
 
 def facts_of(patient: Patient) -> Iterator[str]:

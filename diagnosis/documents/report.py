@@ -89,7 +89,7 @@ def figure_parts(figures: Totals) -> Iterator[Flowable]:
 
 
 def of(part: int, whole: int) -> str:
-    return f"({part / whole:.0%})" if whole else ""
+    return f"({percent(part / whole)})" if whole else ""
 
 
 def chart_parts(found: Dashboard) -> Iterator[Flowable]:
@@ -106,7 +106,7 @@ def chart_parts(found: Dashboard) -> Iterator[Flowable]:
     yield pdf.drawing(report_charts.waits(found))
     yield pdf.text(_("Agreement of AI and doctor"), pdf.HEADING)
     rows = [
-        (label_name(label), signed, same, f"{same / signed:.0%}")
+        (label_name(label), signed, same, percent(same / signed))
         for label, signed, same in found.agreement
     ]
     yield pdf.table(

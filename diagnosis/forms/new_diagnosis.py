@@ -54,7 +54,17 @@ class WhoseForm(HospitalChoice):
                 "This number belongs to a patient with another birth date. Check the number."
             )
             raise FieldError("other_birth_date", message, field="medical_record_number")
+        if patient is None and "sex" not in self.data:
+            self.refuse_marked(number)
         return patient
+
+    def refuse_marked(self, number: str) -> None:
+        """The page did not ask for a new patient's fields: it knew one, who was entered in error
+        since. Somebody nameless with the same number would be recorded instead."""
+        known = Patient.objects.visible_to(self.user).in_error(True)
+        if known.filter(hospital=self.cleaned_data["hospital"]).numbered(number).exists():
+            message = _("This was marked as entered in error. Nothing can be added to it.")
+            raise FieldError("entered_in_error", message, field="medical_record_number", status=409)
 
     def find_lesion(self, patient: Patient | None) -> Lesion | None:
         """The lesion that was chosen. Raises FieldError where it is none of the patient's."""

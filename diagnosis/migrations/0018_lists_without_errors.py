@@ -8,6 +8,7 @@ from django.db.models import Q
 from clinic.triggers import run_after, stop
 
 before = import_module("diagnosis.migrations.0015_follow_up_is_kept_true")
+marks = import_module("clinic.migrations.0012_entered_in_error")
 REQUESTS = before.REQUESTS
 STANDING = Q(entered_in_error_at__isnull=True)
 
@@ -146,4 +147,6 @@ class Migration(migrations.Migration):
             when=CHANGED,
             statement=f"{TELL_REQUESTS}; {CANCEL}; {FIND_RECALLS}",
         ),
+        # last, so that the way back begins with it
+        marks.refuse_the_way_back("diagnosis", "diagnosisrequest"),
     ]

@@ -23,6 +23,12 @@ class BatchQuerySet(models.QuerySet["Batch"]):
     def visible_to(self, user) -> "BatchQuerySet":
         return self.filter(hospital__in=hospital_ids(user))
 
+    def standing(self) -> "BatchQuerySet":
+        """Without those of a patient or lesion that was entered in error."""
+        return self.filter(
+            patient__entered_in_error_at__isnull=True, lesion__entered_in_error_at__isnull=True
+        )
+
     def with_records(self) -> "BatchQuerySet":
         return self.select_related(
             "patient__hospital", "lesion__patient__hospital", "model_version", "created_by"
@@ -67,6 +73,12 @@ class Batch(Record):
         return str(self.id)[:8]
 
 
+class BatchFileQuerySet(models.QuerySet["BatchFile"]):
+    def standing(self) -> "BatchFileQuerySet":
+        """Without those whose picture was entered in error."""
+        return self.filter(image__entered_in_error_at__isnull=True)
+
+
 class BatchFile(Record):
     """One file of a batch: an image, or the reason why there is none."""
 
@@ -81,6 +93,8 @@ class BatchFile(Record):
     error_code = models.CharField(max_length=50, blank=True)
     # one sentence, in the language of who sent the file
     error_message = models.CharField(max_length=500, blank=True)
+
+    objects = BatchFileQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("file of a batch")

@@ -16,7 +16,7 @@ from clinic.models import Hospital, Image, Lesion, Patient, User
 from clinic.permissions import get_visible, require_record
 from clinic.services import images
 from clinic.services.audit import record_event
-from clinic.services.entered_in_error import require_standing
+from clinic.services.entered_in_error import lock_standing, require_standing
 from clinic.services.lesions import create_lesion
 from clinic.services.patients import create_patient
 from clinic.vocabulary import ImageType
@@ -31,35 +31,55 @@ DUPLICATE = "duplicate_in_batch"
 NOT_THE_FILE_S = ("permission_denied", "not_found", "batch_full", "idempotency_key_reused")
 
 
-@transaction.atomic
 def create_batch(
-    *,
+    *, actor: User, hospital: Hospital, pk: uuid.UUID | None = None, **facts: Any
+) -> Batch:
+    """Begin a batch, without files yet. Without a lesion each picture gets one of its own.
+
+    ``facts`` are what ``_begin`` takes. ``pk`` makes it repeatable: the user's batch of that
+    identifier is given back as it is. Raises DomainError: ``permission_denied`` (403),
+    ``not_found`` (404) where the lesion is not the patient's, ``entered_in_error`` (409),
+    ``no_active_model`` (409) where none is given and none reads for the hospital.
+    """
+    require_record(actor, hospital.pk)
+    if (begun := _begun(actor, pk)) is not None:
+        return begun
+    try:
+        return _begin(actor, hospital, pk or uuid.uuid4(), **facts)
+    except (DomainError, IntegrityError):
+        # the same form, sent by another connection, may have begun it in this moment
+        if (begun := _begun(actor, pk)) is not None:
+            return begun
+        raise
+
+
+def _begun(actor: User, pk: uuid.UUID | None) -> Batch | None:
+    """The batch of this identifier. Raises DomainError (404) where it is somebody else's."""
+    if pk is None or not Batch.objects.filter(pk=pk).exists():
+        return None
+    return get_visible(Batch.objects.with_records(), actor, pk=pk, created_by=actor)
+
+
+@transaction.atomic
+def _begin(
     actor: User,
     hospital: Hospital,
+    pk: uuid.UUID,
+    *,
     patient: Patient | None = None,
     patient_fields: dict[str, Any] | None = None,
     lesion: Lesion | None = None,
     model_version: ModelVersion | None = None,
     image_type: str = ImageType.DERMOSCOPIC,
-    pk: uuid.UUID | None = None,
 ) -> Batch:
-    """Begin a batch, without files yet. Without a lesion each picture gets one of its own.
-
-    ``pk`` makes it repeatable: the user's batch of that identifier is given back as it is. Raises
-    DomainError: ``permission_denied`` (403), ``not_found`` (404) where the lesion is not the
-    patient's, ``no_active_model`` (409) where none is given and none reads for the hospital.
-    """
-    require_record(actor, hospital.pk)
-    if pk is not None and (begun := Batch.objects.filter(pk=pk).first()):
-        return get_visible(Batch.objects.with_records(), actor, pk=begun.pk, created_by=actor)
     check_belonging(hospital, patient, lesion)
     for record in (patient, lesion):
         if record is not None:
-            require_standing(record)
+            lock_standing(record)
     model = model_version or active_model(hospital.pk)
     patient = patient or create_patient(actor=actor, hospital=hospital, **(patient_fields or {}))
     batch = Batch(
-        pk=pk or uuid.uuid4(),
+        pk=pk,
         patient=patient,
         hospital_id=patient.hospital_id,
         lesion=lesion,
@@ -79,19 +99,20 @@ def add_file(*, actor: User, batch: Batch, file: BinaryIO, name: str, key: str) 
     ``key`` is the client's for this file. The same key again, or the same bytes by another key, is
     the row that is there: a repetition never makes a second image. Raises DomainError:
     ``permission_denied`` (403), ``batch_full`` (409), ``idempotency_key_reused`` (409) where the
-    key brought other bytes before, ``storage_unavailable`` (503).
+    key brought other bytes before, ``entered_in_error`` (409) where the picture that is there was
+    marked since, ``storage_unavailable`` (503).
     """
     require_record(actor, batch.patient.hospital_id)
     digest = digest_of(file)
     if (known := _known(batch, key, digest)) is not None:
-        return known
+        return _standing(known)
     try:
         return _take_in(actor, batch, file, name=name, key=key, digest=digest)
     except DomainError as error:
         if error.status >= 500 or error.code in NOT_THE_FILE_S:
             raise
         if error.code == DUPLICATE:
-            return batch.files.get(digest=digest, image__isnull=False)
+            return _standing(batch.files.get(digest=digest, image__isnull=False))
         return _refuse(batch, error, name=name, key=key, digest=digest)
 
 
@@ -141,6 +162,13 @@ def _known(batch: Batch, key: str, digest: str) -> BatchFile | None:
     if row is not None and row.digest != digest:
         message = _("This idempotency key was used for another file.")
         raise DomainError("idempotency_key_reused", message, status=409)
+    return row
+
+
+def _standing(row: BatchFile) -> BatchFile:
+    """Raises DomainError: nobody finds in the batch what is told to be there already."""
+    if row.image is not None:
+        require_standing(row.image)
     return row
 
 

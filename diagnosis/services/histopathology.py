@@ -4,14 +4,14 @@ import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from clinic.errors import FieldError, from_validation_error
 from clinic.models import Lesion, User
 from clinic.permissions import require_record
 from clinic.services.audit import record_event
-from clinic.services.entered_in_error import require_standing
+from clinic.services.entered_in_error import lock_standing
+from clinic.services.fields import check_past
 from diagnosis.models import Histopathology
 from diagnosis.services.reviews import MAXIMUM_NOTES
 from ml.taxonomy import BY_LABEL
@@ -30,13 +30,14 @@ def record_histopathology(
     """Record what the pathologist ``confirmed_by`` found in the lesion; the newest finding counts.
 
     ``diagnosis`` is a label of ml.taxonomy. Raises DomainError: ``permission_denied`` (403),
-    ``entered_in_error`` (409), or field errors: ``unknown_diagnosis``, ``date_in_future``,
-    ``notes_too_long``, ``invalid``.
+    ``entered_in_error`` (409), or field errors: ``unknown_diagnosis``, ``notes_too_long``,
+    ``invalid``, those of ``check_past``.
     """
     hospital = lesion.hospital_id
     require_record(actor, hospital)
-    require_standing(lesion)
-    _check(diagnosis, date, notes)
+    lock_standing(lesion)
+    _check(diagnosis, notes)
+    check_past(date, patient=lesion.patient, field="date")
     finding = Histopathology(
         lesion=lesion,
         diagnosis=diagnosis,
@@ -54,12 +55,10 @@ def record_histopathology(
     return finding
 
 
-def _check(diagnosis: str, date: datetime.date, notes: str) -> None:
+def _check(diagnosis: str, notes: str) -> None:
     if diagnosis not in BY_LABEL:
         message = _("Choose a diagnosis of: %(known)s.") % {"known": ", ".join(BY_LABEL)}
         raise FieldError("unknown_diagnosis", message, field="diagnosis")
-    if date > timezone.localdate():
-        raise FieldError("date_in_future", _("The date lies in the future."), field="date")
     if len(notes) > MAXIMUM_NOTES:
         message = _("The notes are longer than %(limit)d characters.") % {"limit": MAXIMUM_NOTES}
         raise FieldError("notes_too_long", message, field="notes")

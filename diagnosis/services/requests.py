@@ -13,7 +13,7 @@ from clinic.models import Hospital, Image, Lesion, Patient, User
 from clinic.permissions import require_record
 from clinic.services import images
 from clinic.services.audit import record_event
-from clinic.services.entered_in_error import require_standing
+from clinic.services.entered_in_error import lock_standing
 from clinic.services.lesions import create_lesion
 from clinic.services.patients import create_patient
 from diagnosis.models import DiagnosisRequest, ModelVersion, Priority, Status
@@ -39,7 +39,7 @@ def request_diagnosis(
     """
     hospital_id = image.hospital_id
     require_record(actor, hospital_id)
-    require_standing(image)
+    lock_standing(image)
     model = model_version or active_model(hospital_id)
     if DiagnosisRequest.objects.filter(image=image, model_version=model, status__in=OPEN).exists():
         raise _already_open()

@@ -12,9 +12,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from clinic.errors import DomainError, FieldError, RetryError
-from clinic.permissions import get_visible, may_record, require_record
+from clinic.permissions import get_visible, require_record
 from clinic.services.audit import record_event
+from clinic.services.entered_in_error import require_standing
 from clinic.views.access import is_fragment, signed_in
+from clinic.views.entered_in_error import standing_of
 from diagnosis.forms.batches import BatchForm, sent_files
 from diagnosis.interpretation import warnings_for
 from diagnosis.models import Batch, BatchFile
@@ -58,6 +60,7 @@ def begun_batch(request: HttpRequest) -> Batch | None:
     except ValueError as error:
         raise DomainError("not_found", _("There is no such record."), status=404) from error
     require_record(request.user, found.patient.hospital_id)
+    require_standing(found.lesion or found.patient)
     return found
 
 
@@ -113,7 +116,7 @@ def fields_of(form: BatchForm, patient: Any) -> dict[str, Any]:
 
 def recent(request: HttpRequest) -> list[Batch]:
     """The user's own, to go back to."""
-    rows = Batch.objects.visible_to(request.user).filter(created_by=request.user)
+    rows = Batch.objects.visible_to(request.user).standing().filter(created_by=request.user)
     return list(rows.select_related("patient")[:RECENT])
 
 
@@ -185,8 +188,7 @@ def batch(request: HttpRequest, pk) -> HttpResponse:
         "order": sort_of(order),
         "chosen_order": request.GET.get("sort", ""),
         "silent": progress.waiting and not readers_alive(),
-        "may_record": may_record(request.user, hospital),
-    }
+    } | standing_of(request, found.lesion or found.patient)
     template = "batches/grid.html" if is_fragment(request) else "batches/batch.html"
     return render(request, template, context)
 

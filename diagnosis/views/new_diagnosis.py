@@ -16,6 +16,7 @@ from clinic.errors import DomainError
 from clinic.models import Image, Lesion, Patient
 from clinic.permissions import get_visible, require_record
 from clinic.services.audit import record_event
+from clinic.services.entered_in_error import require_standing
 from clinic.views.access import go_to, is_fragment, signed_in
 from diagnosis.forms.new_diagnosis import NewDiagnosisForm, WhoseForm, patient_by_number
 from diagnosis.models import DiagnosisRequest
@@ -122,6 +123,7 @@ def find(queryset, request: HttpRequest, key: str) -> Any:
     patient = found if isinstance(found, Patient) else found.patient
     require_record(request.user, patient.hospital_id)
     note_patient(request, patient)
+    require_standing(found)
     return found
 
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from clinic.errors import DomainError
-from clinic.models import AuditEvent, Invitation, User
+from clinic.models import AuditEvent, Invitation, Role, User
 from clinic.services.audit import record_event
 from clinic.services.invitations import (
     accept_as,
@@ -22,7 +22,7 @@ from clinic.services.invitations import (
     revoke_invitation,
 )
 from clinic.services.staff import end_access, give_role, take_role
-from tests.api_client import API, assert_problem, client
+from tests.api_client import API, assert_problem, client, count_queries
 from tests.factories import (
     DiagnosisRequestFactory,
     HistopathologyFactory,
@@ -473,3 +473,24 @@ def test_what_the_api_refuses_of_the_log(hospital, boss) -> None:
     reversed_period = f"{API}/audit-events/?from=2026-02-01&to=2026-01-01"
     assert_problem(client(boss).get(reversed_period), 400, "period_reversed", "to")
     assert_problem(client(boss).get(f"{API}/audit-events/?actor=x"), 400, "invalid", "actor")
+
+
+def test_a_wrong_filter_is_explained_to_who_administers_two_hospitals(boss, page) -> None:
+    MembershipFactory(user=boss, hospital=HospitalFactory(), role=Role.ADMINISTRATOR)
+    for wrong in ({"from": "2026-02-02", "to": "2026-01-01"}, {"object_id": "nobody"}):
+        shown = page.get(reverse("audit-log"), wrong)
+        assert shown.status_code == 400
+        assert "Nothing is shown" in shown.content.decode()
+
+
+def test_the_log_of_a_patient_takes_a_constant_number_of_queries(boss, hospital) -> None:
+    patient, api = PatientFactory(hospital=hospital), client(boss)
+    address = f"{API}/audit-events/?patient={patient.pk}"
+    counts = []
+    for _round in range(2):
+        for _number in range(3):
+            record_event(
+                actor=doctor(hospital), action="view_patient", hospital=hospital, obj=patient
+            )
+        counts.append(count_queries(api, address))
+    assert counts[0] == counts[1]

@@ -181,6 +181,8 @@ BAD_FIELDS: list[tuple[dict[str, Any], int, str, str]] = [
         "dermoscopic_type",
     ),
     ({"captured_at": "2999-01-01T00:00:00Z"}, 400, "captured_in_future", "captured_at"),
+    # west of Greenwich it would lie before the calendar, and no page could show it
+    ({"captured_at": "0001-01-01T00:00:00Z"}, 400, "date_before_birth", "captured_at"),
     ({"captured_at": "yesterday"}, 400, "invalid", "captured_at"),
     ({"captured_at": "9999-12-31T23:59:59-14:00"}, 400, "invalid", "captured_at"),
     ({"lesion": "nonsense"}, 404, "not_found", "lesion"),

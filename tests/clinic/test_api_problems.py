@@ -10,6 +10,7 @@ from tests.api_client import API, assert_problem, client
 from tests.factories import HospitalFactory, doctor
 
 pytestmark = pytest.mark.django_db
+DEEP = '{"a":' + "[" * 100_000 + "]" * 100_000 + "}"
 PATIENT = {"medical_record_number": "1", "family_name": "Zulu-Yankee"}
 
 
@@ -47,7 +48,7 @@ def test_malformed_json(api, body: str) -> None:
     assert_problem(response, 400, code, *([] if body else ["medical_record_number"]))
 
 
-@pytest.mark.parametrize("body", ["[]", '"text"', "5", "null"])
+@pytest.mark.parametrize("body", ["[]", '"text"', "5", "null", DEEP], ids=range(5))
 @pytest.mark.parametrize("path", ["patients", "lesions", "diagnoses", "tokens"])
 def test_json_that_is_no_object(api, path: str, body: str) -> None:
     response = api.post(f"{API}/{path}/", body, content_type="application/json")

@@ -120,10 +120,11 @@ def test_only_who_records_may_mark(image, hospital) -> None:
     assert standing(image)
 
 
-def test_nothing_is_added_to_what_is_marked(user, image) -> None:
+@pytest.mark.parametrize("known", [True, False], ids=["known", "marked meanwhile"])
+def test_nothing_is_added_to_what_is_marked(user, image, known) -> None:
     lesion, patient = image.lesion, image.lesion.patient
     mark(user, patient)
-    for record in (image, lesion, patient):
+    for record in (image, lesion, patient) if known else ():
         record.refresh_from_db()
     attempts = (
         lambda: update_patient(actor=user, patient=patient, given_name="New"),
@@ -140,6 +141,20 @@ def test_nothing_is_added_to_what_is_marked(user, image) -> None:
             attempt()
         assert refused.value.code == "entered_in_error"
     assert (Lesion.objects.count(), Image.objects.count()) == counts
+    assert not any(standing(record) for record in (image, lesion, patient))
+
+
+def test_two_that_write_at_once_lose_nothing_of_each_other(user, image) -> None:
+    lesion, patient = image.lesion, image.lesion.patient
+    same_lesion, same_patient = (type(r).objects.get(pk=r.pk) for r in (lesion, patient))
+    update_patient(actor=user, patient=patient, given_name="New")
+    update_patient(actor=user, patient=same_patient, sex="male")
+    update_lesion(actor=user, lesion=lesion, label="New")
+    update_lesion(actor=user, lesion=same_lesion, notes="New")
+    lesion.refresh_from_db()
+    patient.refresh_from_db()
+    assert (patient.given_name, patient.sex) == ("New", "male")
+    assert (lesion.label, lesion.notes) == ("New", "New")
 
 
 def test_the_number_is_free_again_but_only_once(user, hospital) -> None:

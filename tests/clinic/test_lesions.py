@@ -144,3 +144,20 @@ def test_a_site_that_was_given_stays_whatever_the_map_says() -> None:
     place = {"body_view": "back", "body_x": 0.4, "body_y": 0.3, "anatom_site": "lateral torso"}
     lesion = create_lesion(actor=doctor(patient.hospital), patient=patient, **place)
     assert (lesion.anatom_site, lesion.laterality) == ("lateral torso", None)
+
+
+@pytest.mark.parametrize(
+    ("birth", "day", "code"),
+    [
+        (datetime.date(1970, 5, 17), datetime.date(1970, 5, 16), "date_before_birth"),
+        (None, datetime.date(1, 1, 1), "date_too_old"),
+    ],
+)
+def test_nothing_is_noticed_before_the_birth(birth, day, code) -> None:
+    patient = PatientFactory(birth_date=birth)
+    actor = doctor(patient.hospital)
+    with pytest.raises(DomainError) as caught:
+        create_lesion(actor=actor, patient=patient, first_noticed=day)
+    assert caught.value.code == code
+    if birth:
+        assert create_lesion(actor=actor, patient=patient, first_noticed=birth).pk

@@ -526,3 +526,10 @@ def test_what_the_operator_does_is_noted():
     client.post("/admin/clinic/hospital/add/", {"name": "Gamma"})
 
     assert AuditEvent.objects.get(action="create_hospital").hospital.name == "Gamma"
+
+
+def test_a_search_for_what_no_database_can_hold_finds_nobody(page, hospital):
+    PatientFactory(hospital=hospital, family_name="Quill")
+    shown = page.post(reverse("patients"), {"q": "Qui\0ll"})
+    assert shown.status_code == 200
+    assert "Quill</" not in text(shown)

@@ -71,6 +71,8 @@ def migrate(url: str, *target: str) -> None:
         cwd=ROOT,
         env=os.environ | {"DATABASE_URL": url},
         check=True,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -96,3 +98,42 @@ def test_hospitals_recalls_and_findings_are_filled_in(database: str) -> None:
             "SELECT recall_on::text, finding FROM diagnosis_diagnosisrequest ORDER BY id"
         ) == [("2030-01-31", "melanoma"), (None, None)]
     connection.close()
+
+
+MADE = """
+SELECT tgname, pg_get_functiondef(tgfoid) FROM pg_trigger WHERE NOT tgisinternal
+UNION ALL SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+UNION ALL SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conname !~ '_fk_'
+ORDER BY 1, 2
+"""
+MARK = """
+UPDATE clinic_patient SET entered_in_error_at = now(), entered_in_error_reason = 'test',
+    entered_in_error_by_id = (SELECT id FROM clinic_user)
+"""
+
+
+def test_the_way_back_is_open_until_something_is_marked(
+    postgres: Postgres, migrated_database: str
+) -> None:
+    name = f"back_{uuid.uuid4().hex}"
+    postgres.create_database(name, template=migrated_database)
+    url = postgres.url(name)
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(ROWS.partition("INSERT INTO clinic_lesion")[0], KEYS)
+        cursor.execute(MADE)
+        made = cursor.fetchall()
+        migrate(url, "clinic", "0011")
+        migrate(url)
+        cursor.execute(MADE)
+        assert cursor.fetchall() == made
+
+        cursor.execute(MARK)
+        with pytest.raises(subprocess.CalledProcessError) as refused:
+            migrate(url, "clinic", "0011")
+        assert refused.value.stderr.startswith("2 records are marked as entered in error")
+        cursor.execute("SELECT count(*) FROM clinic_patient WHERE entered_in_error_at IS NOT NULL")
+        assert cursor.fetchone() == (2,)
+    connection.close()
+    postgres.drop_database(name)

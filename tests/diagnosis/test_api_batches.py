@@ -1,12 +1,17 @@
 """Batches through the API: many files at once, each with its own outcome."""
 
 import itertools
+import threading
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from clinic.models import AuditEvent, Image, Lesion
+from clinic.services import images
+from clinic.services.audit import record_event
+from clinic.services.entered_in_error import mark_entered_in_error
+from diagnosis.api import batches
 from diagnosis.models import Batch, BatchFile, DiagnosisRequest, Priority, Status
 from tests.api_client import API, assert_problem, client, count_queries, stored
 from tests.factories import (
@@ -20,6 +25,7 @@ from tests.factories import (
     doctor,
     jpeg_bytes,
 )
+from tests.threads import needs_postgresql, together
 
 pytestmark = pytest.mark.django_db
 BATCHES = f"{API}/batches/"
@@ -270,3 +276,63 @@ def test_another_hospital_sees_nothing(user, hospital) -> None:
         api.post(f"{BATCHES}{batch.pk}/files/", body, format="multipart"), 404, "not_found"
     )
     assert BatchFile.objects.filter(batch=batch).count() == 3
+
+
+def test_keys_may_be_as_long_as_those_of_other_orders(user, lesion) -> None:
+    api = client(user)
+    address = send(api, picture(), lesion=lesion.pk)["Location"]
+    for number, key in enumerate(("k" * 254 + "1", "k" * 254 + "2"), 2):
+        file = {"file": picture(seed=number)}
+        headers = {"Idempotency-Key": key}
+        answer = api.post(f"{address}files/", file, format="multipart", headers=headers)
+        assert (answer.status_code, answer.json()["total"]) == (201, number)
+
+
+def test_list_and_batch_agree_on_what_was_entered_in_error(user, hospital) -> None:
+    batch, api = batch_of(hospital, 0.1, 0.2), client(user)
+    image = batch.files.exclude(image=None).first().image
+    mark_entered_in_error(actor=user, record=image, reason="test")
+    (row,) = api.get(BATCHES).json()["results"]
+    total = api.get(f"{BATCHES}{batch.pk}/").json()["total"]
+    assert row["total"] == total == batch.files.count() - 1
+
+
+def test_a_batch_that_broke_off_goes_on_where_it_was(user, lesion, monkeypatch) -> None:
+    api, files = client(user), [("a.jpg", 1), ("b.jpg", 2)]
+    api.raise_request_exception = False
+    answers = []
+    for breaks in (True, False):
+        with monkeypatch.context() as patched:
+            if breaks:
+                patched.setattr(batches, "shape_of", lambda _progress: 1 / 0)
+            pictures = [picture(name, seed) for name, seed in files]
+            answers.append(send(api, *pictures, lesion=lesion.pk, key="k"))
+
+    assert [answer.status_code for answer in answers] == [500, 202]
+    assert [row["status"] for row in answers[1].json()["results"]] == ["queued", "queued"]
+    assert (Batch.objects.count(), Image.objects.count()) == (1, 2)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_waits_for_the_pictures_of_a_batch(user, hospital, lesion, monkeypatch) -> None:
+    """The log of the hospital is free between two files, also where the order has a key."""
+    needs_postgresql()
+    api, reached, noted = client(user), threading.Event(), threading.Event()
+    read = images.read_upload
+
+    def read_slowly(file: Any, *, name: str) -> Any:
+        if name == "b.jpg":
+            reached.set()
+            assert noted.wait(10)
+        return read(file, name=name)
+
+    monkeypatch.setattr(images, "read_upload", read_slowly)
+
+    def note() -> None:
+        assert reached.wait(10)
+        record_event(actor=user, action="view_patient", hospital=hospital, obj=lesion.patient)
+        noted.set()
+
+    order = lambda: send(api, picture(), picture("b.jpg", 2), lesion=lesion.pk, key="k")  # noqa: E731
+    answer, nothing = together(order, note)
+    assert (answer.json()["total"], nothing) == (2, None)

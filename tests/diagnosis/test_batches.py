@@ -14,8 +14,9 @@ from clinic import pictures
 from clinic.errors import DomainError
 from clinic.models import Image, Lesion, Patient
 from clinic.pictures import StorageError
+from clinic.services.entered_in_error import mark_entered_in_error
 from diagnosis.models import Batch, BatchFile, DiagnosisRequest, Priority
-from diagnosis.services.batches import add_file, add_files
+from diagnosis.services.batches import add_file, add_files, create_batch
 from tests.factories import (
     BatchFactory,
     BatchFileFactory,
@@ -29,7 +30,7 @@ from tests.factories import (
     jpeg_bytes,
     png_bytes,
 )
-from tests.threads import together
+from tests.threads import needs_postgresql, together
 
 pytestmark = pytest.mark.django_db
 FRAGMENT = {"HX-Request": "true"}
@@ -306,3 +307,52 @@ def test_queries_do_not_grow_with_the_files(page, hospital) -> None:
             assert page.get(address).status_code == 200
         counts.append(len(captured))
     assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("name", ["1\u00b23.jpg", "\u2460.jpg", "\u0661\u0662.jpg"])
+def test_signs_of_numbers_are_put_in_order_too(page, batch, name) -> None:
+    for one in (name, "2.jpg"):
+        read(batch, one, "nevus", 0.1)
+    assert len(names(page.get(reverse("batch", args=[batch.pk]), {"sort": "name"}))) == 2
+
+
+# Entered in error ---------------------------------------------------------------------------------
+
+
+def test_the_batch_of_a_patient_entered_in_error_says_so_and_is_in_no_list(page, batch, user):
+    BatchFileFactory(batch=batch)
+    new, own = reverse("batch-create"), reverse("batch", args=[batch.pk])
+    assert own in page.get(new).content.decode()
+    mark_entered_in_error(actor=user, record=batch.patient, reason="test")
+
+    assert own not in page.get(new).content.decode()
+    shown = page.get(own).content.decode()
+    assert "No list, figure or report has it." in shown
+    assert f"{new}?batch={batch.pk}" not in shown
+    assert page.get(new, {"batch": batch.pk}).status_code == 409
+
+
+@pytest.mark.parametrize("key", ["k", "another"])
+def test_a_picture_that_was_marked_is_not_told_to_be_there(page, batch, user, key) -> None:
+    send(page, batch, picture())
+    image = Image.objects.get()
+    mark_entered_in_error(actor=user, record=image, reason="test")
+
+    answer = send(page, batch, picture(), key)
+    assert (answer.status_code, answer.json()["code"]) == (409, "entered_in_error")
+    assert BatchFile.objects.get().image == image
+
+
+# At the same moment -------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("known", [True, False], ids=["known", "new"])
+def test_two_connections_that_bring_the_same_form_begin_one_batch(hospital, user, known) -> None:
+    needs_postgresql()
+    key, patient = uuid.uuid4(), PatientFactory(hospital=hospital) if known else None
+    whose = {"patient": patient, "patient_fields": {"medical_record_number": "M-1"}}
+    begin = lambda: create_batch(actor=user, hospital=hospital, pk=key, **whose)  # noqa: E731
+
+    assert {begun.pk for begun in together(begin, begin, begin)} == {key}
+    assert (Batch.objects.count(), Patient.objects.count()) == (1, 1)

@@ -1,19 +1,22 @@
 """What was entered in error is in no worklist, figure or report, and its recalls are open again."""
 
 import datetime
+import threading
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from clinic.errors import DomainError
 from clinic.models import ErrorReason
-from clinic.services.entered_in_error import mark_entered_in_error, reinstate
+from clinic.services.entered_in_error import lock, mark_entered_in_error, reinstate
 from diagnosis.models import DiagnosisRequest, ModelPolicy, Status
 from diagnosis.progress import progress_of
 from diagnosis.services.confirmed import confirmed
 from diagnosis.services.differences import lesion_differences
+from diagnosis.services.features import keep_features
 from diagnosis.services.histopathology import record_histopathology
 from diagnosis.services.patient_records import report_cards
 from diagnosis.services.recalls import open_recalls
@@ -36,6 +39,7 @@ from tests.factories import (
     ReviewFactory,
     doctor,
 )
+from tests.threads import needs_postgresql, together
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
@@ -127,6 +131,46 @@ def test_what_waits_is_not_read_any_more(user, hospital) -> None:
     waiting.refresh_from_db()
     assert (waiting.status, waiting.finished_at) == (Status.CANCELLED, waiting.entered_in_error_at)
     assert not DiagnosisRequest.objects.waiting().exists()
+
+
+def test_nothing_is_ordered_or_found_of_what_was_marked_meanwhile(user, row) -> None:
+    lesion = row.image.lesion
+    marked = type(row.image).objects.get(pk=row.image_id), type(lesion).objects.get(pk=lesion.pk)
+    mark(user, lesion)
+    finding = {"diagnosis": "nevus", "confirmed_by": "L", "date": NOW.date()}
+    for attempt in (
+        lambda: request_diagnosis(actor=user, image=marked[0]),
+        lambda: record_histopathology(actor=user, lesion=marked[1], **finding),
+    ):
+        with pytest.raises(DomainError) as refused:
+            attempt()
+        assert refused.value.code == "entered_in_error"
+    assert not DiagnosisRequest.objects.standing().exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_answers_meanwhile_and_a_mark_wait_for_each_other(hospital, user) -> None:
+    needs_postgresql()
+    row = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, running=True)
+    owned, locked = threading.Event(), threading.Event()
+
+    def answer() -> None:
+        with transaction.atomic():
+            DiagnosisRequest.objects.select_for_update().get(pk=row.pk)
+            owned.set()
+            locked.wait(10)
+            keep_features(row.model_version, {row.image_id: b"\0\0"})
+
+    @transaction.atomic
+    def mark_slowly() -> None:
+        owned.wait(10)
+        lock(row.image)
+        locked.set()
+        mark(user, row.image)
+
+    assert together(answer, mark_slowly) == [None, None]
+    row.refresh_from_db()
+    assert not row.is_standing
 
 
 def test_figures_of_model_and_pathologist_leave_it_out(user, hospital, row) -> None:

@@ -56,6 +56,7 @@ def test_a_finding_is_recorded_with_an_event(lesion) -> None:
     [
         ({"diagnosis": "mole"}, "diagnosis", "unknown_diagnosis"),
         ({"date": TOMORROW}, "date", "date_in_future"),
+        ({"date": datetime.date(1970, 5, 16)}, "date", "date_before_birth"),
         ({"confirmed_by": "  "}, "confirmed_by", "invalid"),
         ({"confirmed_by": "x" * 201}, "confirmed_by", "invalid"),
         ({"notes": "x" * 5001}, "notes", "notes_too_long"),

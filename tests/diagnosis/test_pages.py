@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from clinic.models import AuditEvent, Image, Lesion, Patient
+from clinic.services.entered_in_error import mark_entered_in_error
 from diagnosis import interpretation
 from diagnosis.models import DiagnosisRequest, ModelPolicy, Review, Status, Worker
 from diagnosis.services.settings import change_settings
@@ -1008,3 +1009,47 @@ def test_only_who_may_record_there_notes_a_size(page, hospital):
     refused = reader.post(reverse("image-size", args=[own.pk]), {"diameter_mm": "4"})
     assert refused.status_code == 403
     assert Image.objects.filter(diameter_mm__isnull=False).count() == 0
+
+
+# What no browser of ours sends --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["diagnosis-patient", "diagnosis-create", "batch-patient", "batch-create"]
+)
+def test_a_number_that_no_database_can_hold_is_nobody_s(page, name):
+    shown = page.post(reverse(name), form(medical_record_number="M\0"))
+    assert shown.status_code == (200 if name.endswith("patient") else 400)
+    assert stored() == (0, 0, 0, 0)
+
+
+def test_a_tap_beyond_all_numbers_is_none(page):
+    shown = page.post(reverse("diagnosis-create"), {"front.x": "9" * 400, "front.y": "1"})
+    assert shown.status_code == 400
+
+
+# Entered in error ---------------------------------------------------------------------------------
+
+
+def test_nobody_nameless_is_recorded_where_a_known_patient_was_marked_meanwhile(
+    page, user, hospital
+):
+    """The number is free again, and the form of a known patient asks for no name."""
+    known = PatientFactory(hospital=hospital, medical_record_number="M-1")
+    mark_entered_in_error(actor=user, record=known, reason="duplicate")
+    sent = {"medical_record_number": "m-1", "lesion": "", "image_type": "dermoscopic"}
+
+    refused = page.post(reverse("diagnosis-create"), sent | {"file": picture()})
+    assert refused.status_code == 409
+    assert "Nothing can be added to it." in text(refused)
+    assert stored() == (1, 0, 0, 0)
+    # what was typed for a new patient is one
+    assert page.post(reverse("diagnosis-create"), form()).status_code == 302
+
+
+@pytest.mark.parametrize("name", ["diagnosis-create", "batch-create"])
+def test_nothing_is_begun_of_what_was_marked(page, user, hospital, name):
+    lesion = LesionFactory(patient__hospital=hospital)
+    mark_entered_in_error(actor=user, record=lesion.patient, reason="test")
+    for query in ({"lesion": lesion.pk}, {"patient": lesion.patient_id}):
+        assert page.get(reverse(name), query).status_code == 409

@@ -14,6 +14,7 @@ from django.urls import reverse
 from reportlab.platypus import Image as Drawn
 
 from clinic.models import AuditEvent, Image
+from clinic.services.entered_in_error import mark_entered_in_error
 from diagnosis.documents import patient as document
 from diagnosis.documents import pdf
 from diagnosis.services.patient_records import report_cards
@@ -284,3 +285,11 @@ def test_the_api_hands_out_the_pdf(user, patient):
 def test_an_unknown_format_is_explained(user, patient):
     answer = client(user).get(f"{API}/reports/patient/{patient.pk}/?format=csv")
     assert_problem(answer, 400, "unknown_format", "format")
+
+
+def test_the_report_of_a_patient_entered_in_error_says_so(user, patient, lesion, monkeypatch):
+    marked = mark_entered_in_error(actor=user, record=patient, reason="duplicate")
+    words = words_of(user, marked, monkeypatch)
+    assert "Entered in error: It is recorded twice. No list, figure or report has it." in words
+    # which would not be true
+    assert "No lesion of this patient is recorded." not in words

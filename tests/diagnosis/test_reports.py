@@ -309,6 +309,12 @@ def test_a_record_number_stands_in_one_line_of_the_document() -> None:
     assert document.widths([{"medical_record_number": "1"}]) == list(document.WIDTHS)
 
 
+def test_the_document_claims_no_more_certainty_than_the_page() -> None:
+    assert [document.of(part, 1000) for part in (999, 1000, 1, 0)] == [
+        *("(>99%)", "(100%)", "(<1%)", "(0%)")
+    ]
+
+
 def test_a_lesion_s_identifier_stands_in_one_line_of_the_document() -> None:
     found = document.widths([{"medical_record_number": "LOOK-2"}])
     share = found[document.SHOWN.index("lesion")] / sum(found)
