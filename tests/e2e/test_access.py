@@ -201,6 +201,33 @@ def test_on_a_phone_the_bar_at_the_bottom_covers_nothing_for_good(
     assert last[1] <= bar[0]
 
 
+SIDEWAYS = """() => [...document.querySelectorAll("main .scroll, svg.columns, .curve svg")]
+  .filter((part) => part.scrollWidth > part.clientWidth + 1 ||
+    part.getBoundingClientRect().right > innerWidth)
+  .map((part) => part.outerHTML.slice(0, 120))"""
+
+
+@pytest.mark.parametrize(
+    ("who", "address"),
+    [("doctor", "/reports/hospital/"), ("administrator", "/models/{model}/")],
+)
+def test_on_a_phone_charts_and_their_tables_fit_without_scrolling(
+    visit: Callable, who: str, address: str
+) -> None:
+    page = visit(who, address)
+    unfold(page)
+    for width in (390, 820, 1440):
+        page.set_viewport_size({"width": width, "height": 844})
+        assert page.evaluate(SIDEWAYS) == [], width
+    page.set_viewport_size({"width": 390, "height": 844})
+    sizes = page.locator("svg text").evaluate_all(
+        "words => words.filter((word) => word.getClientRects().length).map((word) =>"
+        " parseFloat(getComputedStyle(word).fontSize) * word.getScreenCTM().a)"
+    )
+    assert sizes
+    assert min(abs(size) for size in sizes if size) >= 10
+
+
 def test_on_a_wide_screen_a_new_diagnosis_has_a_figure_to_point_at(visit: Callable) -> None:
     page = visit("doctor", "/diagnoses/new/")
     page.set_viewport_size({"width": 1440, "height": 900})
