@@ -103,7 +103,7 @@ PAGES: dict[str, tuple[str, str, Act]] = {
     "account, wrong": ("doctor", "/account/", press("Create token")),
     "password": ("doctor", "/account/password/", nothing),
     "staff": ("administrator", "/administration/staff/", nothing),
-    "staff, wrong": ("administrator", "/administration/staff/", press("Make the link")),
+    "staff, wrong": ("administrator", "/administration/staff/", press("Create invitation")),
     "settings": ("administrator", "/administration/settings/", nothing),
     "audit log": ("administrator", "/administration/audit/", nothing),
     "empty worklist": ("newcomer", "/", nothing),
