@@ -38,6 +38,8 @@ ROOM = PAPER[0] - 2 * MARGIN
 PADDING = 2
 # for the numbers beside a chart, in points
 SCALE = 36
+# of a unit of its height: both charts fit on a page
+DOWN = 0.78
 MISSING = "?"
 TEXT, MUTED, GRID = HexColor("#15191d"), HexColor("#545d67"), HexColor("#c6ccd2")
 KINDS = {
@@ -122,21 +124,20 @@ def width_of(content: str) -> float:
 
 
 def drawing(chart: Columns) -> Drawing:
-    """The chart over the whole width, a unit of its height a point. Its own axis points down, that
-    of a PDF up."""
-    shapes, room = Drawing(ROOM, chart.height), ROOM - SCALE
-    across = room / 100
+    """The chart over the whole width. Its own axis points down, that of a PDF up."""
+    across, room = (ROOM - SCALE) / 100, chart.height * DOWN
+    shapes = Drawing(ROOM, room)
     for tick in chart.ticks:
-        y = chart.height - tick.y
+        y = room - tick.y * DOWN
         shapes.add(Line(SCALE, y, ROOM, y, strokeColor=GRID, strokeWidth=0.5))
         shapes.add(word(SCALE - 5, y - 2.5, tick.text, "end"))
     for bar in chart.bars:
-        x, y = SCALE + bar.x * across, chart.height - bar.y - bar.height
+        x, y = SCALE + bar.x * across, room - (bar.y + bar.height) * DOWN
         fill = {"fillColor": KINDS[bar.kind], "strokeColor": None}
-        shapes.add(Rect(x, y, bar.width * across, bar.height, **fill))
+        shapes.add(Rect(x, y, bar.width * across, bar.height * DOWN, **fill))
     for name in chart.names:
         for down, words in name.lines:
-            shapes.add(word(SCALE + name.x * across, chart.height - down, words, "middle"))
+            shapes.add(word(SCALE + name.x * across, room - down * DOWN, words, "middle"))
     return shapes
 
 

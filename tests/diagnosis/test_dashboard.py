@@ -223,6 +223,19 @@ def test_the_document_names_the_colours_of_its_chart() -> None:
     assert names[0].x < names[1].x
 
 
+def test_the_chart_of_the_document_stands_on_its_paper() -> None:
+    data = [Column(f"within {n} days", [("high", "High", n), ("low", "Low", 1)]) for n in range(9)]
+    chart = pdf.drawing(columns(data))
+    bars = [part for part in chart.contents if isinstance(part, Rect)]
+    floor = min(bar.y for bar in bars)
+    assert all(bar.x >= pdf.SCALE and bar.x + bar.width <= chart.width for bar in bars)
+    assert all(bar.y > 0 and bar.y + bar.height <= chart.height for bar in bars)
+    # two lines of words under the floor of the bars
+    words = [part for part in chart.contents if isinstance(part, String) and part.x > pdf.SCALE]
+    assert len({part.y for part in words}) == 2
+    assert all(0 <= part.y < floor for part in words)
+
+
 def test_the_document_is_a_pdf_of_the_report(page, user, image) -> None:
     image.lesion.patient.medical_record_number = "<b>Ωmega & Дом</b>"
     image.lesion.patient.save()
