@@ -13,6 +13,7 @@ from pathlib import PurePath
 
 import numpy as np
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from PIL import Image, ImageChops, ImageFile, JpegImagePlugin
 
 from clinic.errors import FieldError
@@ -34,6 +35,12 @@ SIGNATURES = {
     b"MM\x00*": "TIFF",
     b"BM": "BMP",
 }
+HEIC = gettext_lazy(
+    "The file is a HEIC picture, as phones take them. Save it as JPEG and send that."
+)
+DICOM = gettext_lazy("The file is a DICOM object. Export its picture as PNG and send that.")
+# what clinics have and we do not read: where its mark stands, the mark, and what to do
+UNREAD = ((4, b"ftyphe", HEIC), (4, b"ftypmif1", HEIC), (128, b"DICM", DICOM))
 EXTENSIONS = {"image/jpeg": ".jpg", "image/png": ".png"}
 MINIMUM_SIDE = 16
 # the largest values that cameras write in grey, by the bits that they use
@@ -104,7 +111,7 @@ def agreed_format(content: bytes, name: str) -> str:
         (known for start, known in SIGNATURES.items() if content.startswith(start)), None
     )
     if format_name is None or (format_name == "WEBP" and content[8:12] != b"WEBP"):
-        raise _not_an_image()
+        raise _not_read(content)
     extension = PurePath(name).suffix.lower()
     if extension not in FORMATS[format_name]:
         raise _mismatch(format_name, extension)
@@ -282,6 +289,13 @@ def _mismatch(format_name: str, extension: str) -> FieldError:
 def _damaged() -> FieldError:
     message = _("The picture is damaged or incomplete and cannot be read.")
     return _bad("damaged_image", message)
+
+
+def _not_read(content: bytes) -> FieldError:
+    for place, mark, message in UNREAD:
+        if content.startswith(mark, place):
+            return _bad("not_an_image", str(message))
+    return _not_an_image()
 
 
 def _not_an_image() -> FieldError:

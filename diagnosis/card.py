@@ -105,10 +105,10 @@ class Figure:
 
 @dataclass(frozen=True)
 class Table:
-    """``rows`` are a heading, a count and a figure (or None) for each of ``columns``."""
+    """``rows`` are a heading, a count, and for each column its name and figure (or None)."""
 
     columns: list[str]
-    rows: list[tuple[str, Any, list[Figure | None]]]
+    rows: list[tuple[str, Any, list[tuple[str, Figure | None]]]]
 
 
 @dataclass(frozen=True)
@@ -186,11 +186,16 @@ def table(groups: Mapping[str, Any]) -> Table:
     found: dict[str, None] = {}
     for entry in entries.values():
         found |= {name: None for name, value in entry.items() if isinstance(value, Mapping)}
+    names = {column: measure_name(column) for column in found}
     rows = [
-        (words(name), entry.get("images"), [figure(column, entry.get(column)) for column in found])
+        (
+            words(name),
+            entry.get("images"),
+            [(names[column], figure(column, entry.get(column))) for column in found],
+        )
         for name, entry in entries.items()
     ]
-    return Table([measure_name(name) for name in found], rows)
+    return Table(list(names.values()), rows)
 
 
 def in_order(groups: Mapping[str, Any]) -> dict[str, Any]:

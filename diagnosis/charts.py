@@ -1,17 +1,22 @@
 """Bar charts as plain geometry: pages draw them as SVG, documents with their own pen.
 
-A chart knows no colour and no size in pixels: a bar has a kind, for which the style sheet has a
-colour and a pattern, and stands in a box of ``WIDTH`` by ``HEIGHT`` units.
+A chart knows no colour: a bar has a kind, for which the style sheet has a colour and a pattern.
+Across it is measured in hundredths of the room beside the scale, so that it fills a phone and a
+wide screen alike; downwards in units of ``HEIGHT``, so that its words keep their size.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-WIDTH, HEIGHT = 640.0, 240.0
-LEFT, TOP, BOTTOM = 44.0, 12.0, 28.0
-# at most so many words under the columns
-MOST_LABELS = 8
+WIDTH, HEIGHT = 100.0, 240.0
+TOP, BOTTOM = 12.0, 36.0
+# under the columns: how far below the floor each line of a word stands
+LINES = (15.0, 28.0)
+# at most so many words under the columns; of more than a phone has room for, every second is spare
+MOST_LABELS, MOST_ON_A_PHONE = 8, 6
 GAP = 0.25
+# of one column alone: a broader one is a wall
+BROADEST = 12.0
 
 
 @dataclass(frozen=True)
@@ -25,10 +30,21 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Word:
-    x: float
+class Tick:
+    """A number of the scale and how far down its line is."""
+
     y: float
     text: str
+
+
+@dataclass(frozen=True)
+class Name:
+    """What stands under the middle of a column, as lines of (how far down, words). A ``spare`` one
+    gives way where there is little room."""
+
+    x: float
+    lines: list[tuple[float, str]]
+    spare: bool
 
 
 @dataclass(frozen=True)
@@ -36,12 +52,9 @@ class Columns:
     """Columns of stacked bars over a scale of whole numbers."""
 
     bars: list[Bar]
-    words: list[Word]
-    lines: list[Word]
-    width: float = WIDTH
+    names: list[Name]
+    ticks: list[Tick]
     height: float = HEIGHT
-    left: float = LEFT
-    floor: float = HEIGHT - BOTTOM
 
 
 @dataclass(frozen=True)
@@ -58,32 +71,45 @@ class Column:
 
 def columns(data: Sequence[Column]) -> Columns:
     """The chart of the columns, from left to right; empty without data."""
-    ticks = scale(max((column.total for column in data), default=0))
-    top = ticks[-1]
-    unit = (HEIGHT - TOP - BOTTOM) / top
-    room = (WIDTH - LEFT) / max(len(data), 1)
-    bars, words = [], []
-    every = -(-len(data) // MOST_LABELS)
-    for place, column in enumerate(data):
-        x, y = LEFT + (place + GAP / 2) * room, HEIGHT - BOTTOM
-        for kind, name, count in column.parts:
-            if count:
-                y -= count * unit
-                title = f"{column.name}: {name} {count}"
-                bars.append(
-                    Bar(
-                        round(x, 2),
-                        round(y, 2),
-                        round(room * (1 - GAP), 2),
-                        round(count * unit, 2),
-                        kind,
-                        title,
-                    )
-                )
-        if place % every == 0:
-            words.append(Word(round(x + room * (1 - GAP) / 2, 2), HEIGHT - 8, column.name))
-    lines = [Word(LEFT - 6, round(HEIGHT - BOTTOM - tick * unit, 2), str(tick)) for tick in ticks]
-    return Columns(bars, words, lines)
+    steps = scale(max((column.total for column in data), default=0))
+    unit = (HEIGHT - TOP - BOTTOM) / steps[-1]
+    room = WIDTH / max(len(data), 1)
+    middles = [(place + 0.5) * room for place in range(len(data))]
+    width = min(room * (1 - GAP), BROADEST)
+    bars = [
+        bar
+        for column, middle in zip(data, middles, strict=True)
+        for bar in stacked(column, middle - width / 2, width, unit)
+    ]
+    ticks = [Tick(round(HEIGHT - BOTTOM - step * unit, 2), str(step)) for step in steps]
+    return Columns(bars, names_under(data, middles), ticks)
+
+
+def stacked(column: Column, x: float, width: float, unit: float) -> Iterator[Bar]:
+    """The parts of a column over each other, from the floor up; ``unit`` is the height of one."""
+    y = HEIGHT - BOTTOM
+    for kind, name, count in column.parts:
+        if count:
+            y -= count * unit
+            measures = (round(number, 2) for number in (x, y, width, count * unit))
+            yield Bar(*measures, kind, f"{column.name}: {name} {count}")
+
+
+def names_under(data: Sequence[Column], middles: Sequence[float]) -> list[Name]:
+    """Of every column, or of every second, third ... where there are more than MOST_LABELS."""
+    every = -(-len(data) // MOST_LABELS) or 1
+    named = list(zip(data, middles, strict=True))[::every]
+    crowded = len(named) > MOST_ON_A_PHONE
+    return [
+        Name(round(middle, 2), in_lines(column.name), spare=crowded and place % 2 == 1)
+        for place, (column, middle) in enumerate(named)
+    ]
+
+
+def in_lines(words: str) -> list[tuple[float, str]]:
+    """The first word, and the others under it."""
+    parts = words.split(" ", 1)
+    return [(HEIGHT - BOTTOM + down, part) for down, part in zip(LINES, parts, strict=False)]
 
 
 def scale(most: int) -> list[int]:

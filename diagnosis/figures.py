@@ -17,11 +17,19 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Heading:
+    """A class by its name and, where there is no room for it, by its code."""
+
+    name: str
+    short: str
+
+
+@dataclass(frozen=True)
 class Matrix:
     """Rows are the truth, columns what the model answered."""
 
-    names: list[str]
-    rows: list[tuple[str, list[Cell]]]
+    headings: list[Heading]
+    rows: list[tuple[Heading, list[Cell]]]
 
 
 def confusion(manifest: Mapping[str, Any]) -> Matrix | None:
@@ -30,7 +38,11 @@ def confusion(manifest: Mapping[str, Any]) -> Matrix | None:
     classes = manifest.get("classes", [])
     if not is_square(counts, len(classes)):
         return None
-    return matrix([class_name(code) for code in classes], counts)
+    return matrix([heading(code) for code in classes], counts)
+
+
+def heading(code: str) -> Heading:
+    return Heading(class_name(code), code.replace("_", " ").upper())
 
 
 def is_square(counts: Any, size: int) -> bool:
@@ -44,13 +56,13 @@ def is_square(counts: Any, size: int) -> bool:
     )
 
 
-def matrix(names: Sequence[str], counts: Sequence[Sequence[int]]) -> Matrix:
+def matrix(headings: Sequence[Heading], counts: Sequence[Sequence[int]]) -> Matrix:
     rows = []
-    for place, (name, row) in enumerate(zip(names, counts, strict=True)):
+    for place, (head, row) in enumerate(zip(headings, counts, strict=True)):
         most = sum(row) or 1
         cells = [
             Cell(int(count), round(10 * count / most), column == place)
             for column, count in enumerate(row)
         ]
-        rows.append((name, cells))
-    return Matrix(list(names), rows)
+        rows.append((head, cells))
+    return Matrix(list(headings), rows)

@@ -118,7 +118,8 @@ def test_what_a_manifest_names_is_spanish() -> None:
     metrics = {"confusion": [[3, 1], [0, 2]], "curves": {}}
     found = {"classes": ["mel", "nv"], "metrics": metrics}
     with translation.override("es"):
-        assert figures.confusion(found).names == ["Melanoma", "Nevo"]
+        names = [heading.name for heading in figures.confusion(found).headings]
+        assert names == ["Melanoma", "Nevo"]
         assert curves.curve_name("nv") == "Nevo"
         assert [card.words(name) for name in ("age", "60 and over", "lower extremity")] == [
             "Edad",

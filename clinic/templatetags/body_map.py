@@ -1,27 +1,15 @@
 """How pages draw the body map."""
 
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
 from django import template
 
 from clinic.body_map import HEIGHT, REGIONS, WIDTH, Region
+from clinic.dots import Dot, arrange
 from clinic.vocabulary import BodyView
 
 register = template.Library()
-# of a dot that stands alone, in units: 44 px across where a phone draws the figure 380 px high
-REACH = 23.5
-
-
-@dataclass
-class Dot:
-    """A thing on the figure. ``reach`` is how far from its centre a tap still means it."""
-
-    across: float
-    down: float
-    thing: Any
-    reach: float = REACH
 
 
 @dataclass
@@ -52,20 +40,8 @@ def figures_of(cards: list[Any]) -> list[Figure]:
             lesion = card.lesion
             if lesion.body_view == figure.view:
                 figure.dots.append(Dot(lesion.body_x * WIDTH, lesion.body_y * HEIGHT, card))
-        share_room(figure.dots)
+        arrange(figure.dots)
     return drawn
-
-
-def share_room(dots: list[Dot]) -> None:
-    """No dot reaches beyond the middle between it and its nearest neighbour."""
-    for dot in dots:
-        others = (other for other in dots if other is not dot)
-        nearest = min((distance(dot, other) for other in others), default=math.inf)
-        dot.reach = min(REACH, nearest / 2)
-
-
-def distance(one: Dot, other: Dot) -> float:
-    return math.dist((one.across, one.down), (other.across, other.down))
 
 
 @register.filter

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.html import escape
 from django.utils.translation import gettext as _
-from reportlab.graphics.shapes import Drawing, Group, Line, Rect, String
+from reportlab.graphics.shapes import Drawing, Line, Rect, String
 from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
@@ -36,6 +36,10 @@ PAPER = A4
 # of a line, in points
 ROOM = PAPER[0] - 2 * MARGIN
 PADDING = 2
+# for the numbers beside a chart, in points
+SCALE = 36
+# of a unit of its height: both charts fit on a page
+DOWN = 0.78
 MISSING = "?"
 TEXT, MUTED, GRID = HexColor("#15191d"), HexColor("#545d67"), HexColor("#c6ccd2")
 KINDS = {
@@ -121,20 +125,20 @@ def width_of(content: str) -> float:
 
 def drawing(chart: Columns) -> Drawing:
     """The chart over the whole width. Its own axis points down, that of a PDF up."""
-    factor = (PAPER[0] - 2 * MARGIN) / chart.width
-    shapes = Group(transform=(factor, 0, 0, factor, 0, 0))
-    for line in chart.lines:
-        y = chart.height - line.y
-        shapes.add(Line(chart.left, y, chart.width, y, strokeColor=GRID, strokeWidth=0.5))
-        shapes.add(word(line.x, y - 3, line.text, "end"))
+    across, room = (ROOM - SCALE) / 100, chart.height * DOWN
+    shapes = Drawing(ROOM, room)
+    for tick in chart.ticks:
+        y = room - tick.y * DOWN
+        shapes.add(Line(SCALE, y, ROOM, y, strokeColor=GRID, strokeWidth=0.5))
+        shapes.add(word(SCALE - 5, y - 2.5, tick.text, "end"))
     for bar in chart.bars:
-        y = chart.height - bar.y - bar.height
-        shapes.add(
-            Rect(bar.x, y, bar.width, bar.height, fillColor=KINDS[bar.kind], strokeColor=None)
-        )
-    for label in chart.words:
-        shapes.add(word(label.x, chart.height - label.y, label.text, "middle"))
-    return Drawing(chart.width * factor, chart.height * factor, shapes)
+        x, y = SCALE + bar.x * across, room - (bar.y + bar.height) * DOWN
+        fill = {"fillColor": KINDS[bar.kind], "strokeColor": None}
+        shapes.add(Rect(x, y, bar.width * across, bar.height * DOWN, **fill))
+    for name in chart.names:
+        for down, words in name.lines:
+            shapes.add(word(SCALE + name.x * across, room - down * DOWN, words, "middle"))
+    return shapes
 
 
 def legend(entries: Sequence[tuple[str, str]]) -> Drawing:
@@ -149,7 +153,7 @@ def legend(entries: Sequence[tuple[str, str]]) -> Drawing:
 
 
 def word(x: float, y: float, content: str, anchor: str) -> String:
-    return String(x, y, content, fontName=NORMAL, fontSize=10, textAnchor=anchor, fillColor=MUTED)
+    return String(x, y, content, fontName=NORMAL, fontSize=8, textAnchor=anchor, fillColor=MUTED)
 
 
 def picture(content: bytes, width: float, height: float) -> Image:

@@ -16,7 +16,6 @@ from clinic.models import Hospital
 from clinic.permissions import hospital_ids
 from clinic.views.access import note_list, signed_in
 from diagnosis import card, curves, figures
-from diagnosis.interpretation import label_name
 from diagnosis.models import ModelPolicy, ModelVersion
 from diagnosis.services.confirmed import AI, confirmed
 from diagnosis.services.model_versions import activate_model, retire_model
@@ -107,7 +106,7 @@ def live_of(request: HttpRequest, found: ModelVersion) -> dict[str, Any]:
             (_("Called malignant, of malignant histopathology"), outcomes.found(AI)),
         ],
         "matrix": figures.matrix(
-            [label_name(label) for label in labels],
+            [figures.heading(BY_ANSWER[label].code) for label in labels],
             [[live.pairs[read, said] for read in labels] for said in labels],
         ),
     }

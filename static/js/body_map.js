@@ -4,7 +4,7 @@
   const WIDTH = 160;
   const HEIGHT = 400;
   const STEP = 4;
-  // a tap so near to a lesion means it, and no new one; REACH of clinic/templatetags/body_map.py
+  // a tap so near to a lesion means it, and no new one; REACH of clinic/dots.py
   const REACH = 23.5;
   const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -28,11 +28,13 @@
   const within = (value, limit) => Math.min(Math.max(value, 0), limit);
   const share = (value, limit) => (within(value, limit) / limit).toFixed(4);
 
-  // where dots stand close, each is drawn with less reach than it has room for
-  function dotNear(svg, x, y) {
+  // where dots stand close, each is drawn with less reach than it has room for; the nearest first
+  function dotsNear(svg, x, y) {
     const away = (circle) => Math.hypot(circle.cx.baseVal.value - x, circle.cy.baseVal.value - y);
-    const [nearest] = [...svg.querySelectorAll(".reach")].sort((one, other) => away(one) - away(other));
-    return nearest && away(nearest) <= REACH ? nearest.closest("a") : null;
+    return [...svg.querySelectorAll(".reach")]
+      .filter((circle) => away(circle) <= REACH)
+      .sort((one, other) => away(one) - away(other))
+      .map((circle) => circle.closest("a"));
   }
 
   class PlaceField {
@@ -123,19 +125,44 @@
   document.addEventListener("htmx:load", start);
   start();
 
-  const map = document.querySelector(".body-map[data-new-lesion]");
-  if (map) {
-    document.querySelector("[data-map-hint]").hidden = false;
-    map.classList.add("placing");
-    map.addEventListener("click", (event) => {
-      const svg = event.target.closest(".figure");
-      if (!svg || event.target.closest("a")) return;
-      const [x, y] = pointOf(svg, event);
-      const dot = dotNear(svg, x, y);
-      if (dot) return void (location.href = dot.href.baseVal);
-      if (!regionAt(svg, x, y)) return;
-      const query = new URLSearchParams({ view: svg.dataset.view, x: share(x, WIDTH), y: share(y, HEIGHT) });
-      location.href = `${map.dataset.newLesion}?${query}`;
+  // a finger covers more than one: it is asked which
+  const which = document.querySelector("[data-which-lesion]");
+  const isFinger = (event) => event.pointerType === "touch" || event.pointerType === "pen";
+
+  function ask(dots) {
+    const choices = dots.map((dot) => {
+      const link = document.createElement("a");
+      link.href = dot.href.baseVal;
+      link.textContent = dot.getAttribute("aria-label");
+      const item = document.createElement("li");
+      item.append(link);
+      return item;
     });
+    which.querySelector(".choices").replaceChildren(...choices);
+    which.showModal();
+  }
+
+  function tap(map, event) {
+    const svg = event.target.closest(".figure");
+    if (!svg) return;
+    const [x, y] = pointOf(svg, event);
+    const dots = dotsNear(svg, x, y);
+    if (isFinger(event) && dots.length > 1) {
+      event.preventDefault();
+      ask(dots);
+    } else if (!event.target.closest("a")) {
+      if (dots.length) location.href = dots[0].href.baseVal;
+      else if (map.dataset.newLesion && regionAt(svg, x, y)) {
+        const query = new URLSearchParams({ view: svg.dataset.view, x: share(x, WIDTH), y: share(y, HEIGHT) });
+        location.href = `${map.dataset.newLesion}?${query}`;
+      }
+    }
+  }
+
+  const map = document.querySelector(".body-map[data-lesions]");
+  if (map) {
+    map.addEventListener("click", (event) => tap(map, event));
+    map.classList.toggle("placing", "newLesion" in map.dataset);
+    document.querySelector("[data-map-hint]")?.removeAttribute("hidden");
   }
 })();

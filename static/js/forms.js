@@ -35,5 +35,21 @@
   });
 })();
 
+// A second press while the first is on its way would record it twice. What htmx sends waits by itself;
+// after a while the line is taken for broken, and the press counts again.
+(() => {
+  const PATIENCE = 10000;
+  let sent = new WeakMap();
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method !== "post") return;
+    if (event.timeStamp - sent.get(form) < PATIENCE) event.preventDefault();
+    else sent.set(form, event.timeStamp);
+  });
+  // come back to by the button of the browser
+  window.addEventListener("pageshow", () => (sent = new WeakMap()));
+})();
+
 // What was kept goes back into its form without a press, which stores nothing.
 document.querySelector("button[data-now]")?.click();

@@ -132,5 +132,6 @@
   }
   apply();
   showCamera();
-  if (document.getElementById("id_file").files.length) showFile();
+  // of who comes back by the button of the browser, which keeps the file: it must be seen whose it is
+  window.addEventListener("pageshow", () => document.getElementById("id_file").files.length && showFile());
 })();

@@ -34,13 +34,7 @@
   });
 
   form.addEventListener("input", () => (changed = true));
-  let sent = false;
-  form.addEventListener("submit", (event) => {
-    // a second click must not sign a second time
-    if (sent) event.preventDefault();
-    sent = true;
-    changed = false;
-  });
+  form.addEventListener("submit", () => (changed = false));
   window.addEventListener("beforeunload", (event) => {
     if (changed) event.preventDefault();
   });

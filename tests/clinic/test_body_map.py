@@ -1,11 +1,13 @@
-"""The figure is drawn from the regions that say where a point lies."""
+"""The figure is drawn from the regions that say where a point lies; numbers on it can be read."""
 
+import math
 import re
+from itertools import combinations
 
 import pytest
 
 from clinic.body_map import HEIGHT, REGIONS, WIDTH, find_place, smooth_path
-from clinic.templatetags.body_map import REACH, Dot, share_room
+from clinic.dots import APART, MARGIN, MOST, REACH, Dot, arrange, share_room
 from clinic.vocabulary import AnatomSite, BodyView, Laterality
 
 SQUARE = ((0, 0), (10, 0), (10, 10), (0, 10))
@@ -75,3 +77,40 @@ def test_dots_that_stand_close_share_the_room_between_them() -> None:
     share_room([alone, one, other])
     assert alone.reach == REACH
     assert one.reach == other.reach == pytest.approx(6.5)
+
+
+def test_a_number_that_stands_alone_stays_where_the_lesion_is() -> None:
+    dots = [Dot(80, 300, "alone"), Dot(60, 100, "far")]
+    arrange(dots)
+    assert [(dot.across, dot.down, dot.is_moved) for dot in dots] == [
+        (80, 300, False),
+        (60, 100, False),
+    ]
+
+
+CROWDS = {
+    "touching": [(72, 104), (78, 108)],
+    "in one place": [(80, 150)] * 5,
+    "in a corner": [(0, 0), (2, 1), (1, 3)],
+    "forty on the back": [(60 + 6 * (n % 8), 80 + 12 * (n // 8)) for n in range(40)],
+}
+
+
+def test_more_than_the_view_has_room_for_stay_on_their_places() -> None:
+    dots = [Dot(80, 150, n) for n in range(MOST + 1)]
+    arrange(dots)
+    assert not any(dot.is_moved for dot in dots)
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+def test_no_number_covers_another_and_all_stay_on_the_drawing(crowd: str) -> None:
+    dots = [Dot(across, down, n) for n, (across, down) in enumerate(CROWDS[crowd])]
+    arrange(dots)
+    # the broadest shape is 19 units wide
+    gaps = [math.dist((a.across, a.down), (b.across, b.down)) for a, b in combinations(dots, 2)]
+    assert min(gaps) >= APART - 2
+    assert all(MARGIN <= dot.across <= WIDTH - MARGIN for dot in dots)
+    assert all(MARGIN <= dot.down <= HEIGHT - MARGIN for dot in dots)
+    # where each lesion is, is not forgotten
+    assert [dot.place for dot in dots] == CROWDS[crowd]
+    assert sum(dot.is_moved for dot in dots) >= len(dots) - 1

@@ -74,6 +74,20 @@ def test_what_is_no_picture(content: bytes, code: str) -> None:
     assert refusal(content).code == code
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\0\0\0\x18ftypheic" + bytes(100), "Save it as JPEG"),
+        (b"\0\0\0\x18ftypmif1" + bytes(100), "Save it as JPEG"),
+        (bytes(128) + b"DICM" + bytes(100), "Export its picture"),
+    ],
+)
+def test_what_clinics_have_and_we_do_not_read_is_said_by_name(content: bytes, words: str) -> None:
+    error = refusal(content, "a.jpg")
+    assert error.code == "not_an_image"
+    assert words in str(error)
+
+
 @pytest.mark.parametrize("format_name", EXTENSION)
 def test_a_cut_off_file(format_name: str) -> None:
     content = image_bytes(draw_lesion(), format_name)

@@ -19,7 +19,7 @@ from reportlab.graphics.shapes import Rect, String
 from clinic.models import AuditEvent, Hospital
 from clinic.periods import Period
 from diagnosis import report_charts
-from diagnosis.charts import HEIGHT, WIDTH, Column, columns, scale
+from diagnosis.charts import BROADEST, HEIGHT, WIDTH, Column, columns, scale
 from diagnosis.documents import pdf
 from diagnosis.documents.report import MOST_ROWS
 from diagnosis.services.confirmed import AI, DOCTOR, confirmed
@@ -157,8 +157,27 @@ def test_columns_stand_in_their_box_and_stack_without_gaps() -> None:
         assert low.height == pytest.approx(2 * high.height, abs=0.02)
     assert all(bar.x >= 0 and bar.x + bar.width <= WIDTH for bar in chart.bars)
     assert all(bar.y >= 0 and bar.y + bar.height <= HEIGHT for bar in chart.bars)
-    assert len(chart.words) <= 8
+    assert len(chart.names) <= 8
     assert columns([]).bars == []
+
+
+def test_one_column_alone_is_a_column_and_no_wall() -> None:
+    [bar] = columns([Column("01-02", [("high", "High", 3)])]).bars
+    assert bar.width == BROADEST
+    assert bar.x + bar.width / 2 == WIDTH / 2
+
+
+@pytest.mark.parametrize(("count", "named", "on_a_phone"), [(1, 1, 1), (6, 6, 6), (7, 7, 4)])
+def test_on_a_phone_every_second_of_many_names_gives_way(count, named, on_a_phone) -> None:
+    names = columns([Column(f"01-{n:02}", []) for n in range(count)]).names
+    assert (len(names), sum(not name.spare for name in names)) == (named, on_a_phone)
+
+
+def test_a_name_of_several_words_stands_in_two_lines() -> None:
+    [name] = columns([Column("within 4 hours", [])]).names
+    (first, upper), (second, lower) = name.lines
+    assert (upper, lower) == ("within", "4 hours")
+    assert first < second < HEIGHT
 
 
 def test_the_table_behind_a_chart_holds_its_numbers(user, image) -> None:
@@ -202,6 +221,19 @@ def test_the_document_names_the_colours_of_its_chart() -> None:
     names = [part for part in parts if isinstance(part, String)]
     assert [part.text for part in names] == ["High risk", "Low risk"]
     assert names[0].x < names[1].x
+
+
+def test_the_chart_of_the_document_stands_on_its_paper() -> None:
+    data = [Column(f"within {n} days", [("high", "High", n), ("low", "Low", 1)]) for n in range(9)]
+    chart = pdf.drawing(columns(data))
+    bars = [part for part in chart.contents if isinstance(part, Rect)]
+    floor = min(bar.y for bar in bars)
+    assert all(bar.x >= pdf.SCALE and bar.x + bar.width <= chart.width for bar in bars)
+    assert all(bar.y > 0 and bar.y + bar.height <= chart.height for bar in bars)
+    # two lines of words under the floor of the bars
+    words = [part for part in chart.contents if isinstance(part, String) and part.x > pdf.SCALE]
+    assert len({part.y for part in words}) == 2
+    assert all(0 <= part.y < floor for part in words)
 
 
 def test_the_document_is_a_pdf_of_the_report(page, user, image) -> None:

@@ -100,6 +100,9 @@ def test_the_page_shows_scorecard_and_matrix(hospital, model) -> None:
     assert "1 of 1" in shown
     assert "Confusion matrix" in shown
     assert shown.count("step-6 right") == 7
+    # a phone shows the codes, whoever listens hears the names
+    name, code = '<span class="name">Melanoma</span>', '<span class="code" aria-hidden="true">MEL<'
+    assert f'<th scope="row">{name}{code}' in shown
     assert "Retire for" not in shown
     assert AuditEvent.objects.filter(action="view_model", hospital=hospital).count() == 2
 

@@ -42,7 +42,15 @@ def make_records(stack: Stack) -> dict[str, Any]:
         HospitalSettingsFactory(
             hospital=hospital, monitor_from=0.1, dermatologist_from=0.3, urgent_from=0.6
         )
-        return make_patient(policy)
+        return make_patient(policy) | {"crowded": make_crowd(hospital)}
+
+
+def make_crowd(hospital: Any) -> Any:
+    """A patient with three lesions under one finger, two of them in the same place."""
+    patient = PatientFactory(hospital=hospital, medical_record_number="MRN-2")
+    for down in (0.3, 0.3, 0.31):
+        LesionFactory(patient=patient, body_view="back", body_x=0.5, body_y=down)
+    return patient
 
 
 def make_patient(policy: ModelPolicy) -> dict[str, Any]:

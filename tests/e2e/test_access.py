@@ -72,6 +72,7 @@ PAGES: dict[str, tuple[str, str, Act]] = {
     "patients": ("doctor", "/patients/", nothing),
     "patients, nobody": ("doctor", "/patients/", search_nobody),
     "patient": ("doctor", "/patients/{patient}/", nothing),
+    "patient, crowded": ("doctor", "/patients/{crowded}/", nothing),
     "patient, new": ("doctor", "/patients/new/", nothing),
     "patient, wrong": ("doctor", "/patients/new/", press("Record patient")),
     "patient, correct": ("doctor", "/patients/{patient}/edit/", nothing),
@@ -102,7 +103,7 @@ PAGES: dict[str, tuple[str, str, Act]] = {
     "account, wrong": ("doctor", "/account/", press("Create token")),
     "password": ("doctor", "/account/password/", nothing),
     "staff": ("administrator", "/administration/staff/", nothing),
-    "staff, wrong": ("administrator", "/administration/staff/", press("Make the link")),
+    "staff, wrong": ("administrator", "/administration/staff/", press("Create invitation")),
     "settings": ("administrator", "/administration/settings/", nothing),
     "audit log": ("administrator", "/administration/audit/", nothing),
     "empty worklist": ("newcomer", "/", nothing),
@@ -199,6 +200,73 @@ def test_on_a_phone_the_bar_at_the_bottom_covers_nothing_for_good(
     last = page.locator(".site-footer button").evaluate(BOX)
     bar = page.locator(".page-header .actions").evaluate(BOX)
     assert last[1] <= bar[0]
+
+
+SIDEWAYS = """() => [...document.querySelectorAll("main .scroll, svg.columns, .curve svg")]
+  .filter((part) => part.scrollWidth > part.clientWidth + 1 ||
+    part.getBoundingClientRect().right > innerWidth)
+  .map((part) => part.outerHTML.slice(0, 120))"""
+
+
+@pytest.mark.parametrize(
+    ("who", "address"),
+    [("doctor", "/reports/hospital/"), ("administrator", "/models/{model}/")],
+)
+def test_on_a_phone_charts_and_their_tables_fit_without_scrolling(
+    visit: Callable, who: str, address: str
+) -> None:
+    page = visit(who, address)
+    unfold(page)
+    for width in (390, 820, 1440):
+        page.set_viewport_size({"width": width, "height": 844})
+        assert page.evaluate(SIDEWAYS) == [], width
+    page.set_viewport_size({"width": 390, "height": 844})
+    sizes = page.locator("svg text").evaluate_all(
+        "words => words.filter((word) => word.getClientRects().length).map((word) =>"
+        " parseFloat(getComputedStyle(word).fontSize) * word.getScreenCTM().a)"
+    )
+    assert sizes
+    assert min(abs(size) for size in sizes if size) >= 10
+
+
+OVER = """() => [...document.querySelectorAll(".dot text")].filter((word) => {
+  const box = word.getBoundingClientRect();
+  const seen = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+  return seen.closest("a") !== word.closest("a");
+}).map((word) => word.textContent)"""
+
+
+def test_lesions_in_one_place_are_told_apart_by_eye_key_and_finger(
+    clinic: str, records: dict[str, Any], browser: Browser
+) -> None:
+    address = f"{clinic}/patients/{records['crowded'].pk}/"
+    with open_page(browser, has_touch=True) as page:
+        sign_in(page, clinic)
+        for width in (390, 820, 1440):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.goto(address)
+            page.locator("svg.figure[data-view=back]").scroll_into_view_if_needed()
+            assert page.evaluate(OVER) == [], width
+        dots = page.locator("svg.figure[data-view=back] a.dot")
+        names = [dot.get_attribute("aria-label") for dot in dots.all()]
+        assert len(set(names)) == len(names) == 3
+
+        # a finger between two
+        boxes = [box for dot in dots.all()[:2] if (box := dot.locator("g").bounding_box())]
+        across, down = (
+            sum(box[side] + box[size] / 2 for box in boxes) / 2
+            for side, size in (("x", "width"), ("y", "height"))
+        )
+        page.touchscreen.tap(across, down)
+        choices = page.get_by_role("dialog").get_by_role("link")
+        assert set(choices.all_inner_texts()) >= set(names[:2])
+        ends = [choice.evaluate(BOX) for choice in choices.all()]
+        assert all(bottom - top >= 44 for top, bottom in ends)
+        page.keyboard.press("Escape")
+
+        dots.nth(1).focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/lesions/*/")
 
 
 def test_on_a_wide_screen_a_new_diagnosis_has_a_figure_to_point_at(visit: Callable) -> None:

@@ -1,5 +1,7 @@
-"""On a phone, a form that comes back with errors leads to the first of them."""
+"""On a phone, a form that comes back with errors leads to the first of them; one sent twice
+is recorded once."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.e2e.pages import sign_in
 from tests.e2e.records import INVITATION
 from tests.support.browser import open_page
+from tests.support.pictures import photographs
 
 pytestmark = pytest.mark.timeout(300)
 PHONE = {"width": 390, "height": 844}
@@ -89,3 +92,37 @@ def test_without_scripts_the_page_opens_at_the_first_wrong_field(
 
         expect(page.get_by_label("Medical record number")).to_be_focused()
         assert page.locator("[autofocus]").count() == 1
+
+
+def test_a_double_click_records_one_lesion(
+    page: Page, clinic: str, records: dict[str, Any]
+) -> None:
+    sign_in(page, clinic)
+    patient = f"{clinic}/patients/{records['crowded'].pk}/"
+    page.goto(patient)
+    before = page.locator(".card").count()
+    page.goto(f"{patient}lesions/new/")
+    page.get_by_label("Label").fill("Twice")
+    page.get_by_role("button", name="Record lesion").dblclick()
+    expect(page.get_by_text("The lesion is recorded.")).to_be_visible()
+    page.goto(patient)
+    expect(page.locator(".card")).to_have_count(before + 1)
+
+    # and the form is alive when somebody comes back to it
+    page.go_back()
+    page.go_back()
+    page.get_by_role("button", name="Record lesion").click()
+    expect(page.get_by_text("The lesion is recorded.")).to_be_visible()
+
+
+def test_the_picture_that_the_browser_kept_is_seen(page: Page, clinic: str, tmp_path: Path) -> None:
+    sign_in(page, clinic)
+    page.goto(f"{clinic}/diagnoses/new/")
+    # of a file of the disk alone is kept which it was
+    (tmp_path / "kept.jpg").write_bytes(photographs(1)[0])
+    page.locator("#id_file").set_input_files(tmp_path / "kept.jpg")
+    page.goto(f"{clinic}/patients/")
+    page.go_back()
+    assert page.locator("#id_file").evaluate("field => field.files.length") == 1
+    expect(page.locator(".upload-preview")).to_be_visible()
+    expect(page.locator("#file-facts")).to_contain_text("kept.jpg")
