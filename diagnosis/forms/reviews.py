@@ -6,9 +6,16 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from clinic.forms.base import FutureDateInput, ServiceForm, optional
-from diagnosis.interpretation import LABEL_NAMES
+from diagnosis.interpretation import LABEL_NAMES, label_name
 from diagnosis.models import DiagnosisRequest, Management, Review
 from diagnosis.services.reviews import MAXIMUM_NOTES
+from ml.taxonomy import BY_LABEL
+
+# of ml.taxonomy: what is not merely monitored
+MOST_SEVERE = 3
+ASKED = _(
+    "You conclude “%(conclusion)s” with “%(management)s”. Press “Sign” once more if that is meant."
+)
 
 
 class ReviewForm(ServiceForm):
@@ -39,6 +46,24 @@ class ReviewForm(ServiceForm):
     )
     # the signed review that the doctor has seen
     amends = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    # the pair of conclusion and management that the doctor was asked about
+    meant = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        """A slip of the finger between four tiles is asked about once, before it is signed."""
+        values = super().clean() or self.cleaned_data
+        conclusion, management = values.get("conclusion"), values.get("management")
+        if "sign" in self.data and is_unusual(conclusion, management):
+            pair = f"{conclusion} {management}"
+            if values.get("meant") != pair:
+                self.data = self.data.copy()
+                self.data["meant"] = pair
+                said = {
+                    "conclusion": label_name(str(conclusion)),
+                    "management": Management(management).label,
+                }
+                self.add_error("management", ASKED % said)
+        return values
 
     @classmethod
     def of(cls, request: DiagnosisRequest) -> "ReviewForm":
@@ -59,6 +84,17 @@ class ReviewForm(ServiceForm):
         """Name the signed review that stands on the page with this form, which had been refused."""
         self.data = self.data.copy()
         self.data["amends"] = "" if signed is None else str(signed.pk)
+
+
+def is_unusual(conclusion: str | None, management: str | None) -> bool:
+    """Whether so little is to be done about what was concluded that it may be a slip."""
+    found = BY_LABEL.get(conclusion or "")
+    if found is None or not found.malignant:
+        return False
+    too_little = [Management.NONE]
+    if found.severity >= MOST_SEVERE:
+        too_little.append(Management.MONITOR)
+    return management in too_little
 
 
 def signed_review(request: DiagnosisRequest) -> Review | None:

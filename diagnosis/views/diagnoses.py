@@ -55,7 +55,7 @@ def review(request: HttpRequest, pk) -> HttpResponse:
     form, sign = ReviewForm(request.POST), "sign" in request.POST
     if form.is_valid():
         values = form.cleaned_data
-        key = values.pop("amends")
+        key, _asked = values.pop("amends"), values.pop("meant")
         amends = get_visible(Review.objects, request.user, pk=key, request=row) if key else None
         saved = form.submit(
             save_review, actor=request.user, request=row, sign=sign, amends=amends, **values

@@ -455,11 +455,46 @@ def test_a_signed_conclusion_is_the_headline(page, read, user):
     assert "Amend the review" in response
 
 
+@pytest.mark.parametrize(
+    ("conclusion", "management", "asked"),
+    [
+        ("melanoma", "none", True),
+        ("melanoma", "monitor", True),
+        ("melanoma", "refer", False),
+        ("actinic_keratosis", "none", True),
+        ("actinic_keratosis", "monitor", False),
+        ("nevus", "none", False),
+    ],
+)
+def test_too_little_for_what_was_concluded_is_asked_about(
+    page, read, conclusion, management, asked
+):
+    fields = {"conclusion": conclusion, "management": management}
+    review(page, read, save="1", **fields)  # a draft may say anything
+    assert Review.objects.get().conclusion == conclusion
+
+    response = review(page, read, sign="1", **fields)
+
+    assert Review.objects.get().is_signed is not asked
+    if asked:
+        assert response.status_code == 400
+        assert "Press “Sign” once more" in text(response)
+        assert f'name="meant" value="{conclusion} {management}"' in text(response)
+
+
+def test_what_was_asked_about_is_signed_by_a_second_press(page, read):
+    fields = {"conclusion": "melanoma", "management": "none", "sign": "1"}
+    # another answer than the one that was asked about is asked about in its turn
+    assert review(page, read, meant="melanoma monitor", **fields).status_code == 400
+    assert review(page, read, meant="melanoma none", **fields).status_code == 302
+    assert Review.objects.get().is_signed
+
+
 def test_an_amendment_takes_the_place_and_the_earlier_stays(page, read):
     review(page, read, sign="1")
     first = Review.objects.get()
 
-    review(page, read, sign="1", conclusion="melanoma", amends=str(first.pk))
+    review(page, read, sign="1", conclusion="melanoma", management="excise", amends=str(first.pk))
 
     response = text(page.get(reverse("diagnosis", args=[read.pk])))
     assert Review.objects.get(amends=first).conclusion == "melanoma"
@@ -471,7 +506,7 @@ def test_an_amendment_takes_the_place_and_the_earlier_stays(page, read):
 def test_of_two_signatures_the_second_is_told(page, read):
     review(page, read, sign="1")
 
-    response = review(page, read, sign="1", conclusion="melanoma")
+    response = review(page, read, sign="1", conclusion="dermatofibroma")
 
     assert response.status_code == 409
     assert "Ada Signer has signed a review" in text(response)
@@ -483,10 +518,11 @@ def test_the_second_who_has_seen_the_first_may_amend_it(page, read):
     review(page, read, sign="1")
     first = Review.objects.get()
 
-    told = text(review(page, read, sign="1", conclusion="melanoma"))
+    other = {"conclusion": "melanoma", "management": "excise", "sign": "1"}
+    told = text(review(page, read, **other))
 
     assert f'name="amends" value="{first.pk}"' in told
-    assert review(page, read, sign="1", conclusion="melanoma", amends=first.pk).status_code == 302
+    assert review(page, read, amends=first.pk, **other).status_code == 302
     assert Review.objects.get(amends=first).conclusion == "melanoma"
 
 

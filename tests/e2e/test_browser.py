@@ -73,7 +73,7 @@ def test_doctor_records_reads_signs_and_finds_the_row_in_the_report(
     expect(page.locator("#answer")).to_contain_text("starter")
 
     page.get_by_role("button", name="Agree with the AI").click()
-    page.get_by_role("radio", name="Monitor").check()
+    page.get_by_role("radio", name="Excise").check()
     page.get_by_role("button", name="Sign", exact=True).click()
     expect(page.get_by_role("heading", name="Signed conclusion")).to_be_visible()
     expect(page.locator("main")).to_contain_text("signed by Sample Doctor")

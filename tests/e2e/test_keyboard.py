@@ -109,6 +109,8 @@ def test_from_the_sign_in_to_a_signed_review_by_keyboard_alone(
     # it leads on to the management
     page.keyboard.press("Space")
     expect(page.get_by_role("radio", name="No action")).to_be_checked()
+    page.keyboard.press("ArrowUp")
+    expect(page.get_by_role("radio", name="Excise")).to_be_checked()
     tab_to(page, sign)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Signed conclusion")).to_be_visible()
