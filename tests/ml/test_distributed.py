@@ -18,6 +18,7 @@ SETTINGS = {
     "architecture.head.name": "linear",
     "architecture.head.options": {},
     "preprocessing.size": 32,
+    "preprocessing.aspect": 1.0,
     "preprocessing.mean": [0.5, 0.5, 0.5],
     "preprocessing.std": [0.5, 0.5, 0.5],
     "training.batch_size": 16,
