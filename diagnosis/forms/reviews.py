@@ -8,11 +8,8 @@ from django.utils.translation import gettext_lazy as _
 from clinic.forms.base import FutureDateInput, ServiceForm, optional
 from diagnosis.interpretation import LABEL_NAMES, label_name
 from diagnosis.models import DiagnosisRequest, Management, Review
-from diagnosis.services.reviews import MAXIMUM_NOTES
-from ml.taxonomy import BY_LABEL
+from diagnosis.services.reviews import MAXIMUM_NOTES, is_unusual
 
-# of ml.taxonomy: what is not merely monitored
-MOST_SEVERE = 3
 ASKED = _(
     "You conclude “%(conclusion)s” with “%(management)s”. Press “Sign” once more if that is meant."
 )
@@ -84,17 +81,6 @@ class ReviewForm(ServiceForm):
         """Name the signed review that stands on the page with this form, which had been refused."""
         self.data = self.data.copy()
         self.data["amends"] = "" if signed is None else str(signed.pk)
-
-
-def is_unusual(conclusion: str | None, management: str | None) -> bool:
-    """Whether so little is to be done about what was concluded that it may be a slip."""
-    found = BY_LABEL.get(conclusion or "")
-    if found is None or not found.malignant:
-        return False
-    too_little = [Management.NONE]
-    if found.severity >= MOST_SEVERE:
-        too_little.append(Management.MONITOR)
-    return management in too_little
 
 
 def signed_review(request: DiagnosisRequest) -> Review | None:

@@ -15,6 +15,8 @@ from diagnosis.models import DiagnosisRequest, Management, Review
 from ml.taxonomy import BY_LABEL
 
 MAXIMUM_NOTES = 5000
+# of ml.taxonomy: what is not merely monitored
+MOST_SEVERE = 3
 
 
 @transaction.atomic
@@ -94,3 +96,14 @@ def _already_signed(review: Review | None) -> DomainError:
     return DomainError(
         "already_signed", message % {"name": review.signed_by.display_name}, status=409
     )
+
+
+def is_unusual(conclusion: str | None, management: str | None) -> bool:
+    """Whether so little is to be done about what was concluded that it may be a slip."""
+    found = BY_LABEL.get(conclusion or "")
+    if found is None or not found.malignant:
+        return False
+    too_little = [Management.NONE]
+    if found.severity >= MOST_SEVERE:
+        too_little.append(Management.MONITOR)
+    return management in too_little
