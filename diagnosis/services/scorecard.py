@@ -14,7 +14,8 @@ from diagnosis.models.requests import DiagnosisRequestQuerySet
 from diagnosis.services.shares import Share
 from ml.taxonomy import BY_ANSWER
 
-DAYS = 365
+# beyond so many readings the scorecard is of the newest: a page does not grow with its hospital
+DAYS, MOST_READ = 365, 5000
 
 
 @dataclass(frozen=True)
@@ -54,19 +55,23 @@ class Scorecard:
         return Share(sum(n for found, n in rows if found is malignant), sum(n for _f, n in rows))
 
 
-def year_of(model: ModelVersion, hospitals: Sequence[UUID]) -> DiagnosisRequestQuerySet:
-    """What the model read at the hospitals in the last year."""
-    return DiagnosisRequest.objects.standing().filter(
-        hospital__in=hospitals,
-        created_at__gte=timezone.now() - datetime.timedelta(days=DAYS),
-        model_version=model,
-        status=Status.SUCCEEDED,
+def recent(
+    model: ModelVersion, hospitals: Sequence[UUID]
+) -> tuple[datetime.datetime, DiagnosisRequestQuerySet]:
+    """What the model read at the hospitals, and since when: a year ago, or the oldest of the newest
+    ``MOST_READ`` where a year has more. One query over the index of the report."""
+    answered = DiagnosisRequest.objects.standing().filter(
+        hospital__in=hospitals, model_version=model, status=Status.SUCCEEDED
     )
-
-
-def scorecard(rows: DiagnosisRequestQuerySet) -> Scorecard:
-    """Of the readings of ``year_of``; one query over the index of the report."""
     since = timezone.now() - datetime.timedelta(days=DAYS)
+    moments = answered.filter(created_at__gte=since).values_list("created_at", flat=True)
+    for oldest in moments.order_by("-created_at")[MOST_READ - 1 : MOST_READ]:
+        since = oldest
+    return since, answered.filter(created_at__gte=since)
+
+
+def scorecard(since: datetime.datetime, rows: DiagnosisRequestQuerySet) -> Scorecard:
+    """Of what ``recent`` found; one query over the same index."""
     pairs: Counter[tuple[str, str]] = Counter()
     read = 0
     for label, said, n in (

@@ -19,7 +19,7 @@ from diagnosis import card, curves, figures
 from diagnosis.models import ModelPolicy, ModelVersion
 from diagnosis.services.confirmed import AI, confirmed
 from diagnosis.services.model_versions import activate_model, retire_model
-from diagnosis.services.scorecard import scorecard, year_of
+from diagnosis.services.scorecard import recent, scorecard
 from ml.taxonomy import BY_ANSWER
 
 
@@ -92,8 +92,8 @@ def active_at(keys: Iterable[UUID]) -> list[tuple[Hospital, ModelVersion | None]
 
 def live_of(request: HttpRequest, found: ModelVersion) -> dict[str, Any]:
     """What doctors of the user's hospitals concluded on the model's readings."""
-    rows = year_of(found, hospital_ids(request.user))
-    live, outcomes = scorecard(rows), confirmed(rows)
+    since, rows = recent(found, hospital_ids(request.user))
+    live, outcomes = scorecard(since, rows), confirmed(rows)
     note_list(request, "view_model", model_version=str(found.pk), signed=live.signed)
     labels = [label for label in BY_ANSWER if any(label in pair for pair in live.pairs)]
     return {

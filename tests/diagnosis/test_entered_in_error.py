@@ -23,7 +23,7 @@ from diagnosis.services.recalls import open_recalls
 from diagnosis.services.reports import hospital_report, totals
 from diagnosis.services.requests import request_diagnosis
 from diagnosis.services.reviews import save_review
-from diagnosis.services.scorecard import scorecard, year_of
+from diagnosis.services.scorecard import recent, scorecard
 from diagnosis.services.worklist import next_to_review
 from tests.api_client import API, client
 from tests.factories import (
@@ -176,7 +176,7 @@ def test_a_worker_that_answers_meanwhile_and_a_mark_wait_for_each_other(hospital
 def test_figures_of_model_and_pathologist_leave_it_out(user, hospital, row) -> None:
     ReviewFactory(request=row, signed=True)
     HistopathologyFactory(lesion=row.image.lesion, diagnosis="melanoma")
-    card = lambda: scorecard(year_of(row.model_version, [hospital.pk]))  # noqa: E731
+    card = lambda: scorecard(*recent(row.model_version, [hospital.pk]))  # noqa: E731
     found = lambda: confirmed(hospital_report(actor=user)).counts.total()  # noqa: E731
     assert (card().read, card().signed, found()) == (1, 1, 1)
 

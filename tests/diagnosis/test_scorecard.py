@@ -15,7 +15,7 @@ from clinic.models import AuditEvent
 from diagnosis import figures
 from diagnosis.models import ModelPolicy
 from diagnosis.services.model_versions import active_model, retire_model
-from diagnosis.services.scorecard import Share, scorecard, year_of
+from diagnosis.services.scorecard import Share, recent, scorecard
 from tests.factories import (
     DiagnosisRequestFactory,
     HospitalFactory,
@@ -66,13 +66,27 @@ def test_the_scorecard_counts_the_own_signed_readings_of_a_year(hospital, model)
     read(ImageFactory(), model, "nevus", "nevus")
     DiagnosisRequestFactory(image=image, succeeded=True)
 
-    found = scorecard(year_of(model, [hospital.pk]))
+    found = scorecard(*recent(model, [hospital.pk]))
 
     assert (found.read, found.signed) == (6, 5)
     assert found.agreement == Share(2, 5)
     # the basal cell carcinoma was called malignant, which it is
     assert found.sensitivity == Share(2, 3)
     assert found.specificity == Share(1, 2)
+
+
+def test_of_very_many_readings_the_scorecard_counts_the_newest(
+    hospital, model, monkeypatch
+) -> None:
+    monkeypatch.setattr("diagnosis.services.scorecard.MOST_READ", 2)
+    image = ImageFactory(lesion__patient__hospital=hospital)
+    for days, conclusion in ((30, "melanoma"), (20, "nevus"), (10, "nevus")):
+        read(image, model, "nevus", conclusion, days=days)
+
+    found = scorecard(*recent(model, [hospital.pk]))
+
+    assert (found.read, found.agreement) == (2, Share(2, 2))
+    assert found.since == timezone.localdate() - datetime.timedelta(days=20)
 
 
 def test_the_interval_of_a_share() -> None:
