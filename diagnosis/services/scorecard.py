@@ -15,7 +15,7 @@ from diagnosis.services.shares import Share
 from ml.taxonomy import BY_ANSWER
 
 # beyond so many readings the scorecard is of the newest: a page does not grow with its hospital
-DAYS, MOST_READ = 365, 5000
+DAYS, MOST_READ = 365, 2000
 
 
 @dataclass(frozen=True)
