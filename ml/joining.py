@@ -1,4 +1,4 @@
-"""One checkpoint of several that answers with the mean of their answers."""
+"""One checkpoint of several: the mean of their answers, or of their weights."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ml.checkpoints import describe, load_classifier, save_checkpoint
 from ml.classifier import Classifier, build_classifier
 from ml.config import Architecture, Backbone, Head
 from ml.errors import CheckpointError
+from ml.heads.fitting import is_fitted
 from ml.manifest import Manifest, read_manifest
 from ml.recipes import get_recipe
 
@@ -43,6 +44,35 @@ def join(members: Sequence[Path], out: Path, version: str = "1.0.0") -> Manifest
     for index, member in enumerate(models):
         model.backbone.members[index].load_state_dict(member.backbone.state_dict())  # type: ignore[index, union-attr]
         model.head.members[index].load_state_dict(member.head.state_dict())  # type: ignore[index, union-attr]
+    return _save(out, model, first, architecture, version)
+
+
+def average(members: Sequence[Path], out: Path, version: str = "1.0.0") -> Manifest:
+    """Write ``out``, one network with the mean of the weights of ``members``, uncalibrated.
+
+    It costs as much as one of them. The members must be descendants of the same weights, or their
+    mean is of no use (Wortsman et al., arXiv:2203.05482). What is kept is as in ``join``; raises
+    CheckpointError where the members cannot be averaged.
+    """
+    manifests = [read_manifest(member) for member in members]
+    first = manifests[0]
+    _check(members, manifests)
+    for member, manifest in zip(members, manifests, strict=True):
+        if manifest.architecture != first.architecture:
+            raise CheckpointError(f"{member} is of another architecture than {members[0]}.")
+    models = [load_classifier(member) for member in members]
+    if is_fitted(models[0]):
+        raise CheckpointError("The mean of trees is no tree; such checkpoints can be joined only.")
+    weights = [model.state_dict() for model in models]
+    for name, value in weights[0].items():
+        if value.is_floating_point():
+            value.copy_(torch.stack([state[name] for state in weights]).mean(0))
+    return _save(out, models[0], first, first.architecture, version)
+
+
+def _save(
+    out: Path, model: Classifier, first: Manifest, architecture: Architecture, version: str
+) -> Manifest:
     recipe = replace(get_recipe(first.recipe), architecture=architecture)
     carried = {key: first.raw[key] for key in CARRIED if key in first.raw}
     description = describe(recipe, version) | carried
@@ -66,7 +96,7 @@ def _check_maps(model: Classifier, shape: tuple[int, int]) -> None:
 def _check(members: Sequence[Path], manifests: Sequence[Manifest]) -> None:
     first = manifests[0]
     if len(members) < 2:
-        raise CheckpointError("An ensemble has two members or more.")
+        raise CheckpointError("Two checkpoints or more are needed to make one of them.")
     for member, manifest in zip(members, manifests, strict=True):
         if manifest.classes != first.classes or manifest.preprocessing != first.preprocessing:
             raise CheckpointError(f"{member} has other classes or preprocessing than {members[0]}.")

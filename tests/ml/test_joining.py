@@ -9,10 +9,10 @@ import torch
 from ml.checkpoints import describe, load_classifier, save_checkpoint
 from ml.classifier import build_classifier
 from ml.cli import main
-from ml.config import Backbone, Preprocessing
+from ml.config import Backbone, Head, Preprocessing
 from ml.errors import CheckpointError, RecipeError
 from ml.explain import explain
-from ml.joining import join
+from ml.joining import average, join
 from ml.predictor import Predictor
 
 
@@ -53,7 +53,32 @@ def test_the_command_says_what_it_made(tmp_path, capsys, checkpoint, another):
     assert main(["join", str(checkpoint), str(another), "--out", str(tmp_path / "out")]) == 0
     assert "2 members" in capsys.readouterr().out
     assert main(["join", str(checkpoint), "--out", str(tmp_path / "out")]) == 2
-    assert "two members or more" in capsys.readouterr().err
+    assert "Two checkpoints or more" in capsys.readouterr().err
+
+
+def test_the_mean_of_weights_is_one_network_of_the_same_size(tmp_path, capsys, checkpoint, another):
+    out = tmp_path / "soup"
+    assert main(["join", str(checkpoint), str(another), "--weights", "--out", str(out)]) == 0
+    assert "2 members" in capsys.readouterr().out
+
+    first, second, soup = (load_classifier(one).state_dict() for one in (checkpoint, another, out))
+    for name, value in soup.items():
+        if value.is_floating_point():
+            # matrices are stored in half precision
+            assert torch.allclose(value, (first[name] + second[name]) / 2, atol=1e-3)
+    single, made = Predictor(checkpoint, "cpu").manifest, Predictor(out, "cpu").manifest
+    assert (made.parameters, made.architecture) == (single.parameters, single.architecture)
+    assert made.preprocessing == single.preprocessing
+
+
+def test_only_weights_of_one_architecture_have_a_mean(tmp_path, recipe, checkpoint):
+    backbone = Backbone("resnet", {"stem": 8, "widths": [8], "depths": [1]})
+    other = replace(recipe, architecture=replace(recipe.architecture, backbone=backbone))
+    model = build_classifier(other.architecture, len(other.classes))
+    save_checkpoint(tmp_path / "other", model, describe(other, "test"))
+    with pytest.raises(CheckpointError, match="another architecture"):
+        average([checkpoint, tmp_path / "other"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -85,3 +110,12 @@ def test_members_see_the_same(tmp_path, recipe, model, checkpoint):
     with pytest.raises(CheckpointError, match="preprocessing"):
         join([checkpoint, tmp_path / "larger"], tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_trees_have_no_mean(tmp_path, recipe):
+    grown = replace(recipe, architecture=replace(recipe.architecture, head=Head("extra_trees")))
+    model = build_classifier(grown.architecture, len(grown.classes))
+    for name in ("a", "b"):
+        save_checkpoint(tmp_path / name, model, describe(grown, "test"))
+    with pytest.raises(CheckpointError, match="trees"):
+        average([tmp_path / "a", tmp_path / "b"], tmp_path / "out")
