@@ -23,6 +23,12 @@ def test_every_stylesheet_is_loaded_by_a_page() -> None:
     assert own == set(re.findall(r"static 'css/(\w+)\.css'", templates))
 
 
+def test_a_window_is_measured_in_letters() -> None:
+    for path in (ROOT / "static" / "css").glob("*.css"):
+        queries = [line for line in path.read_text().splitlines() if line.startswith("@media")]
+        assert not [line for line in queries if "px" in line], path.name
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("name", "own"),

@@ -1,6 +1,9 @@
 """One photograph of a lesion. The file is what clinic.imaging made of the upload."""
 
+import datetime
+
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from clinic.models.base import Record
@@ -15,6 +18,9 @@ from clinic.vocabulary import DermoscopicType, ImageType
 class ImageQuerySet(StandingQuerySet["Image"]):
     def visible_to(self, user) -> "ImageQuerySet":
         return self.filter(hospital__in=hospital_ids(user))
+
+    def last_taken_first(self) -> "ImageQuerySet":
+        return self.order_by(Coalesce("captured_at", "created_at").desc(), "id")
 
 
 class Image(Record, Retractable):
@@ -78,3 +84,8 @@ class Image(Record, Retractable):
 
     def __str__(self) -> str:
         return str(self.id)[:8]
+
+    @property
+    def taken(self) -> datetime.datetime:
+        """When the photograph was made, or where nobody said so, when it was sent."""
+        return self.captured_at or self.created_at

@@ -1,5 +1,7 @@
 """One mark on one patient's skin, the same one over the years."""
 
+from functools import cached_property
+
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -93,6 +95,25 @@ class Lesion(Record, Retractable):
         return self.label or str(self.id)[:8]
 
     @property
+    def place(self) -> str:
+        side = self.get_laterality_display() or ""
+        site = self.get_anatom_site_display() or ""
+        return f"{site}, {side.lower()}" if site and side else site or side
+
+    @property
+    def name(self) -> str:
+        """Beside its number: the label that a doctor gave, or where the lesion is."""
+        return self.label or self.place or str(_("Lesion"))
+
+    @property
     def title(self) -> str:
-        """The label that a doctor gave, or where the lesion is."""
-        return self.label or self.get_anatom_site_display() or str(_("Lesion"))
+        """By which it is told apart where no number stands beside it."""
+        return self.label or self.place or _("Lesion %(number)d") % {"number": self.number}
+
+    @cached_property
+    def number(self) -> int:
+        """Among all of the patient's lesions as they were recorded, those entered in error too, so
+        that each keeps it. For many at once: clinic.services.lesions.number_lesions."""
+        same_time = models.Q(created_at=self.created_at, pk__lt=self.pk)
+        earlier = models.Q(created_at__lt=self.created_at) | same_time
+        return Lesion.objects.filter(earlier, patient=self.patient_id).count() + 1

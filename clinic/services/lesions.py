@@ -1,6 +1,9 @@
 """Lesions: recorded and described."""
 
 import math
+import uuid
+from collections import Counter
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -47,6 +50,25 @@ def update_lesion(*, actor: User, lesion: Lesion, **fields: Any) -> Lesion:
     """Describe a lesion anew; fields that are not given stay as they are."""
     require_record(actor, lesion.hospital_id)
     return _write(actor, lock_standing(lesion), fields, action="update_lesion")
+
+
+def number_lesions(lesions: Collection[Lesion]) -> None:
+    """Give each its ``number``, in one query for all."""
+    if not lesions:
+        return
+    recorded = Lesion.objects.filter(patient__in={lesion.patient_id for lesion in lesions})
+    numbers: dict[uuid.UUID, int] = {}
+    counts: Counter[uuid.UUID] = Counter()
+    for pk, patient in recorded.order_by("created_at", "pk").values_list("pk", "patient_id"):
+        counts[patient] += 1
+        numbers[pk] = counts[patient]
+    for lesion in lesions:
+        lesion.number = numbers[lesion.pk]
+
+
+def number_nameless(lesions: Iterable[Lesion]) -> None:
+    """Give a number to those that are known by nothing else."""
+    number_lesions([lesion for lesion in lesions if not lesion.label and not lesion.place])
 
 
 def _write(actor: User, lesion: Lesion, fields: dict[str, Any], *, action: str) -> Lesion:

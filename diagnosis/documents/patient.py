@@ -113,8 +113,9 @@ def overview_row(card: Card) -> tuple[Any, ...]:
 
 
 def title_of(lesion: Lesion) -> str:
-    side = lesion.get_laterality_display().lower() if lesion.laterality else ""
-    return ", ".join(part for part in (lesion.title, side) if part)
+    if lesion.label and lesion.laterality:
+        return f"{lesion.label}, {lesion.get_laterality_display().lower()}"
+    return lesion.name
 
 
 # Lesion by lesion ---------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ class Picture:
 
     @property
     def taken(self) -> datetime.datetime:
-        return self.image.captured_at or self.image.created_at
+        return self.image.taken
 
     @property
     def request(self) -> DiagnosisRequest | None:
@@ -65,7 +65,7 @@ def change_between(one: Picture, other: Picture) -> Change | None:
 
 @dataclass
 class Card:
-    """A lesion with its pictures, newest first."""
+    """A lesion with its pictures, the last taken first."""
 
     lesion: Lesion
     pictures: list[Picture] = field(default_factory=list)
@@ -146,6 +146,8 @@ def cards_of(user: User, lesions: Iterable[Lesion]) -> list[Card]:
     rows = DiagnosisRequest.objects.visible_to(user).with_records()
     for row in rows.filter(image__in=list(pictures)):
         pictures[row.image_id].requests.append(row)
+    for card in cards.values():
+        card.pictures.sort(key=lambda picture: picture.taken, reverse=True)
     return list(cards.values())
 
 
@@ -164,4 +166,4 @@ def number_cards(cards: Iterable[Card]) -> None:
     each keeps its number on every page and printout."""
     recorded = sorted(cards, key=lambda card: (card.lesion.created_at, card.lesion.pk))
     for number, card in enumerate(recorded, 1):
-        card.number = number
+        card.number = card.lesion.number = number

@@ -1,7 +1,9 @@
 """How pages show a reading: filters that turn a request into what the doctor reads."""
 
 import datetime
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django import template
 from django.utils import timezone
@@ -117,6 +119,12 @@ def percent(share: object) -> str:
 def hundredths(share: float) -> str:
     """The share as the length of a bar of 100, with a point whatever the language."""
     return f"{min(max(share, 0), 1) * 100:.1f}"
+
+
+@register.filter
+def beside(values: Iterable[Any], names: Iterable[Any]) -> list[tuple[Any, Any]]:
+    """Each value after its name."""
+    return list(zip(names, values, strict=True))
 
 
 @register.filter

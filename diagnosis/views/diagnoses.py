@@ -168,6 +168,6 @@ def other_requests(request: HttpRequest, row: DiagnosisRequest):
 
 
 def other_images(request: HttpRequest, row: DiagnosisRequest):
-    """Other pictures of the same lesion, newest first."""
+    """Other pictures of the same lesion, the last taken first."""
     images = Image.objects.visible_to(request.user).standing().filter(lesion=row.image.lesion_id)
-    return images.exclude(pk=row.image_id)[:EARLIER]
+    return images.exclude(pk=row.image_id).last_taken_first()[:EARLIER]

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.db.models import Count, Max, Q
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.timezone import localtime
@@ -17,6 +18,7 @@ from clinic.models import Image, Lesion, Patient
 from clinic.permissions import get_visible, require_record
 from clinic.services.audit import record_event
 from clinic.services.entered_in_error import require_standing
+from clinic.services.lesions import number_lesions
 from clinic.views.access import go_to, is_fragment, signed_in
 from diagnosis.forms.new_diagnosis import NewDiagnosisForm, WhoseForm, patient_by_number
 from diagnosis.models import DiagnosisRequest
@@ -64,7 +66,7 @@ def tell_same_picture(request: HttpRequest, made: DiagnosisRequest) -> None:
     )
     other = same.exclude(pk=image.pk).select_related("lesion").first()
     if other is not None:
-        values = {"lesion": other.lesion.title, "date": f"{localtime(other.created_at):%Y-%m-%d}"}
+        values = {"lesion": other.lesion.title, "date": f"{localtime(other.taken):%Y-%m-%d}"}
         messages.warning(
             request,
             _("This picture was recorded for the patient before: %(lesion)s, %(date)s.") % values,
@@ -164,11 +166,14 @@ def panel(form: NewDiagnosisForm, patient: Patient | None) -> dict[str, Any]:
     }
 
 
-def lesions_of(patient: Patient):
+def lesions_of(patient: Patient) -> list[Lesion]:
+    taken = Coalesce("images__captured_at", "images__created_at")
     shown = Q(images__entered_in_error_at__isnull=True)
     lesions = Lesion.objects.standing().filter(patient=patient)
     lesions = lesions.annotate(
         pictures=Count("images", filter=shown),
-        last_picture=Max("images__created_at", filter=shown),
+        last_picture=Max(taken, filter=shown),
     )
-    return lesions.order_by("-last_picture", "-created_at")[:MAXIMUM_CHOICES]
+    found = list(lesions.order_by("-last_picture", "-created_at")[:MAXIMUM_CHOICES])
+    number_lesions(found)
+    return found

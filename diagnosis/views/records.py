@@ -129,7 +129,7 @@ def moments_of(cards: Iterable[Card]) -> list[Moment]:
     moments = []
     for card in cards:
         for picture in card.pictures:
-            moments.append(Moment(picture.image.created_at, card, picture))
+            moments.append(Moment(picture.taken, card, picture))
             reviews = (review for row in picture.requests for review in row.reviews.all())
             moments += [Moment(r.signed_at, card, picture, r) for r in reviews if r.signed_at]
         findings = card.lesion.histopathology.all()

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from clinic.errors import DomainError
 from clinic.models import AuditEvent, Lesion
-from clinic.services.lesions import create_lesion, update_lesion
+from clinic.services.entered_in_error import mark_entered_in_error
+from clinic.services.lesions import create_lesion, number_lesions, update_lesion
 from tests.factories import HospitalFactory, LesionFactory, PatientFactory, administrator, doctor
 
 pytestmark = pytest.mark.django_db
@@ -128,7 +129,35 @@ def test_who_may_not_record() -> None:
 def test_the_title_is_the_label_or_the_place() -> None:
     assert LesionFactory(label="arm").title == "arm"
     assert LesionFactory(anatom_site="head/neck").title == "Head or neck"
-    assert LesionFactory(anatom_site=None).title == "Lesion"
+    assert LesionFactory(anatom_site="head/neck", laterality="left").title == "Head or neck, left"
+
+
+def test_lesions_without_name_and_place_are_told_apart_by_their_number() -> None:
+    patient = PatientFactory()
+    first, named, third = (
+        LesionFactory(patient=patient, anatom_site=None, label=label) for label in ("", "arm", "")
+    )
+    LesionFactory(anatom_site=None)  # another patient's
+
+    assert [first.title, named.title, third.title] == ["Lesion 1", "arm", "Lesion 3"]
+    # what leaves the lists takes no number with it
+    mark_entered_in_error(actor=doctor(patient.hospital), record=first, reason="duplicate")
+    assert Lesion.objects.get(pk=third.pk).title == "Lesion 3"
+
+
+def test_many_lesions_are_numbered_in_one_query(django_assert_num_queries) -> None:
+    patient = PatientFactory()
+    lesions = LesionFactory.create_batch(3, patient=patient, anatom_site=None)
+    lesions.append(LesionFactory(anatom_site=None))
+
+    with django_assert_num_queries(1):
+        number_lesions(lesions)
+        assert [lesion.title for lesion in lesions] == [
+            "Lesion 1",
+            "Lesion 2",
+            "Lesion 3",
+            "Lesion 1",
+        ]
 
 
 def test_a_place_on_the_body_map_says_the_site_that_nobody_gave() -> None:

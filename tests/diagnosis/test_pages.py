@@ -246,6 +246,22 @@ def test_the_number_finds_the_patient_and_the_lesions(page, hospital, typed):
     assert actions() == ["view_patient"]
 
 
+def test_lesions_to_choose_from_are_told_apart(page, hospital):
+    patient = PatientFactory(hospital=hospital, medical_record_number="M-7")
+    place = {"anatom_site": "head/neck", "laterality": "left"}
+    LesionFactory(patient=patient, **place)
+    LesionFactory(patient=patient, **place)
+    lesion = LesionFactory(patient=patient, anatom_site=None)
+    taken = datetime.datetime(2025, 3, 1, 12, tzinfo=datetime.UTC)
+    ImageFactory(lesion=lesion, captured_at=taken)
+
+    shown = text(page.get(reverse("diagnosis-create"), {"patient": patient.pk}))
+
+    assert "1 · Head or neck, left · 0 pictures" in shown
+    assert "2 · Head or neck, left · 0 pictures" in shown
+    assert "3 · Lesion · 1 picture, 2025-03-01" in shown
+
+
 def test_an_unknown_number_keeps_what_was_typed(page):
     typed = {"medical_record_number": "M-7", "family_name": "Quill", "birth_date": "1961-04-30"}
 
@@ -898,6 +914,58 @@ def test_an_administrator_activates_a_model(hospital):
 # Queries ------------------------------------------------------------------------------------------
 
 
+def test_a_lesion_without_name_and_place_has_its_number_on_every_page(page, hospital):
+    LesionFactory(patient__hospital=hospital, patient__medical_record_number="M-7")
+    patient = Patient.objects.get(medical_record_number="M-7")
+    lesion = LesionFactory(patient=patient, anatom_site=None)
+    row = DiagnosisRequestFactory(image__lesion=lesion, succeeded=True)
+    keys = {"lesion": lesion.pk, "histopathology-create": lesion.pk, "diagnosis": row.pk}
+
+    assert "Lesion 2" in text(page.get(reverse("worklist")))
+    for name, key in keys.items():
+        assert "Lesion 2" in text(page.get(reverse(name, args=[key]))), name
+    assert "2 · Lesion 2" not in text(page.get(reverse("patient", args=[patient.pk])))
+
+    recall = timezone.localdate() + timedelta(days=9)
+    ReviewFactory(request=row, signed=True, recall_on=recall)
+    assert "Lesion 2" in text(page.get(reverse("recalls")))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["lesion", "lesion-edit", "lesion-entered-in-error", "histopathology-create"],
+)
+def test_what_is_done_to_a_lesion_names_its_patient(page, hospital, name):
+    facts = {"medical_record_number": "M-7", "family_name": "Quill", "given_name": "Ada"}
+    lesion = LesionFactory(patient=PatientFactory(hospital=hospital, **facts))
+
+    found = text(page.get(reverse(name, args=[lesion.pk])))
+
+    header = found[found.index("<h1>") : found.index('<div class="actions">')]
+    assert "Ada Quill" in header
+    assert "M-7" in header
+    assert "Anterior torso" in header
+    # and on every sheet of paper
+    assert "M-7" in found[found.index('class="paper-foot"') :]
+
+
+@pytest.mark.parametrize("name", ["worklist", "recalls"])
+def test_lists_of_nameless_lesions_take_a_constant_number_of_queries(page, hospital, name):
+    def nameless(number: int) -> None:
+        lesion = LesionFactory(patient__hospital=hospital, anatom_site=None)
+        row = DiagnosisRequestFactory(image__lesion=lesion, succeeded=True)
+        if name == "recalls":
+            recall = timezone.localdate() + timedelta(days=number)
+            ReviewFactory(request=row, signed=True, recall_on=recall)
+
+    nameless(1)
+    one = queries(page, reverse(name))
+    for number in range(2, 9):
+        nameless(number)
+
+    assert queries(page, reverse(name)) == one
+
+
 @pytest.mark.parametrize("name", ["worklist", "hospital-report"])
 def test_lists_take_a_constant_number_of_queries(page, hospital, name):
     ReviewFactory(request=row_of(hospital, "Q-0"), signed=True)
@@ -979,6 +1047,30 @@ def test_the_patients_page_takes_as_many_queries_for_one_lesion_as_for_many(page
         return reverse("patient", args=[patient.pk])
 
     assert queries(page, patient_with(1)) == queries(page, patient_with(5))
+
+
+def test_pictures_stand_by_the_day_on_which_they_were_taken(page, hospital):
+    lesion = LesionFactory(patient__hospital=hospital)
+    new = DiagnosisRequestFactory(image__lesion=lesion, succeeded=True)
+    day = datetime.datetime(2025, 3, 1, 12, tzinfo=datetime.UTC)
+    old = DiagnosisRequestFactory(image__lesion=lesion, image__captured_at=day, succeeded=True)
+
+    response = page.get(reverse("lesion", args=[lesion.pk]))
+    assert [picture.image for picture in response.context["page"]] == [new.image, old.image]
+    assert "<h3><time datetime" in text(response)
+    assert "2025-03-01 12:00</time></h3>" in text(response)
+    # what was taken last is read last, whenever it was sent
+    assert response.context["card"].request == new
+
+    response = page.get(reverse("patient", args=[lesion.patient_id]))
+    assert [moment.picture.image for moment in response.context["moments"]] == [
+        new.image,
+        old.image,
+    ]
+    assert f"2 pictures, {timezone.localdate(new.image.created_at)}" in text(response)
+    assert '<time datetime="2025-03-01">' in text(response)
+
+    assert ">2025-03-01</span></a>" in text(page.get(reverse("diagnosis", args=[new.pk])))
 
 
 # Pictures of a lesion compared --------------------------------------------------------------------

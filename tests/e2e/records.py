@@ -71,8 +71,10 @@ def make_patient(policy: ModelPolicy) -> dict[str, Any]:
     warned = DiagnosisRequestFactory(
         image=warned_image(patient), succeeded=True, prediction__probability=0.3, **model
     )
+    named = LesionFactory(patient=patient, label="Below the left shoulder blade " * 3)
     found = {"patient": patient, "lesion": lesion, "signed": signed[0], "warned": warned}
-    return found | rows | {"bare": LesionFactory(patient=patient), "model": policy.model_version}
+    found |= {"bare": LesionFactory(patient=patient), "named": named}
+    return found | rows | {"model": policy.model_version}
 
 
 def sign(patient: Any, label: str, **fields: Any) -> Any:

@@ -2,7 +2,7 @@
 violation of WCAG 2.2 AA or of its best practices, and nothing scrolls sideways."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from clinic.views.errors import server_error
 from tests.e2e.pages import sign_in
 from tests.e2e.records import INVITATION
 from tests.support.axe import ALL, COLOURS, violations
-from tests.support.browser import open_page
+from tests.support.browser import ARGUMENTS, find_program, open_page
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -82,6 +82,7 @@ PAGES: dict[str, tuple[str, str, Act]] = {
     "lesion, new": ("doctor", "/patients/{patient}/lesions/new/", nothing),
     "lesion, describe": ("doctor", "/lesions/{lesion}/edit/", nothing),
     "histopathology": ("doctor", "/lesions/{lesion}/histopathology/", nothing),
+    "histopathology, long name": ("doctor", "/lesions/{named}/histopathology/", nothing),
     "new diagnosis": ("doctor", "/diagnoses/new/", nothing),
     "new diagnosis, known": ("doctor", "/diagnoses/new/?lesion={lesion}", nothing),
     "new diagnosis, wrong": ("doctor", "/diagnoses/new/", press("Read")),
@@ -125,6 +126,7 @@ def visit(clinic: str, records: dict[str, Any], browser: Browser) -> Iterator[Ca
                 if who:
                     sign_in(pages[who], clinic, who)
             keys = {name: record.pk for name, record in records.items()}
+            keys["succeeded_image"] = records["succeeded"].image_id
             pages[who].goto(clinic + address.format(**keys))
             return pages[who]
 
@@ -224,7 +226,7 @@ def test_on_a_phone_charts_and_their_tables_fit_without_scrolling(
 ) -> None:
     page = visit(who, address)
     unfold(page)
-    for width in (390, 820, 1440):
+    for width in (320, 390, 820, 1180, 1440):
         page.set_viewport_size({"width": width, "height": 844})
         assert page.evaluate(SIDEWAYS) == [], width
     page.set_viewport_size({"width": 390, "height": 844})
@@ -234,6 +236,31 @@ def test_on_a_phone_charts_and_their_tables_fit_without_scrolling(
     )
     assert sizes
     assert min(abs(size) for size in sizes if size) >= 10
+
+
+def test_on_the_narrowest_phone_two_risks_beside_each_other_are_whole(visit: Callable) -> None:
+    page = visit("doctor", "/lesions/{lesion}/?earlier={succeeded_image}&later={succeeded_image}")
+    page.set_viewport_size({"width": 320, "height": 640})
+    badges = page.locator(".compare-pair .risk")
+    assert badges.count() == 2
+    boxes = [box for badge in badges.all() if (box := badge.bounding_box())]
+    assert boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"]
+    assert boxes[1]["x"] + boxes[1]["width"] <= 320
+
+
+def test_letters_of_double_size_get_the_room_of_a_smaller_window(
+    clinic: str, records: dict[str, Any], browser: Browser
+) -> None:
+    larger = [*ARGUMENTS, "--blink-settings=defaultFontSize=32"]
+    enlarged = browser.browser_type.launch(executable_path=find_program(), args=larger)
+    with closing(enlarged), open_page(enlarged) as page:
+        sign_in(page, clinic)
+        for address in ("/", "/diagnoses/new/", f"/models/{records['model'].pk}/", "/recalls/"):
+            page.goto(clinic + address)
+            assert page.evaluate("getComputedStyle(document.body).fontSize") == "32px"
+            for width in (820, 1440):
+                assert not too_wide(page, width), (address, width)
+                assert page.evaluate(CUT) == [], (address, width)
 
 
 OVER = """() => [...document.querySelectorAll(".dot text")].filter((word) => {
@@ -310,6 +337,40 @@ def test_paper_holds_what_can_be_read_and_nothing_to_press(visit: Callable) -> N
     top, bottom = page.locator(".compare-pair .stage").first.evaluate(BOX)
     assert bottom - top <= 64 / 25.4 * 96 + 1
     page.emulate_media(media="screen")
+
+
+FOOT = """() => {
+  const foot = getComputedStyle(document.querySelector(".paper-foot"));
+  return [foot.display, document.querySelector(".paper-foot").innerText];
+}"""
+
+
+@pytest.mark.parametrize("address", ["/patients/{patient}/", "/lesions/{lesion}/"])
+def test_every_sheet_of_paper_says_whose_it_is(visit: Callable, address: str) -> None:
+    page = visit("doctor", address)
+    assert not page.locator(".paper-foot").is_visible()
+    page.emulate_media(media="print")
+    # a browser repeats the foot of a table on every sheet
+    display, words = page.evaluate(FOOT)
+    assert display == "table-footer-group"
+    assert "MRN-1" in words
+    page.emulate_media(media="screen")
+
+
+def test_paper_says_what_was_chosen_and_offers_no_other(visit: Callable) -> None:
+    page = visit("doctor", "/recalls/?overdue=on")
+    page.emulate_media(media="print")
+    assert page.locator(".tallies").inner_text().strip() == "Overdue"
+    page = visit("administrator", "/administration/settings/")
+    page.emulate_media(media="print")
+    assert page.get_by_label("Alarm after (hours)").is_visible()
+    assert not page.get_by_role("button", name="Save").is_visible()
+    page = visit("administrator", "/models/{model}/")
+    page.emulate_media(media="print")
+    shade = "getComputedStyle(document.querySelector('.matrix td')).printColorAdjust"
+    assert page.locator(".matrix").count() == 0 or page.evaluate(shade) == "exact"
+    for who in ("doctor", "administrator"):
+        visit(who, "/").emulate_media(media="screen")
 
 
 CUT = """() => [...document.querySelectorAll(".tile span, button, .button, .card .body")]
