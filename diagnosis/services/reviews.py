@@ -10,7 +10,7 @@ from clinic.errors import DomainError, FieldError
 from clinic.models import User
 from clinic.permissions import require_review
 from clinic.services.audit import record_event
-from clinic.services.entered_in_error import require_standing
+from clinic.services.entered_in_error import lock_standing, require_standing
 from diagnosis.models import DiagnosisRequest, Management, Review
 from ml.taxonomy import BY_LABEL
 
@@ -40,6 +40,8 @@ def save_review(
     """
     require_review(actor, request.hospital_id)
     _check(conclusion, management, notes, recall_on)
+    # the lesion first, as whoever marks a picture of it or adds one: each changes its recalls
+    lock_standing(request.image.lesion)
     locked = DiagnosisRequest.objects.select_for_update().get(pk=request.pk)
     require_standing(locked)
     if locked.is_open:

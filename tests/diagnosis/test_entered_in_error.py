@@ -2,6 +2,7 @@
 
 import datetime
 import threading
+import time
 
 import pytest
 from django.db import transaction
@@ -22,6 +23,7 @@ from diagnosis.services.patient_records import report_cards
 from diagnosis.services.recalls import open_recalls
 from diagnosis.services.reports import hospital_report, totals
 from diagnosis.services.requests import request_diagnosis
+from diagnosis.services import reviews as reviews_module
 from diagnosis.services.reviews import save_review
 from diagnosis.services.scorecard import scorecard, year_of
 from diagnosis.services.worklist import next_to_review
@@ -171,6 +173,63 @@ def test_a_worker_that_answers_meanwhile_and_a_mark_wait_for_each_other(hospital
     assert together(answer, mark_slowly) == [None, None]
     row.refresh_from_db()
     assert not row.is_standing
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_signs_while_a_mark_is_set_waits_and_is_told(hospital, user) -> None:
+    needs_postgresql()
+    row = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, succeeded=True)
+    marked = threading.Event()
+
+    @transaction.atomic
+    def mark_slowly() -> None:
+        mark(user, row.image)
+        marked.set()
+        time.sleep(0.5)
+
+    def sign() -> None:
+        marked.wait(10)
+        save_review(actor=user, request=row, conclusion="nevus", management="monitor", sign=True)
+
+    nothing, refused = together(mark_slowly, sign)
+    assert nothing is None
+    assert isinstance(refused, DomainError)
+    assert refused.code == "entered_in_error"
+    assert not row.reviews.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_signature_and_a_mark_that_change_the_same_recalls_do_not_lock_each_other_out(
+    hospital, user, monkeypatch
+) -> None:
+    """The signature closes the recall of the other picture, whose mark opens the one before."""
+    needs_postgresql()
+    lesion = LesionFactory(patient__hospital=hospital)
+    rows, reviews = [], []
+    for days in (10, 9):
+        image = ImageFactory(lesion=lesion)
+        type(image).objects.filter(pk=image.pk).update(created_at=NOW - 11 * DAY)
+        rows.append(DiagnosisRequestFactory(image=image, succeeded=True))
+        at = {"signed_at": NOW - days * DAY, "recall_on": (NOW + 30 * DAY).date()}
+        reviews.append(ReviewFactory(request=rows[-1], signed=True, **at))
+    holds = threading.Event()
+    find_draft = reviews_module._draft
+
+    def slowly(request):
+        holds.set()
+        time.sleep(0.5)
+        return find_draft(request)
+
+    monkeypatch.setattr(reviews_module, "_draft", slowly)
+    signed = {"conclusion": "nevus", "management": "none", "sign": True, "amends": reviews[0]}
+
+    def mark_the_other() -> None:
+        holds.wait(10)
+        mark(user, rows[1].image)
+
+    outcomes = together(lambda: save_review(actor=user, request=rows[0], **signed), mark_the_other)
+    assert [outcome for outcome in outcomes if isinstance(outcome, Exception)] == []
+    assert recalled(user) == []
 
 
 def test_figures_of_model_and_pathologist_leave_it_out(user, hospital, row) -> None:
