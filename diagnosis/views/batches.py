@@ -60,7 +60,7 @@ def begun_batch(request: HttpRequest) -> Batch | None:
     except ValueError as error:
         raise DomainError("not_found", _("There is no such record."), status=404) from error
     require_record(request.user, found.patient.hospital_id)
-    require_standing(found.lesion or found.patient)
+    require_standing(found.holder)
     return found
 
 
@@ -188,7 +188,7 @@ def batch(request: HttpRequest, pk) -> HttpResponse:
         "order": sort_of(order),
         "chosen_order": request.GET.get("sort", ""),
         "silent": progress.waiting and not readers_alive(),
-    } | standing_of(request, found.lesion or found.patient)
+    } | standing_of(request, found.holder)
     template = "batches/grid.html" if is_fragment(request) else "batches/batch.html"
     return render(request, template, context)
 

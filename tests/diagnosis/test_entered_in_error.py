@@ -13,7 +13,7 @@ from django.utils import timezone
 from clinic.errors import DomainError
 from clinic.models import ErrorReason
 from clinic.services.entered_in_error import lock, mark_entered_in_error, reinstate
-from diagnosis.models import DiagnosisRequest, ModelPolicy, Status
+from diagnosis.models import Batch, DiagnosisRequest, ModelPolicy, Status
 from diagnosis.progress import progress_of
 from diagnosis.services.confirmed import confirmed
 from diagnosis.services.differences import lesion_differences
@@ -29,6 +29,7 @@ from diagnosis.services.scorecard import scorecard, year_of
 from diagnosis.services.worklist import next_to_review
 from tests.api_client import API, client
 from tests.factories import (
+    BatchFactory,
     BatchFileFactory,
     DiagnosisRequestFactory,
     HistopathologyFactory,
@@ -272,6 +273,49 @@ def test_a_batch_goes_on_without_it(user, hospital) -> None:
     beside = BatchFileFactory(batch=file.batch)
     mark(user, file.image)
     assert [entry.file for entry in progress_of(file.batch).entries] == [beside]
+
+
+@pytest.mark.parametrize("marked", ["patient", "lesion"])
+def test_the_batches_of_a_mistake_leave_every_list_and_come_back(
+    user, hospital, page, marked
+) -> None:
+    lesion = LesionFactory(patient__hospital=hospital)
+    batch = BatchFactory(lesion=lesion, patient=lesion.patient, created_by=user)
+    record = lesion if marked == "lesion" else lesion.patient
+
+    assert (listed(user), listed(user, "?entered_in_error=true")) == ([batch], [])
+    mark(user, record)
+    assert (listed(user), listed(user, "?entered_in_error=true")) == ([], [batch])
+    assert page.get(reverse("batch-create")).context["recent"] == []
+    said = client(user).get(f"{API}/batches/?entered_in_error=true").json()["results"][0]
+    assert said["entered_in_error"]["reason"] == "wrong_patient"
+    shown = client(user).get(f"{API}/batches/{batch.pk}/").json()
+    assert shown["entered_in_error"] == said["entered_in_error"]
+    reinstate(actor=user, record=record)
+    assert (listed(user), listed(user, "?entered_in_error=true")) == ([batch], [])
+    assert page.get(reverse("batch-create")).context["recent"] == [batch]
+    assert client(user).get(f"{API}/batches/{batch.pk}/").json()["entered_in_error"] is None
+
+
+def test_a_batch_of_a_lesion_marked_before_its_patient_does_not_come_back_with_the_patient(
+    user, hospital
+) -> None:
+    lesion = LesionFactory(patient__hospital=hospital)
+    of_lesion = BatchFactory(lesion=lesion, patient=lesion.patient)
+    of_patient = BatchFactory(patient=lesion.patient)
+    mark(user, lesion)
+    patient = mark(user, lesion.patient)
+    assert listed(user) == []
+    reinstate(actor=user, record=patient)
+    assert listed(user) == [of_patient]
+    lesion.refresh_from_db()
+    reinstate(actor=user, record=lesion)
+    assert set(listed(user)) == {of_patient, of_lesion}
+
+
+def listed(user, query: str = "") -> list[Batch]:
+    rows = client(user).get(f"{API}/batches/{query}").json()["results"]
+    return [Batch.objects.get(pk=row["id"]) for row in rows]
 
 
 # Recalls ------------------------------------------------------------------------------------------
