@@ -1,3 +1,5 @@
+# the statements are made of names that stand here
+# ruff: noqa: S608
 """A batch repeats whether its patient or its lesion was entered in error, so that its lists leave it
 out from an index. What is repeated is never lost: the way back is open."""
 
@@ -16,8 +18,7 @@ OF_PATIENT = (
     f"(SELECT p.entered_in_error_at FROM clinic_patient p WHERE p.id = {BATCHES}.patient_id)"
 )
 OF_LESION = f"(SELECT l.entered_in_error_at FROM clinic_lesion l WHERE l.id = {BATCHES}.lesion_id)"
-# the names stand here
-TELL = f"UPDATE {BATCHES} SET entered_in_error_at = COALESCE({OF_PATIENT}, {OF_LESION})"  # noqa: S608
+TELL = f"UPDATE {BATCHES} SET entered_in_error_at = COALESCE({OF_PATIENT}, {OF_LESION})"
 # nearly none: only these rows are written
 MARKED = f"COALESCE({OF_PATIENT}, {OF_LESION}) IS NOT NULL"
 

@@ -72,6 +72,10 @@ class Batch(Record):
         return str(self.id)[:8]
 
     @property
+    def is_standing(self) -> bool:
+        return self.entered_in_error_at is None
+
+    @property
     def holder(self) -> Lesion | Patient:
         """What all its pictures are of, which is marked with it where it was entered in error."""
         return self.lesion or self.patient

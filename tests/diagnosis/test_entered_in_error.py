@@ -1,6 +1,7 @@
 """What was entered in error is in no worklist, figure or report, and its recalls are open again."""
 
 import datetime
+import io
 import threading
 import time
 
@@ -13,8 +14,12 @@ from django.utils import timezone
 from clinic.errors import DomainError
 from clinic.models import ErrorReason
 from clinic.services.entered_in_error import lock, mark_entered_in_error, reinstate
+from clinic.services.images import read_stored
 from diagnosis.models import Batch, DiagnosisRequest, ModelPolicy, Status
 from diagnosis.progress import progress_of
+from diagnosis.services import batches as batches_module
+from diagnosis.services import reviews as reviews_module
+from diagnosis.services.batches import add_file
 from diagnosis.services.confirmed import confirmed
 from diagnosis.services.differences import lesion_differences
 from diagnosis.services.features import keep_features
@@ -23,7 +28,6 @@ from diagnosis.services.patient_records import report_cards
 from diagnosis.services.recalls import open_recalls
 from diagnosis.services.reports import hospital_report, totals
 from diagnosis.services.requests import request_diagnosis
-from diagnosis.services import reviews as reviews_module
 from diagnosis.services.reviews import save_review
 from diagnosis.services.scorecard import scorecard, year_of
 from diagnosis.services.worklist import next_to_review
@@ -311,6 +315,41 @@ def test_a_batch_of_a_lesion_marked_before_its_patient_does_not_come_back_with_t
     lesion.refresh_from_db()
     reinstate(actor=user, record=lesion)
     assert set(listed(user)) == {of_patient, of_lesion}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("marked", ["patient", "lesion"])
+def test_a_mark_and_a_file_of_the_same_batch_do_not_lock_each_other_out(
+    hospital, user, monkeypatch, marked
+) -> None:
+    needs_postgresql()
+    lesion = LesionFactory(patient__hospital=hospital)
+    record = lesion if marked == "lesion" else lesion.patient
+    of_lesion = {"lesion": lesion} if marked == "lesion" else {}
+    batch = BatchFactory(patient=lesion.patient, **of_lesion)
+    holds = threading.Event()
+    check_room = batches_module._check_room
+
+    def slowly(*arguments):
+        holds.set()
+        time.sleep(0.5)
+        check_room(*arguments)
+
+    monkeypatch.setattr(batches_module, "_check_room", slowly)
+    file = io.BytesIO(read_stored(ImageFactory()))
+
+    def mark_meanwhile() -> None:
+        holds.wait(10)
+        mark(user, record)
+
+    outcomes = together(
+        lambda: add_file(actor=user, batch=batch, file=file, name="a.jpg", key="a"),
+        mark_meanwhile,
+    )
+    assert [outcome for outcome in outcomes if isinstance(outcome, Exception)] == []
+    batch.refresh_from_db()
+    assert not batch.is_standing
+    assert not batch.files.get().image.is_standing
 
 
 def listed(user, query: str = "") -> list[Batch]:

@@ -283,7 +283,7 @@ def test_after_a_lost_lease_the_row_is_left_alone() -> None:
     assert Prediction.objects.count() == 1
 
 
-# What was entered in error while it was read -------------------------------------------------------
+# What was entered in error while it was read -----------------------------------------------------
 
 
 def marked_meanwhile() -> tuple[DiagnosisRequest, Claim]:
