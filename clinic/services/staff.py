@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from clinic.errors import DomainError, FieldError, from_validation_error
@@ -36,7 +36,13 @@ def create_user(
         user.full_clean()
     except ValidationError as error:
         raise from_validation_error(error) from error
-    user.save()
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError as error:
+        # somebody chose the same name between the check and the write
+        message = user.unique_error_message(User, ("username",))
+        raise from_validation_error(ValidationError({"username": message})) from error
     record_event(actor=actor, action="create_user", hospital=None, obj=user)
     return user
 
@@ -63,19 +69,28 @@ def create_operator(*, actor: User | None, username: str, password: str) -> User
 def add_membership(*, actor: User | None, user: User, hospital: Hospital, role: str) -> Membership:
     """Give the user a role at the hospital. Raises FieldError where it is held already."""
     if Membership.objects.filter(user=user, hospital=hospital, role=role).exists():
-        raise FieldError("membership_exists", _("The user has this role already."), field="role")
+        raise _has_role()
     membership = Membership(user=user, hospital=hospital, role=role)
     try:
         membership.full_clean()
     except ValidationError as error:
         raise from_validation_error(error) from error
-    membership.save()
+    try:
+        with transaction.atomic():
+            membership.save()
+    except IntegrityError as error:
+        # somebody else gave it between the check and the write
+        raise _has_role() from error
     forget_roles(user)
     details = {"user": str(user.pk), "role": role}
     record_event(
         actor=actor, action="add_membership", hospital=hospital, obj=membership, details=details
     )
     return membership
+
+
+def _has_role() -> FieldError:
+    return FieldError("membership_exists", _("The user has this role already."), field="role")
 
 
 @transaction.atomic
