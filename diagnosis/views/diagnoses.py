@@ -45,6 +45,8 @@ def answer(request: HttpRequest, pk) -> HttpResponse:
     context = answer_of(request, row)
     if request.GET.get("seen") == context["stage"]:
         return HttpResponse(status=204)
+    if not row.is_open:
+        record_event(actor=request.user, action="view_request", hospital=row.hospital_id, obj=row)
     return render(request, "diagnoses/answer.html", context | {"refreshed": True})
 
 

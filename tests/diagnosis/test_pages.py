@@ -357,6 +357,15 @@ def test_the_answer_stops_the_polling(page, hospital):
     assert reverse("model", args=[request.model_version_id]) in response
 
 
+def test_an_answer_that_is_shown_by_itself_is_noted_like_the_page(page, hospital):
+    request = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, succeeded=True)
+    address = reverse("diagnosis-answer", args=[request.pk])
+    stage = page.get(address, headers=FRAGMENT).context["stage"]
+    assert page.get(address, {"seen": stage}, headers=FRAGMENT).status_code == 204
+    event = AuditEvent.objects.get()
+    assert (event.action, event.object_id) == ("view_request", str(request.pk))
+
+
 def test_the_page_says_that_it_is_no_diagnosis(page, hospital):
     request = DiagnosisRequestFactory(
         image__lesion__patient__hospital=hospital,
