@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from clinic.errors import DomainError, FieldError, RetryError
+from clinic.forms.patients import patient_by_number
 from clinic.permissions import get_visible, require_record
 from clinic.services.audit import record_event
 from clinic.services.entered_in_error import require_standing
@@ -29,7 +30,6 @@ from diagnosis.views.new_diagnosis import (
     initial_of,
     lesions_of,
     note_patient,
-    patient_by_number,
     typed_patient,
 )
 
