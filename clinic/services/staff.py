@@ -97,6 +97,7 @@ def _has_role() -> FieldError:
 def give_role(*, actor: User, user: User, hospital: Hospital, role: str) -> Membership:
     """Another role for somebody who works at the hospital already. Raises DomainError."""
     require_administer(actor, hospital.pk)
+    _lock_roles(hospital.pk)
     if not Membership.objects.filter(user=user, hospital=hospital).exists():
         raise DomainError("not_found", _("There is no such person here."), status=404)
     return add_membership(actor=actor, user=user, hospital=hospital, role=role)
@@ -106,11 +107,13 @@ def give_role(*, actor: User, user: User, hospital: Hospital, role: str) -> Memb
 def take_role(*, actor: User, membership: Membership) -> None:
     """Take one role away; it counts from the person's next request on.
 
-    Raises ``last_administrator`` (409): a hospital that nobody administers can give no roles.
+    Raises ``last_administrator`` (409): a hospital that nobody administers can give no roles; and
+    ``not_found`` (404) where somebody has taken it meanwhile.
     """
     require_administer(actor, membership.hospital_id)
-    # one change of a hospital's roles at a time, or two administrators could end each other
-    Hospital.objects.select_for_update().get(pk=membership.hospital_id)
+    _lock_roles(membership.hospital_id)
+    if not Membership.objects.filter(pk=membership.pk).exists():
+        raise DomainError("not_found", _("There is no such record."), status=404)
     _keep_an_administrator(membership.hospital_id, [membership])
     _remove(actor, membership)
 
@@ -120,13 +123,19 @@ def end_access(*, actor: User, user: User, hospital: Hospital) -> None:
     """Take every role at the hospital away. The account stays, and so does what the person signed:
     a new invitation gives access again."""
     require_administer(actor, hospital.pk)
-    Hospital.objects.select_for_update().get(pk=hospital.pk)
+    _lock_roles(hospital.pk)
     held = list(Membership.objects.filter(user=user, hospital=hospital))
     if not held:
         raise DomainError("not_found", _("There is no such person here."), status=404)
     _keep_an_administrator(hospital.pk, held)
     for membership in held:
         _remove(actor, membership)
+
+
+def _lock_roles(hospital_id: UUID) -> None:
+    """One change of a hospital's roles at a time, or two administrators could end each other, and
+    somebody whose access ends could be given a role beside it."""
+    Hospital.objects.select_for_update().get(pk=hospital_id)
 
 
 def _keep_an_administrator(hospital_id: UUID, leaving: list[Membership]) -> None:

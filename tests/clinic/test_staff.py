@@ -1,5 +1,8 @@
 """Hospitals, accounts and roles."""
 
+import threading
+import time
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -7,7 +10,15 @@ from django.urls import reverse
 from clinic.errors import DomainError
 from clinic.models import AuditEvent, Hospital, Membership, User
 from clinic.permissions import may_record, roles_by_hospital
-from clinic.services.staff import add_membership, create_hospital, create_user, give_role
+from clinic.services import staff
+from clinic.services.staff import (
+    add_membership,
+    create_hospital,
+    create_user,
+    end_access,
+    give_role,
+    take_role,
+)
 from tests.factories import PASSWORD, HospitalFactory, UserFactory, administrator, doctor
 from tests.threads import needs_postgresql, together
 
@@ -94,6 +105,43 @@ def test_of_two_who_give_the_same_role_at_once_the_second_is_told() -> None:
         outcomes = together(*[lambda gift=gift: give_role(**gift)] * 4)
         refused = [error.code for error in outcomes if isinstance(error, DomainError)]
         assert refused == ["membership_exists"] * 3, outcomes
+
+
+def test_a_role_that_somebody_took_already_is_not_taken_again() -> None:
+    hospital = HospitalFactory()
+    boss, person = administrator(hospital), doctor(hospital)
+    stale = [Membership.objects.get(user=person) for _twice in range(2)]
+    take_role(actor=boss, membership=stale[0])
+    with pytest.raises(DomainError) as refused:
+        take_role(actor=boss, membership=stale[1])
+    assert (refused.value.code, refused.value.status) == ("not_found", 404)
+    assert AuditEvent.objects.filter(action="remove_membership").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_role_given_while_the_access_ends_leaves_nobody_half_inside(monkeypatch) -> None:
+    """Either it is given first and taken with the others, or the person is gone already."""
+    needs_postgresql()
+    hospital = HospitalFactory()
+    boss, person = administrator(hospital), doctor(hospital)
+    looked = threading.Event()
+    add = staff.add_membership
+
+    def slowly(**given):
+        looked.set()
+        time.sleep(0.5)
+        return add(**given)
+
+    monkeypatch.setattr(staff, "add_membership", slowly)
+
+    def end() -> None:
+        looked.wait(10)
+        end_access(actor=boss, user=person, hospital=hospital)
+
+    together(
+        lambda: give_role(actor=boss, user=person, hospital=hospital, role="administrator"), end
+    )
+    assert not Membership.objects.filter(user=person).exists()
 
 
 @pytest.mark.django_db(transaction=True)
