@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.models import Group
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -65,6 +66,16 @@ class UserAdmin(Audited, BaseUserAdmin):
         (_("Name"), {"fields": ["first_name", "last_name", "email"]}),
         (_("May"), {"fields": ["is_active", "is_staff", "is_superuser"]}),
     ]
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = ""):
+        """With its event or not at all; a page of its own, which saves without ``save_model``."""
+        with transaction.atomic():
+            return super().user_change_password(request, id, form_url)
+
+    def log_change(self, request: HttpRequest, obj: User, message):
+        if request.resolver_match.url_name == "auth_user_password_change":
+            record_event(actor=request.user, action="change_password", hospital=None, obj=obj)
+        return super().log_change(request, obj, message)
 
 
 @admin.register(Membership)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 
 class DomainError(Exception):
@@ -42,6 +43,21 @@ class RetryError(DomainError):
     def __init__(self, code: str, message: str, *, status: int, seconds: int) -> None:
         super().__init__(code, message, status=status)
         self.seconds = seconds
+
+
+class OvertakenError(DomainError):
+    """Somebody else changed the record meanwhile: ``errors`` says what is different, and ``seen``
+    is the mark of what stands there now (clinic/services/seen.py)."""
+
+    def __init__(self, errors: Mapping[str, Iterable[str]], *, seen: str) -> None:
+        message = _(
+            "This was changed meanwhile, by somebody else or in another window. Nothing was "
+            "stored: what is different now is said below. Save again to put what you typed in "
+            "its place."
+        )
+        errors = {"__all__": [message], **errors}
+        super().__init__("changed_meanwhile", message, status=409, errors=errors)
+        self.seen = seen
 
 
 def from_validation_error(error: ValidationError) -> DomainError:

@@ -8,7 +8,8 @@ from prometheus_client import Counter, Histogram
 
 READINGS = Counter(
     "nevus_readings",
-    "Readings by outcome: succeeded, failed for good, or retried; with the reason of a failure.",
+    "Readings by outcome: succeeded, failed for good, retried, or cancelled because the picture "
+    "was entered in error meanwhile; with the reason of a failure.",
     ["outcome", "reason", "model"],
 )
 BATCH = Histogram(

@@ -8,7 +8,7 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from clinic.errors import DomainError
+from clinic.errors import DomainError, OvertakenError
 from clinic.models import Hospital, User
 from clinic.permissions import denied, hospital_ids
 
@@ -66,9 +66,18 @@ class ServiceForm(forms.Form):
 
     def refuse(self, error: DomainError) -> None:
         self.refused = error.status
+        if isinstance(error, OvertakenError):
+            # what stands there now is on the page that comes back: the next time it was seen
+            self.data = self.data.copy()
+            self.data["seen"] = error.seen
         for field, messages in (error.errors or {"__all__": [error.message]}).items():
             for message in messages:
                 self.add_error(field if field in self.fields else None, message)
+
+
+def seen_field() -> forms.CharField:
+    """Of a form that changes a record: what was seen of it (clinic/services/seen.py)."""
+    return forms.CharField(required=False, widget=forms.HiddenInput)
 
 
 class HospitalChoice(ServiceForm):

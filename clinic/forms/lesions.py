@@ -7,9 +7,10 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from clinic.body_map import find_place, find_region
-from clinic.forms.base import ServiceForm, changed, date_field
+from clinic.forms.base import ServiceForm, changed, date_field, seen_field
 from clinic.models import Lesion
 from clinic.services.lesions import EDITABLE
+from clinic.services.seen import seen_of
 from clinic.vocabulary import AnatomSite, BodyView, Laterality
 
 # the size of the figure in templates/body_map/field.html, in pixels
@@ -99,11 +100,13 @@ class LesionForm(PlaceFields):
         max_length=5000,
         widget=forms.Textarea(attrs={"rows": 4}),
     )
+    seen = seen_field()
     field_order = ["anatom_site", "laterality", "label"]
 
     @classmethod
     def values_of(cls, lesion: Lesion) -> dict[str, Any]:
-        return {name: getattr(lesion, name) for name in cls.base_fields}
+        values = {name: getattr(lesion, name) for name in EDITABLE}
+        return values | {"seen": seen_of(lesion, EDITABLE)}
 
     @property
     def values(self) -> dict[str, Any]:

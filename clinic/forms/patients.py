@@ -5,9 +5,17 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from clinic.forms.base import HospitalChoice, ServiceForm, changed, date_field, optional
-from clinic.models import Patient
+from clinic.forms.base import (
+    HospitalChoice,
+    ServiceForm,
+    changed,
+    date_field,
+    optional,
+    seen_field,
+)
+from clinic.models import Patient, User
 from clinic.services.patients import EDITABLE
+from clinic.services.seen import seen_of
 from clinic.vocabulary import Sex, SkinType
 
 
@@ -55,12 +63,35 @@ class PatientFields(ServiceForm):
     def values(self) -> dict[str, Any]:
         return changed(self.cleaned_data, EDITABLE)
 
+    def who_has_the_number(self, user: User, hospital_id: Any) -> Patient | None:
+        """Where the number was refused: the patient who has it already."""
+        if "medical_record_number" not in self.errors:
+            return None
+        number = self["medical_record_number"].value() or ""
+        return patient_by_number(user, hospital_id, number)
+
 
 class NewPatientForm(HospitalChoice, PatientFields):
     field_order = ["hospital", "medical_record_number"]
 
+    def known_patient(self, user: User) -> Patient | None:
+        hospital = self.cleaned_data.get("hospital") if self.is_bound else None
+        return None if hospital is None else self.who_has_the_number(user, hospital.pk)
+
 
 class PatientForm(PatientFields):
+    seen = seen_field()
+
     @classmethod
     def of(cls, patient: Patient, data: Any = None) -> "PatientForm":
-        return cls(data, initial={name: getattr(patient, name) for name in EDITABLE})
+        values = {name: getattr(patient, name) for name in EDITABLE}
+        return cls(data, initial=values | {"seen": seen_of(patient, EDITABLE)})
+
+    def known_patient(self, user: User, patient: Patient) -> Patient | None:
+        found = self.who_has_the_number(user, patient.hospital_id)
+        return None if found == patient else found
+
+
+def patient_by_number(user: User, hospital_id: Any, number: str) -> Patient | None:
+    found = Patient.objects.visible_to(user).standing().select_related("hospital")
+    return found.filter(hospital=hospital_id).numbered(number.strip()).first()

@@ -31,6 +31,7 @@ def mark_entered_in_error(*, actor: User, record: Retracted, reason: str) -> Ret
     if reason not in ErrorReason.values:
         message = _("Choose a reason of: %(known)s.") % {"known": ", ".join(ErrorReason.values)}
         raise FieldError("unknown_reason", message, field="reason")
+    lock_holders(record)
     locked = lock_standing(record)
     mark = dict(zip(COLUMNS, (timezone.now(), actor, reason), strict=True))
     held = {name: rows.standing().update(**mark) for name, rows in below(locked).items()}
@@ -46,8 +47,7 @@ def reinstate(*, actor: User, record: Retracted) -> Retracted:
     where another patient has the number by now.
     """
     require_record(actor, record.hospital_id)
-    # the outermost first, as they are marked
-    holders = [lock(holder) for holder in reversed(list(above(record)))]
+    holders = lock_holders(record)
     locked = lock(record)
     moment = locked.entered_in_error_at
     if moment is None:
@@ -86,6 +86,12 @@ def lock(record: Retracted) -> Retracted:
     # wait, and a worker that waited would hold what we are about to wait for
     rows = type(record).objects.select_for_update(no_key=True)
     return rows.get(pk=record.pk)  # type: ignore[return-value]
+
+
+def lock_holders(record: Patient | Lesion | Image) -> list[Patient | Lesion]:
+    """What holds the record, locked from the outermost inwards, as a mark goes: else of two who
+    write each would hold what the other waits for."""
+    return [lock(holder) for holder in reversed(list(above(record)))]
 
 
 def lock_standing(record: Retracted) -> Retracted:

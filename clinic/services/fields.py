@@ -19,14 +19,15 @@ def assign(record: models.Model, names: Iterable[str], fields: Mapping[str, Any]
     """Set those of ``names`` that are given. Texts lose the blanks around them; an empty one is no
     value where the column may have none."""
     for name in names:
-        if name not in fields:
-            continue
-        value = fields[name]
-        if isinstance(value, str):
-            value = value.strip()
-            column = record._meta.get_field(name)
-            value = None if value == "" and column.null else value
-        setattr(record, name, value)
+        if name in fields:
+            setattr(record, name, as_stored(record, name, fields[name]))
+
+
+def as_stored(record: models.Model, name: str, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    value = value.strip()
+    return None if value == "" and record._meta.get_field(name).null else value
 
 
 def check_past(day: datetime.date, *, patient: Patient, field: str) -> None:

@@ -17,15 +17,15 @@ from clinic.permissions import require_record
 from clinic.services.audit import record_event
 from clinic.services.entered_in_error import lock_standing
 from clinic.services.fields import assign, check_past
+from clinic.services.seen import check_seen
 from clinic.vocabulary import BodyView
 
+PLACE = ("body_view", "body_x", "body_y")
 EDITABLE = (
     "label",
     "anatom_site",
     "laterality",
-    "body_view",
-    "body_x",
-    "body_y",
+    *PLACE,
     "diameter_mm",
     "first_noticed",
     "notes",
@@ -46,10 +46,16 @@ def create_lesion(*, actor: User, patient: Patient, **fields: Any) -> Lesion:
 
 
 @transaction.atomic
-def update_lesion(*, actor: User, lesion: Lesion, **fields: Any) -> Lesion:
-    """Describe a lesion anew; fields that are not given stay as they are."""
+def update_lesion(*, actor: User, lesion: Lesion, seen: str = "", **fields: Any) -> Lesion:
+    """Describe a lesion anew; fields that are not given stay as they are.
+
+    ``seen`` is what the actor saw of it (clinic/services/seen.py). Raises DomainError, among others
+    ``changed_meanwhile`` (409).
+    """
     require_record(actor, lesion.hospital_id)
-    return _write(actor, lock_standing(lesion), fields, action="update_lesion")
+    locked = lock_standing(lesion)
+    check_seen(locked, EDITABLE, fields, seen, together=PLACE)
+    return _write(actor, locked, fields, action="update_lesion")
 
 
 def number_lesions(lesions: Collection[Lesion]) -> None:

@@ -14,6 +14,7 @@ from clinic.permissions import require_record
 from clinic.services.audit import record_event
 from clinic.services.entered_in_error import lock_standing
 from clinic.services.fields import OLDEST_YEAR, assign
+from clinic.services.seen import check_seen
 
 EDITABLE = (
     "medical_record_number",
@@ -35,10 +36,16 @@ def create_patient(*, actor: User, hospital: Hospital, **fields: Any) -> Patient
 
 
 @transaction.atomic
-def update_patient(*, actor: User, patient: Patient, **fields: Any) -> Patient:
-    """Correct some fields of a patient; those that are not given stay as they are."""
+def update_patient(*, actor: User, patient: Patient, seen: str = "", **fields: Any) -> Patient:
+    """Correct some fields of a patient; those that are not given stay as they are.
+
+    ``seen`` is what the actor saw of it (clinic/services/seen.py). Raises DomainError, among others
+    ``changed_meanwhile`` (409).
+    """
     require_record(actor, patient.hospital_id)
-    return _write(actor, lock_standing(patient), fields, action="update_patient")
+    locked = lock_standing(patient)
+    check_seen(locked, EDITABLE, fields, seen)
+    return _write(actor, locked, fields, action="update_patient")
 
 
 def _write(actor: User, patient: Patient, fields: dict[str, Any], *, action: str) -> Patient:

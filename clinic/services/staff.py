@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from clinic.errors import DomainError, FieldError, from_validation_error
@@ -36,7 +36,13 @@ def create_user(
         user.full_clean()
     except ValidationError as error:
         raise from_validation_error(error) from error
-    user.save()
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError as error:
+        # somebody chose the same name between the check and the write
+        message = user.unique_error_message(User, ("username",))
+        raise from_validation_error(ValidationError({"username": message})) from error
     record_event(actor=actor, action="create_user", hospital=None, obj=user)
     return user
 
@@ -63,13 +69,18 @@ def create_operator(*, actor: User | None, username: str, password: str) -> User
 def add_membership(*, actor: User | None, user: User, hospital: Hospital, role: str) -> Membership:
     """Give the user a role at the hospital. Raises FieldError where it is held already."""
     if Membership.objects.filter(user=user, hospital=hospital, role=role).exists():
-        raise FieldError("membership_exists", _("The user has this role already."), field="role")
+        raise _has_role()
     membership = Membership(user=user, hospital=hospital, role=role)
     try:
         membership.full_clean()
     except ValidationError as error:
         raise from_validation_error(error) from error
-    membership.save()
+    try:
+        with transaction.atomic():
+            membership.save()
+    except IntegrityError as error:
+        # somebody else gave it between the check and the write
+        raise _has_role() from error
     forget_roles(user)
     details = {"user": str(user.pk), "role": role}
     record_event(
@@ -78,10 +89,15 @@ def add_membership(*, actor: User | None, user: User, hospital: Hospital, role: 
     return membership
 
 
+def _has_role() -> FieldError:
+    return FieldError("membership_exists", _("The user has this role already."), field="role")
+
+
 @transaction.atomic
 def give_role(*, actor: User, user: User, hospital: Hospital, role: str) -> Membership:
     """Another role for somebody who works at the hospital already. Raises DomainError."""
     require_administer(actor, hospital.pk)
+    _lock_roles(hospital.pk)
     if not Membership.objects.filter(user=user, hospital=hospital).exists():
         raise DomainError("not_found", _("There is no such person here."), status=404)
     return add_membership(actor=actor, user=user, hospital=hospital, role=role)
@@ -91,11 +107,13 @@ def give_role(*, actor: User, user: User, hospital: Hospital, role: str) -> Memb
 def take_role(*, actor: User, membership: Membership) -> None:
     """Take one role away; it counts from the person's next request on.
 
-    Raises ``last_administrator`` (409): a hospital that nobody administers can give no roles.
+    Raises ``last_administrator`` (409): a hospital that nobody administers can give no roles; and
+    ``not_found`` (404) where somebody has taken it meanwhile.
     """
     require_administer(actor, membership.hospital_id)
-    # one change of a hospital's roles at a time, or two administrators could end each other
-    Hospital.objects.select_for_update().get(pk=membership.hospital_id)
+    _lock_roles(membership.hospital_id)
+    if not Membership.objects.filter(pk=membership.pk).exists():
+        raise DomainError("not_found", _("There is no such record."), status=404)
     _keep_an_administrator(membership.hospital_id, [membership])
     _remove(actor, membership)
 
@@ -105,13 +123,19 @@ def end_access(*, actor: User, user: User, hospital: Hospital) -> None:
     """Take every role at the hospital away. The account stays, and so does what the person signed:
     a new invitation gives access again."""
     require_administer(actor, hospital.pk)
-    Hospital.objects.select_for_update().get(pk=hospital.pk)
+    _lock_roles(hospital.pk)
     held = list(Membership.objects.filter(user=user, hospital=hospital))
     if not held:
         raise DomainError("not_found", _("There is no such person here."), status=404)
     _keep_an_administrator(hospital.pk, held)
     for membership in held:
         _remove(actor, membership)
+
+
+def _lock_roles(hospital_id: UUID) -> None:
+    """One change of a hospital's roles at a time, or two administrators could end each other, and
+    somebody whose access ends could be given a role beside it."""
+    Hospital.objects.select_for_update().get(pk=hospital_id)
 
 
 def _keep_an_administrator(hospital_id: UUID, leaving: list[Membership]) -> None:

@@ -41,7 +41,10 @@ def lesion_edit(request: HttpRequest, pk) -> HttpResponse:
     title = lesion.title
     form = lesion_form(request, LesionForm.values_of(lesion))
     if form.is_bound and form.is_valid():
-        saved = form.submit(update_lesion, actor=request.user, lesion=lesion, **form.values)
+        seen = form.cleaned_data["seen"]
+        saved = form.submit(
+            update_lesion, actor=request.user, lesion=lesion, seen=seen, **form.values
+        )
         if saved is not None:
             messages.success(request, _("The lesion is described anew."))
             return redirect("lesion", lesion.pk)

@@ -45,7 +45,8 @@ def patient_create(request: HttpRequest) -> HttpResponse:
         if patient is not None:
             messages.success(request, _("The patient is recorded."))
             return redirect("patient", patient.pk)
-    return render(request, "patients/form.html", {"form": form}, status=form.status)
+    context = {"form": form, "known": form.known_patient(request.user)}
+    return render(request, "patients/form.html", context, status=form.status)
 
 
 @signed_in
@@ -56,9 +57,16 @@ def patient_edit(request: HttpRequest, pk) -> HttpResponse:
     title = patient.name or patient.medical_record_number
     form = PatientForm.of(patient, request.POST or None)
     if request.method == "POST" and form.is_valid():
-        saved = form.submit(update_patient, actor=request.user, patient=patient, **form.values)
+        saved = form.submit(
+            update_patient,
+            actor=request.user,
+            patient=patient,
+            seen=form.cleaned_data["seen"],
+            **form.values,
+        )
         if saved is not None:
             messages.success(request, _("The patient is corrected."))
             return redirect("patient", patient.pk)
-    context = {"form": form, "patient": patient, "title": title}
+    known = form.known_patient(request.user, patient)
+    context = {"form": form, "patient": patient, "title": title, "known": known}
     return render(request, "patients/form.html", context, status=form.status)

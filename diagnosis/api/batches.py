@@ -19,6 +19,7 @@ from clinic.api.base import RecordViewSet
 from clinic.api.fields import IdField, RecordSerializer, UtcDateTimeField, WordField
 from clinic.api.idempotency import HEADER, idempotent, resumable
 from clinic.api.parsers import BatchParser, LimitedJSONParser, UploadParser
+from clinic.api.standing import ErrorField, ErrorSerializer, StandingQuerySerializer
 from clinic.errors import DomainError, FieldError
 from clinic.models import Hospital, Lesion, Patient, Scope
 from clinic.vocabulary import ImageType
@@ -49,7 +50,7 @@ class NewFileSerializer(serializers.Serializer):
     file = serializers.FileField(allow_empty_file=True)
 
 
-class BatchQuerySerializer(serializers.Serializer):
+class BatchQuerySerializer(StandingQuerySerializer):
     hospital = IdField(required=False)
     patient = IdField(required=False)
     lesion = IdField(required=False)
@@ -82,10 +83,20 @@ class BatchHeadSerializer(RecordSerializer):
     lesion = serializers.UUIDField(source="lesion_id", allow_null=True)
     model = ModelSerializer(source="model_version")
     total = serializers.IntegerField(help_text="Files.")
+    entered_in_error = ErrorField(source="holder")
 
     class Meta:
         model = Batch
-        fields = ("id", "created_at", "hospital", "patient", "lesion", "model", "total")
+        fields = (
+            "id",
+            "created_at",
+            "hospital",
+            "patient",
+            "lesion",
+            "model",
+            "total",
+            "entered_in_error",
+        )
 
 
 class BatchSerializer(serializers.Serializer):
@@ -104,6 +115,7 @@ class BatchSerializer(serializers.Serializer):
     failed = serializers.IntegerField()
     rejected = serializers.IntegerField()
     cancelled = serializers.IntegerField()
+    entered_in_error = ErrorSerializer(allow_null=True)
     results = BatchResultSerializer(many=True)
 
 
@@ -126,6 +138,7 @@ class BatchViewSet(RecordViewSet):
         files = BatchFile.objects.standing().filter(batch=OuterRef("pk"))
         files = files.order_by().values("batch")
         files = files.annotate(n=Count("pk"))
+        rows = rows.in_error(query.get("entered_in_error", False))
         return self.filter_by(
             rows.annotate(total=Coalesce(Subquery(files.values("n")), 0)),
             query,
@@ -238,6 +251,7 @@ def shape_of(progress: Progress) -> dict[str, Any]:
         "model": ModelSerializer(batch.model_version).data,
         "total": progress.total,
         **{state.value: progress.counts[state.value] for state in Status},
+        "entered_in_error": ErrorField().to_representation(batch.holder),
         "results": [
             result_of(entry) for entry in sorted(progress.entries, key=lambda e: e.by_malignancy)
         ],

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from clinic.errors import FieldError
 from clinic.forms.base import HospitalChoice, changed, date_field, optional
 from clinic.forms.lesions import PlaceFields
-from clinic.forms.patients import number_field
+from clinic.forms.patients import number_field, patient_by_number
 from clinic.models import Lesion, Patient, User
 from clinic.vocabulary import DermoscopicType, ImageType, Sex
 
@@ -130,8 +130,3 @@ class NewDiagnosisForm(WhoseForm, PlaceFields):
             "file": values["file"],
             "name": values["file"].name,
         }
-
-
-def patient_by_number(user: User, hospital_id: Any, number: str) -> Patient | None:
-    found = Patient.objects.visible_to(user).standing().select_related("hospital")
-    return found.filter(hospital=hospital_id).numbered(number.strip()).first()

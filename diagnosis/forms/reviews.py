@@ -5,10 +5,11 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from clinic.forms.base import FutureDateInput, ServiceForm, optional
+from clinic.forms.base import FutureDateInput, ServiceForm, optional, seen_field
+from clinic.services.seen import seen_of
 from diagnosis.interpretation import LABEL_NAMES, label_name
 from diagnosis.models import DiagnosisRequest, Management, Review
-from diagnosis.services.reviews import MAXIMUM_NOTES, is_unusual
+from diagnosis.services.reviews import EDITABLE, MAXIMUM_NOTES, is_unusual
 
 ASKED = _(
     "You conclude “%(conclusion)s” with “%(management)s”. Press “Sign” once more if that is meant."
@@ -43,6 +44,8 @@ class ReviewForm(ServiceForm):
     )
     # the signed review that the doctor has seen
     amends = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    # the draft that the doctor has seen
+    seen = seen_field()
     # the pair of conclusion and management that the doctor was asked about
     meant = forms.CharField(required=False, widget=forms.HiddenInput)
 
@@ -67,7 +70,10 @@ class ReviewForm(ServiceForm):
         """Filled with the draft, or with the signed review that would be amended."""
         signed, draft = signed_review(request), draft_review(request)
         source = draft or signed
-        initial: dict[str, Any] = {"amends": signed.pk if signed else None}
+        initial: dict[str, Any] = {
+            "amends": signed.pk if signed else None,
+            "seen": seen_of(draft or Review(), EDITABLE),
+        }
         if source is not None:
             initial |= {
                 "conclusion": source.conclusion,
@@ -77,10 +83,12 @@ class ReviewForm(ServiceForm):
             }
         return cls(initial=initial)
 
-    def has_seen(self, signed: Review | None) -> None:
-        """Name the signed review that stands on the page with this form, which had been refused."""
+    def has_seen(self, request: DiagnosisRequest) -> None:
+        """Name what stands on the page with this form, which had been refused."""
+        signed = signed_review(request)
         self.data = self.data.copy()
         self.data["amends"] = "" if signed is None else str(signed.pk)
+        self.data["seen"] = seen_of(draft_review(request) or Review(), EDITABLE)
 
 
 def signed_review(request: DiagnosisRequest) -> Review | None:

@@ -5,7 +5,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from clinic.forms.base import ServiceForm
+from clinic.forms.base import ServiceForm, seen_field
+from clinic.services.seen import seen_of
 from diagnosis.interpretation import ACTION_WORDS, Action
 from diagnosis.models import HospitalSettings
 from diagnosis.models.settings import LONGEST_ALARM_HOURS, WORDS_LENGTH
@@ -59,10 +60,12 @@ class SettingsForm(ServiceForm):
     words_monitor = words_field(_("Monitor"), Action.MONITOR)
     words_dermatologist = words_field(_("Dermatologist"), Action.DERMATOLOGIST)
     words_urgent = words_field(_("Urgent"), Action.URGENT)
+    seen = seen_field()
 
     @classmethod
     def of(cls, found: HospitalSettings, data: Any = None) -> "SettingsForm":
-        return cls(data, initial={name: getattr(found, name) for name in EDITABLE})
+        values = {name: getattr(found, name) for name in EDITABLE}
+        return cls(data, initial=values | {"seen": seen_of(found, EDITABLE)})
 
     @property
     def bands(self) -> list[forms.BoundField]:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from clinic.models import Hospital, Image, Lesion, Patient, User
 from clinic.models.base import Record
+from clinic.models.standing import STANDING, StandingQuerySet, list_indexes
 from clinic.permissions import hospital_ids
 from clinic.vocabulary import ImageType
 from diagnosis.models.model_versions import ModelVersion
@@ -19,15 +20,9 @@ from diagnosis.models.requests import iff
 NAME_LENGTH = 255
 
 
-class BatchQuerySet(models.QuerySet["Batch"]):
+class BatchQuerySet(StandingQuerySet["Batch"]):
     def visible_to(self, user) -> "BatchQuerySet":
         return self.filter(hospital__in=hospital_ids(user))
-
-    def standing(self) -> "BatchQuerySet":
-        """Without those of a patient or lesion that was entered in error."""
-        return self.filter(
-            patient__entered_in_error_at__isnull=True, lesion__entered_in_error_at__isnull=True
-        )
 
     def with_records(self) -> "BatchQuerySet":
         return self.select_related(
@@ -52,6 +47,8 @@ class Batch(Record):
         _("image type"), max_length=20, choices=ImageType.choices, default=ImageType.DERMOSCOPIC
     )
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
+    # the patient's or the lesion's; triggers keep it true
+    entered_in_error_at = models.DateTimeField(null=True, editable=False)
 
     objects = BatchQuerySet.as_manager()
 
@@ -60,8 +57,10 @@ class Batch(Record):
         verbose_name_plural = _("batches")
         ordering = ["-created_at", "id"]
         indexes = [
-            models.Index(fields=["hospital", "-created_at", "id"], name="batch_of_hospital"),
-            models.Index(fields=["created_by", "-created_at", "id"], name="batch_of_user"),
+            *list_indexes("batch"),
+            models.Index(
+                fields=["created_by", "-created_at", "id"], condition=STANDING, name="batch_of_user"
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -71,6 +70,15 @@ class Batch(Record):
 
     def __str__(self) -> str:
         return str(self.id)[:8]
+
+    @property
+    def is_standing(self) -> bool:
+        return self.entered_in_error_at is None
+
+    @property
+    def holder(self) -> Lesion | Patient:
+        """What all its pictures are of, which is marked with it where it was entered in error."""
+        return self.lesion or self.patient
 
 
 class BatchFileQuerySet(models.QuerySet["BatchFile"]):

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from clinic.models import User
 from clinic.models.base import Record
 from clinic.permissions import hospital_ids
+from diagnosis.interpretation import label_name
 from diagnosis.models.requests import DiagnosisRequest
 from ml.taxonomy import BY_LABEL
 
@@ -73,6 +74,9 @@ class Review(Record):
 
     def __str__(self) -> str:
         return f"{self.conclusion} ({self.management})"
+
+    def get_conclusion_display(self) -> str:
+        return label_name(self.conclusion)
 
     @property
     def is_signed(self) -> bool:

@@ -180,6 +180,8 @@ def _take_in(
     image = None
     try:
         with transaction.atomic():
+            # before the batch, as a mark goes
+            lock_standing(batch.holder)
             # two connections may bring the same file at the same time: one of them waits here
             Batch.objects.select_for_update().get(pk=batch.pk)
             if (known := _known(batch, key, digest)) is not None:

@@ -166,16 +166,15 @@ def renew_lease(leases: Iterable[uuid.UUID]) -> int:
 def release(leases: Iterable[uuid.UUID]) -> int:
     """Give back unread what these leases own, for others to claim at once; the number of rows.
 
-    The attempt is not counted: a worker that stops is no fault of the row.
+    The attempt is not counted: a worker that stops is no fault of the row. What was entered in
+    error meanwhile is cancelled, as what waited then was.
     """
     owned = DiagnosisRequest.objects.filter(lease__in=list(leases), status=Status.RUNNING)
-    return owned.update(
-        status=Status.QUEUED,
-        lease=None,
-        lease_expires_at=None,
-        started_at=None,
-        attempts=F("attempts") - 1,
+    free = {"lease": None, "lease_expires_at": None}
+    given_back = owned.standing().update(
+        status=Status.QUEUED, started_at=None, attempts=F("attempts") - 1, **free
     )
+    return given_back + owned.update(status=Status.CANCELLED, finished_at=timezone.now(), **free)
 
 
 @timing("write")
@@ -250,7 +249,7 @@ def _note(written: list[tuple[DiagnosisRequest, Answer]], model: ModelVersion) -
 def _count(row: DiagnosisRequest, reason: str, model: ModelVersion) -> None:
     outcome = "retried" if row.status == Status.QUEUED else str(row.status)
     READINGS.labels(outcome, reason, str(model)).inc()
-    if row.finished_at is not None:
+    if row.finished_at is not None and row.status != Status.CANCELLED:
         seconds = (row.finished_at - row.created_at).total_seconds()
         ANSWER.labels(Priority(row.priority).name.lower()).observe(seconds)
 
@@ -280,7 +279,8 @@ def _attach(row: DiagnosisRequest, answer: Answer, run: Run) -> Prediction:
 
 
 def _fail(row: DiagnosisRequest, code: str, *, final: bool) -> None:
-    """Back into the queue, or rejected, or failed for good after the last attempt."""
+    """Back into the queue, or rejected, or failed for good after the last attempt; what was entered
+    in error meanwhile is not read again."""
     row.lease = row.lease_expires_at = None
     if code in REFUSALS:
         row.status, row.failure_code, row.finished_at = Status.REJECTED, code, timezone.now()
@@ -288,6 +288,8 @@ def _fail(row: DiagnosisRequest, code: str, *, final: bool) -> None:
     if final or row.attempts >= MAXIMUM_ATTEMPTS:
         row.status, row.failure_code, row.finished_at = Status.FAILED, code, timezone.now()
         logger.error("request %s failed: %s", row.pk, code, extra={"request_id": row.trace_id})
+    elif not row.is_standing:
+        row.status, row.finished_at = Status.CANCELLED, timezone.now()
     else:
         row.status, row.started_at = Status.QUEUED, None
         again = {"request_id": row.trace_id}

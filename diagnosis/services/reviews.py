@@ -10,13 +10,16 @@ from clinic.errors import DomainError, FieldError
 from clinic.models import User
 from clinic.permissions import require_review
 from clinic.services.audit import record_event
-from clinic.services.entered_in_error import require_standing
+from clinic.services.entered_in_error import lock_standing, require_standing
+from clinic.services.fields import assign
+from clinic.services.seen import check_seen
 from diagnosis.models import DiagnosisRequest, Management, Review
 from ml.taxonomy import BY_LABEL
 
 MAXIMUM_NOTES = 5000
 # of ml.taxonomy: what is not merely monitored
 MOST_SEVERE = 3
+EDITABLE = ("conclusion", "management", "notes", "recall_on")
 
 
 @transaction.atomic
@@ -30,16 +33,21 @@ def save_review(
     sign: bool = False,
     amends: Review | None = None,
     recall_on: datetime.date | None = None,
+    seen: str = "",
 ) -> Review:
     """Save the doctor's conclusion as the request's draft, or sign it.
 
     ``recall_on`` is the day on which the lesion is to be seen again. Signing where a signed review
     exists needs ``amends``, the review that the doctor has seen: so of two doctors who sign at the
-    same moment the second is told. Raises DomainError: ``entered_in_error`` (409), ``not_read_yet``
-    (409), ``already_signed`` (409), ``permission_denied`` (403), or field errors.
+    same moment the second is told. So is, by ``seen`` (clinic/services/seen.py), who would write
+    over a draft of somebody else. Raises DomainError: ``entered_in_error`` (409), ``not_read_yet``
+    (409), ``already_signed`` (409), ``changed_meanwhile`` (409), ``permission_denied`` (403), or
+    field errors.
     """
     require_review(actor, request.hospital_id)
     _check(conclusion, management, notes, recall_on)
+    # the lesion first, as whoever marks a picture of it or adds one: each changes its recalls
+    lock_standing(request.image.lesion)
     locked = DiagnosisRequest.objects.select_for_update().get(pk=request.pk)
     require_standing(locked)
     if locked.is_open:
@@ -49,8 +57,11 @@ def save_review(
     if latest != amends:
         raise _already_signed(latest)
     review = _draft(locked) or Review(request=locked)
-    review.conclusion, review.management, review.notes = conclusion, management, notes.strip()
-    review.recall_on, review.author = recall_on, actor
+    values = (conclusion, management, notes, recall_on)
+    fields = dict(zip(EDITABLE, values, strict=True))
+    check_seen(review, EDITABLE, fields, seen)
+    assign(review, EDITABLE, fields)
+    review.author = actor
     if sign:
         review.signed_by, review.signed_at, review.amends = actor, timezone.now(), amends
     try:

@@ -13,6 +13,7 @@ from clinic.errors import FieldError, from_validation_error
 from clinic.models import Hospital, User
 from clinic.permissions import require_administer
 from clinic.services.audit import record_event
+from clinic.services.seen import check_seen
 from diagnosis.models import HospitalSettings
 
 BANDS = ("monitor_from", "dermatologist_from", "urgent_from")
@@ -28,14 +29,20 @@ def settings_in_force(hospitals: Collection[UUID]) -> dict[UUID, HospitalSetting
 
 
 @transaction.atomic
-def change_settings(*, actor: User, hospital: Hospital, **fields: Any) -> HospitalSettings:
+def change_settings(
+    *, actor: User, hospital: Hospital, seen: str = "", **fields: Any
+) -> HospitalSettings:
     """A new version with these fields, the others as before; it holds for what is read from now on.
 
-    Raises DomainError: ``permission_denied`` (403), or field errors. What changes nothing is no new
-    version.
+    ``seen`` is what the actor saw of those in force (clinic/services/seen.py). Raises DomainError:
+    ``permission_denied`` (403), ``changed_meanwhile`` (409), or field errors. What changes nothing
+    is no new version.
     """
     require_administer(actor, hospital.pk)
+    # versions are only added, so that there is no row of theirs to lock
+    Hospital.objects.select_for_update(no_key=True).get(pk=hospital.pk)
     before = settings_in_force([hospital.pk]).get(hospital.pk) or HospitalSettings()
+    check_seen(before, EDITABLE, fields, seen)
     values = {name: fields.get(name, getattr(before, name)) for name in EDITABLE}
     changed = sorted(name for name in EDITABLE if values[name] != getattr(before, name))
     if not changed:

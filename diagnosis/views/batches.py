@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from clinic.errors import DomainError, FieldError, RetryError
+from clinic.forms.patients import patient_by_number
 from clinic.permissions import get_visible, require_record
 from clinic.services.audit import record_event
 from clinic.services.entered_in_error import require_standing
@@ -29,7 +30,6 @@ from diagnosis.views.new_diagnosis import (
     initial_of,
     lesions_of,
     note_patient,
-    patient_by_number,
     typed_patient,
 )
 
@@ -60,7 +60,7 @@ def begun_batch(request: HttpRequest) -> Batch | None:
     except ValueError as error:
         raise DomainError("not_found", _("There is no such record."), status=404) from error
     require_record(request.user, found.patient.hospital_id)
-    require_standing(found.lesion or found.patient)
+    require_standing(found.holder)
     return found
 
 
@@ -188,7 +188,7 @@ def batch(request: HttpRequest, pk) -> HttpResponse:
         "order": sort_of(order),
         "chosen_order": request.GET.get("sort", ""),
         "silent": progress.waiting and not readers_alive(),
-    } | standing_of(request, found.lesion or found.patient)
+    } | standing_of(request, found.holder)
     template = "batches/grid.html" if is_fragment(request) else "batches/batch.html"
     return render(request, template, context)
 

@@ -45,6 +45,8 @@ def answer(request: HttpRequest, pk) -> HttpResponse:
     context = answer_of(request, row)
     if request.GET.get("seen") == context["stage"]:
         return HttpResponse(status=204)
+    if not row.is_open:
+        record_event(actor=request.user, action="view_request", hospital=row.hospital_id, obj=row)
     return render(request, "diagnoses/answer.html", context | {"refreshed": True})
 
 
@@ -66,9 +68,9 @@ def review(request: HttpRequest, pk) -> HttpResponse:
             # a draft is written on where it was left
             return redirect(page if sign else f"{page}#review")
         if form.status == 409:
-            # what was signed meanwhile is on the page that comes back: the next signature amends it
+            # what was written meanwhile is on the page that comes back: it was seen the next time
             row = get_visible(DiagnosisRequest.objects.with_records(), request.user, pk=pk)
-            form.has_seen(signed_review(row))
+            form.has_seen(row)
     return render(
         request, "diagnoses/diagnosis.html", page_of(request, row, form), status=form.status
     )

@@ -14,13 +14,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from clinic.errors import DomainError
+from clinic.forms.patients import patient_by_number
 from clinic.models import Image, Lesion, Patient
 from clinic.permissions import get_visible, require_record
 from clinic.services.audit import record_event
 from clinic.services.entered_in_error import require_standing
 from clinic.services.lesions import number_lesions
 from clinic.views.access import go_to, is_fragment, signed_in
-from diagnosis.forms.new_diagnosis import NewDiagnosisForm, WhoseForm, patient_by_number
+from diagnosis.forms.new_diagnosis import NewDiagnosisForm, WhoseForm
 from diagnosis.models import DiagnosisRequest
 from diagnosis.services.model_versions import without_model
 from diagnosis.services.requests import record_and_request

@@ -322,7 +322,7 @@ RULES = {
         {"both": another_lesion, "neither": lambda: change_image(diameter_mm=3)},
     ),
 }
-# triggers that write instead of refusing; the last three write what diagnosis keeps
+# triggers that write instead of refusing; from the third on they write what diagnosis keeps
 WRITING = {
     "lesion_goes_with_its_patient",
     "image_goes_with_its_lesion",
@@ -330,6 +330,8 @@ WRITING = {
     "batch_goes_with_its_patient",
     "image_closes_recalls",
     "image_is_entered_in_error",
+    "patient_in_error_takes_its_batches",
+    "lesion_in_error_takes_its_batches",
 }
 
 

@@ -245,6 +245,117 @@ def test_a_patient_is_corrected(page, hospital):
     assert patient.personal_history_of_melanoma is True
 
 
+def test_a_number_that_is_taken_leads_to_its_patient(page, hospital):
+    known = PatientFactory(hospital=hospital, medical_record_number="N-17")
+    other = PatientFactory(hospital=hospital, medical_record_number="N-18")
+    typed = {"medical_record_number": "n-17", "family_name": "Kept", "sex": "male"}
+    link = f'href="{reverse("patient", args=[known.pk])}"'
+
+    for address in (reverse("patient-create"), reverse("patient-edit", args=[other.pk])):
+        response = page.post(address, typed)
+        assert response.status_code == 409
+        assert link in text(response)
+        assert 'value="Kept"' in text(response)
+    # no link where the number is wrong in another way, or the patient's own
+    for address, number in (
+        (reverse("patient-create"), "\u200bN-17"),
+        (reverse("patient-edit", args=[known.pk]), "N-17\u200b"),
+    ):
+        response = page.post(address, typed | {"medical_record_number": number})
+        assert (response.status_code, response.context["known"]) == (400, None)
+
+
+def test_a_number_of_another_hospital_leads_nowhere(page, user, hospital):
+    """Also where the doctor works at both: what is asked is the hospital of the form."""
+    elsewhere = PatientFactory(medical_record_number="N-17")
+    number = {"medical_record_number": "N-17", "sex": "male"}
+    stranger = page.post(reverse("patient-create"), number | {"family_name": "x" * 101})
+    assert stranger.status_code == 400
+    assert str(elsewhere.pk) not in text(stranger)
+    MembershipFactory(user=user, hospital=elsewhere.hospital)
+    made = page.post(reverse("patient-create"), number | {"hospital": str(hospital.pk)})
+    assert made.status_code == 302
+    taken = page.post(reverse("patient-create"), number | {"hospital": str(hospital.pk)})
+    assert taken.status_code == 409
+    assert str(elsewhere.pk) not in text(taken)
+
+
+# Of two who correct the same record, the second is told -------------------------------------------
+
+
+def typed_into(page, address) -> dict:
+    """The fields of the form as it was shown."""
+    form = page.get(address).context["form"]
+    shown = {name: form[name].value() for name in form.fields}
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def test_a_patient_changed_in_another_tab_is_not_changed_back(page, hospital):
+    patient = PatientFactory(hospital=hospital, family_name="Old", sex="female")
+    address = reverse("patient-edit", args=[patient.pk])
+    first, second = typed_into(page, address), typed_into(page, address)
+    page.post(address, first | {"family_name": "New", "sex": "male"})
+
+    told = page.post(address, second | {"given_name": "Typed"})
+
+    assert told.status_code == 409
+    patient.refresh_from_db()
+    assert (patient.family_name, patient.given_name) == ("New", first["given_name"])
+    form = told.context["form"]
+    assert sorted(form.errors) == ["__all__", "family_name", "sex"]
+    assert "“New”" in form.errors["family_name"][0]
+    assert "“Male”" in form.errors["sex"][0]
+    # nothing typed is lost, and who has seen it may save
+    assert 'value="Typed"' in text(told)
+    again = {name: form[name].value() for name in form.fields}
+    again = {name: value for name, value in again.items() if value is not None}
+    assert page.post(address, again).status_code == 302
+    patient.refresh_from_db()
+    assert (patient.family_name, patient.given_name) == ("Old", "Typed")
+
+
+def test_a_form_that_is_sent_twice_is_no_conflict(page, hospital):
+    patient = PatientFactory(hospital=hospital)
+    address = reverse("patient-edit", args=[patient.pk])
+    typed = typed_into(page, address) | {"family_name": "New", "skin_type": ""}
+    assert [page.post(address, typed).status_code for _twice in range(2)] == [302, 302]
+
+
+def test_a_correction_beside_a_lesion_s_other_tab_is_told(page, hospital):
+    lesion = LesionFactory(
+        patient__hospital=hospital, body_view="front", body_x=0.5, body_y=0.5, notes="Old"
+    )
+    address = reverse("lesion-edit", args=[lesion.pk])
+    first, second = typed_into(page, address), typed_into(page, address)
+    moved = {"body_view": "back", "body_x": "0.4", "body_y": "0.3", "diameter_mm": "4.50"}
+    assert page.post(address, first | moved).status_code == 302
+
+    told = page.post(address, second | {"notes": "Typed"})
+
+    assert told.status_code == 409
+    assert sorted(told.context["form"].errors) == ["__all__", "body_view", "diameter_mm"]
+    assert "4.50" in told.context["form"].errors["diameter_mm"][0]
+    assert "Typed</textarea>" in text(told)
+    lesion.refresh_from_db()
+    assert (lesion.body_view, lesion.notes) == ("back", "Old")
+
+
+def test_a_tap_on_the_figure_remembers_what_was_seen(page, hospital):
+    lesion = LesionFactory(patient__hospital=hospital)
+    address = reverse("lesion-edit", args=[lesion.pk])
+    typed = typed_into(page, address)
+    tapped = page.post(address, typed | {"front.x": "60", "front.y": "100"})
+    assert tapped.context["form"]["seen"].value() == typed["seen"]
+
+
+@pytest.mark.parametrize("seen", ["x", "\0", "a b c d e f g h i j k", "é" * 5000])
+def test_a_mark_of_what_was_seen_that_makes_no_sense_is_no_error_of_ours(page, hospital, seen):
+    patient = PatientFactory(hospital=hospital)
+    address = reverse("patient-edit", args=[patient.pk])
+    typed = typed_into(page, address) | {"seen": seen, "given_name": "Typed"}
+    assert page.post(address, typed).status_code in (400, 409)
+
+
 def test_no_name_becomes_markup(page, hospital):
     evil = "<script>alert(1)</script>"
     patient = PatientFactory(hospital=hospital, family_name=evil, medical_record_number=evil)

@@ -1,12 +1,26 @@
 """Hospitals, accounts and roles."""
 
+import threading
+import time
+
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from clinic.errors import DomainError
 from clinic.models import AuditEvent, Hospital, Membership, User
 from clinic.permissions import may_record, roles_by_hospital
-from clinic.services.staff import add_membership, create_hospital, create_user
-from tests.factories import PASSWORD, HospitalFactory, UserFactory, administrator
+from clinic.services import staff
+from clinic.services.staff import (
+    add_membership,
+    create_hospital,
+    create_user,
+    end_access,
+    give_role,
+    take_role,
+)
+from tests.factories import PASSWORD, HospitalFactory, UserFactory, administrator, doctor
+from tests.threads import needs_postgresql, together
 
 pytestmark = pytest.mark.django_db
 
@@ -79,3 +93,78 @@ def test_a_role_is_held_once_and_is_known() -> None:
         assert (caught.value.code, list(caught.value.errors)) == (code, ["role"])
     add_membership(actor=None, user=user, hospital=hospital, role="administrator")
     assert Membership.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_give_the_same_role_at_once_the_second_is_told() -> None:
+    needs_postgresql()
+    hospital = HospitalFactory()
+    boss, person = administrator(hospital), doctor(hospital)
+    for role in ("administrator", "integration"):
+        gift = {"actor": boss, "user": person, "hospital": hospital, "role": role}
+        outcomes = together(*[lambda gift=gift: give_role(**gift)] * 4)
+        refused = [error.code for error in outcomes if isinstance(error, DomainError)]
+        assert refused == ["membership_exists"] * 3, outcomes
+
+
+def test_a_role_that_somebody_took_already_is_not_taken_again() -> None:
+    hospital = HospitalFactory()
+    boss, person = administrator(hospital), doctor(hospital)
+    stale = [Membership.objects.get(user=person) for _twice in range(2)]
+    take_role(actor=boss, membership=stale[0])
+    with pytest.raises(DomainError) as refused:
+        take_role(actor=boss, membership=stale[1])
+    assert (refused.value.code, refused.value.status) == ("not_found", 404)
+    assert AuditEvent.objects.filter(action="remove_membership").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_role_given_while_the_access_ends_leaves_nobody_half_inside(monkeypatch) -> None:
+    """Either it is given first and taken with the others, or the person is gone already."""
+    needs_postgresql()
+    hospital = HospitalFactory()
+    boss, person = administrator(hospital), doctor(hospital)
+    looked = threading.Event()
+    add = staff.add_membership
+
+    def slowly(**given):
+        looked.set()
+        time.sleep(0.5)
+        return add(**given)
+
+    monkeypatch.setattr(staff, "add_membership", slowly)
+
+    def end() -> None:
+        looked.wait(10)
+        end_access(actor=boss, user=person, hospital=hospital)
+
+    together(
+        lambda: give_role(actor=boss, user=person, hospital=hospital, role="administrator"), end
+    )
+    assert not Membership.objects.filter(user=person).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_choose_the_same_name_at_once_the_second_is_told() -> None:
+    needs_postgresql()
+    account = {"actor": None, "username": "ada", "password": PASSWORD}
+    outcomes = together(*[lambda: create_user(**account)] * 4)
+    told = [error.errors for error in outcomes if isinstance(error, DomainError)]
+    assert [list(errors) for errors in told] == [["username"]] * 3, outcomes
+
+
+def test_a_password_that_the_operator_sets_is_noted() -> None:
+    operator = UserFactory(is_staff=True, is_superuser=True)
+    user = UserFactory()
+    browser = Client()
+    browser.force_login(operator)
+    secret = f"another {PASSWORD}"
+    new = {"usable_password": "true", "password1": secret, "password2": secret}
+
+    answer = browser.post(reverse("admin:auth_user_password_change", args=[user.pk]), new)
+
+    assert answer.status_code == 302
+    user.refresh_from_db()
+    assert user.check_password(secret)
+    event = AuditEvent.objects.get(action="change_password")
+    assert (event.actor, event.object_id, event.hospital) == (operator, str(user.pk), None)

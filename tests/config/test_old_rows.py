@@ -100,6 +100,51 @@ def test_hospitals_recalls_and_findings_are_filled_in(database: str) -> None:
     connection.close()
 
 
+# before the batches of what was entered in error left their lists
+BEFORE_BATCHES = ("diagnosis", "0018")
+# a batch of each patient and one of a lesion; of the second patient only the lesion is marked
+BATCHES = """
+INSERT INTO clinic_lesion (id, created_at, patient_id, hospital_id, label, notes)
+    VALUES (%(F)s, now(), %(D)s, %(B)s, '', ''), (%(G)s, now(), %(E)s, %(C)s, '', '');
+INSERT INTO diagnosis_modelversion (id, created_at, name, version, sha256, folder, manifest, card)
+    VALUES (%(K)s, now(), 'm', '1', '', 'm', '{}', '');
+INSERT INTO diagnosis_batch (id, created_at, patient_id, hospital_id, lesion_id, model_version_id,
+    image_type, created_by_id) SELECT id::uuid, now(), patient::uuid, hospital::uuid,
+    lesion::uuid, %(K)s, 'dermoscopic', %(A)s FROM (VALUES (%(L)s, %(D)s, %(B)s, NULL),
+    (%(M)s, %(E)s, %(C)s, NULL), (%(N)s, %(E)s, %(C)s, %(G)s)) b (id, patient, hospital, lesion);
+UPDATE clinic_patient SET entered_in_error_at = '2026-01-31', entered_in_error_reason = 'test',
+    entered_in_error_by_id = %(A)s WHERE id = %(D)s;
+UPDATE clinic_lesion SET entered_in_error_at = '2026-02-28', entered_in_error_reason = 'test',
+    entered_in_error_by_id = %(A)s WHERE id = %(G)s;
+"""
+
+
+def test_batches_of_what_was_marked_before_are_marked_and_the_way_back_and_forth_is_open(
+    postgres: Postgres, migrated_database: str
+) -> None:
+    name = f"batches_{uuid.uuid4().hex}"
+    postgres.create_database(name, template=migrated_database)
+    url = postgres.url(name)
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(MADE)
+        made = cursor.fetchall()
+        migrate(url, *BEFORE_BATCHES)
+        cursor.execute(ROWS.partition("INSERT INTO clinic_lesion")[0] + BATCHES, KEYS)
+        for _twice in range(2):
+            migrate(url)
+            cursor.execute(
+                "SELECT entered_in_error_at::date::text FROM diagnosis_batch ORDER BY id"
+            )
+            assert cursor.fetchall() == [("2026-01-31",), (None,), ("2026-02-28",)]
+            cursor.execute(MADE)
+            assert cursor.fetchall() == made
+            migrate(url, *BEFORE_BATCHES)
+    connection.close()
+    postgres.drop_database(name)
+
+
 MADE = """
 SELECT tgname, pg_get_functiondef(tgfoid) FROM pg_trigger WHERE NOT tgisinternal
 UNION ALL SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'

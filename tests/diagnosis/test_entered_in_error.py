@@ -1,7 +1,9 @@
 """What was entered in error is in no worklist, figure or report, and its recalls are open again."""
 
 import datetime
+import io
 import threading
+import time
 
 import pytest
 from django.db import transaction
@@ -12,8 +14,12 @@ from django.utils import timezone
 from clinic.errors import DomainError
 from clinic.models import ErrorReason
 from clinic.services.entered_in_error import lock, mark_entered_in_error, reinstate
-from diagnosis.models import DiagnosisRequest, ModelPolicy, Status
+from clinic.services.images import read_stored
+from diagnosis.models import Batch, DiagnosisRequest, ModelPolicy, Status
 from diagnosis.progress import progress_of
+from diagnosis.services import batches as batches_module
+from diagnosis.services import reviews as reviews_module
+from diagnosis.services.batches import add_file
 from diagnosis.services.confirmed import confirmed
 from diagnosis.services.differences import lesion_differences
 from diagnosis.services.features import keep_features
@@ -27,6 +33,7 @@ from diagnosis.services.scorecard import recent, scorecard
 from diagnosis.services.worklist import next_to_review
 from tests.api_client import API, client
 from tests.factories import (
+    BatchFactory,
     BatchFileFactory,
     DiagnosisRequestFactory,
     HistopathologyFactory,
@@ -173,6 +180,63 @@ def test_a_worker_that_answers_meanwhile_and_a_mark_wait_for_each_other(hospital
     assert not row.is_standing
 
 
+@pytest.mark.django_db(transaction=True)
+def test_who_signs_while_a_mark_is_set_waits_and_is_told(hospital, user) -> None:
+    needs_postgresql()
+    row = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, succeeded=True)
+    marked = threading.Event()
+
+    @transaction.atomic
+    def mark_slowly() -> None:
+        mark(user, row.image)
+        marked.set()
+        time.sleep(0.5)
+
+    def sign() -> None:
+        marked.wait(10)
+        save_review(actor=user, request=row, conclusion="nevus", management="monitor", sign=True)
+
+    nothing, refused = together(mark_slowly, sign)
+    assert nothing is None
+    assert isinstance(refused, DomainError)
+    assert refused.code == "entered_in_error"
+    assert not row.reviews.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_signature_and_a_mark_that_change_the_same_recalls_do_not_lock_each_other_out(
+    hospital, user, monkeypatch
+) -> None:
+    """The signature closes the recall of the other picture, whose mark opens the one before."""
+    needs_postgresql()
+    lesion = LesionFactory(patient__hospital=hospital)
+    rows, reviews = [], []
+    for days in (10, 9):
+        image = ImageFactory(lesion=lesion)
+        type(image).objects.filter(pk=image.pk).update(created_at=NOW - 11 * DAY)
+        rows.append(DiagnosisRequestFactory(image=image, succeeded=True))
+        at = {"signed_at": NOW - days * DAY, "recall_on": (NOW + 30 * DAY).date()}
+        reviews.append(ReviewFactory(request=rows[-1], signed=True, **at))
+    holds = threading.Event()
+    find_draft = reviews_module._draft
+
+    def slowly(request):
+        holds.set()
+        time.sleep(0.5)
+        return find_draft(request)
+
+    monkeypatch.setattr(reviews_module, "_draft", slowly)
+    signed = {"conclusion": "nevus", "management": "none", "sign": True, "amends": reviews[0]}
+
+    def mark_the_other() -> None:
+        holds.wait(10)
+        mark(user, rows[1].image)
+
+    outcomes = together(lambda: save_review(actor=user, request=rows[0], **signed), mark_the_other)
+    assert [outcome for outcome in outcomes if isinstance(outcome, Exception)] == []
+    assert recalled(user) == []
+
+
 def test_figures_of_model_and_pathologist_leave_it_out(user, hospital, row) -> None:
     ReviewFactory(request=row, signed=True)
     HistopathologyFactory(lesion=row.image.lesion, diagnosis="melanoma")
@@ -213,6 +277,84 @@ def test_a_batch_goes_on_without_it(user, hospital) -> None:
     beside = BatchFileFactory(batch=file.batch)
     mark(user, file.image)
     assert [entry.file for entry in progress_of(file.batch).entries] == [beside]
+
+
+@pytest.mark.parametrize("marked", ["patient", "lesion"])
+def test_the_batches_of_a_mistake_leave_every_list_and_come_back(
+    user, hospital, page, marked
+) -> None:
+    lesion = LesionFactory(patient__hospital=hospital)
+    batch = BatchFactory(lesion=lesion, patient=lesion.patient, created_by=user)
+    record = lesion if marked == "lesion" else lesion.patient
+
+    assert (listed(user), listed(user, "?entered_in_error=true")) == ([batch], [])
+    mark(user, record)
+    assert (listed(user), listed(user, "?entered_in_error=true")) == ([], [batch])
+    assert page.get(reverse("batch-create")).context["recent"] == []
+    said = client(user).get(f"{API}/batches/?entered_in_error=true").json()["results"][0]
+    assert said["entered_in_error"]["reason"] == "wrong_patient"
+    shown = client(user).get(f"{API}/batches/{batch.pk}/").json()
+    assert shown["entered_in_error"] == said["entered_in_error"]
+    reinstate(actor=user, record=record)
+    assert (listed(user), listed(user, "?entered_in_error=true")) == ([batch], [])
+    assert page.get(reverse("batch-create")).context["recent"] == [batch]
+    assert client(user).get(f"{API}/batches/{batch.pk}/").json()["entered_in_error"] is None
+
+
+def test_a_batch_of_a_lesion_marked_before_its_patient_does_not_come_back_with_the_patient(
+    user, hospital
+) -> None:
+    lesion = LesionFactory(patient__hospital=hospital)
+    of_lesion = BatchFactory(lesion=lesion, patient=lesion.patient)
+    of_patient = BatchFactory(patient=lesion.patient)
+    mark(user, lesion)
+    patient = mark(user, lesion.patient)
+    assert listed(user) == []
+    reinstate(actor=user, record=patient)
+    assert listed(user) == [of_patient]
+    lesion.refresh_from_db()
+    reinstate(actor=user, record=lesion)
+    assert set(listed(user)) == {of_patient, of_lesion}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("marked", ["patient", "lesion"])
+def test_a_mark_and_a_file_of_the_same_batch_do_not_lock_each_other_out(
+    hospital, user, monkeypatch, marked
+) -> None:
+    needs_postgresql()
+    lesion = LesionFactory(patient__hospital=hospital)
+    record = lesion if marked == "lesion" else lesion.patient
+    of_lesion = {"lesion": lesion} if marked == "lesion" else {}
+    batch = BatchFactory(patient=lesion.patient, **of_lesion)
+    holds = threading.Event()
+    check_room = batches_module._check_room
+
+    def slowly(*arguments):
+        holds.set()
+        time.sleep(0.5)
+        check_room(*arguments)
+
+    monkeypatch.setattr(batches_module, "_check_room", slowly)
+    file = io.BytesIO(read_stored(ImageFactory()))
+
+    def mark_meanwhile() -> None:
+        holds.wait(10)
+        mark(user, record)
+
+    outcomes = together(
+        lambda: add_file(actor=user, batch=batch, file=file, name="a.jpg", key="a"),
+        mark_meanwhile,
+    )
+    assert [outcome for outcome in outcomes if isinstance(outcome, Exception)] == []
+    batch.refresh_from_db()
+    assert not batch.is_standing
+    assert not batch.files.get().image.is_standing
+
+
+def listed(user, query: str = "") -> list[Batch]:
+    rows = client(user).get(f"{API}/batches/{query}").json()["results"]
+    return [Batch.objects.get(pk=row["id"]) for row in rows]
 
 
 # Recalls ------------------------------------------------------------------------------------------

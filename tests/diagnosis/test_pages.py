@@ -18,6 +18,7 @@ from clinic.models import AuditEvent, Image, Lesion, Patient
 from clinic.services.entered_in_error import mark_entered_in_error
 from diagnosis import interpretation
 from diagnosis.models import DiagnosisRequest, ModelPolicy, Review, Status, Worker
+from diagnosis.services.reviews import save_review
 from diagnosis.services.settings import change_settings
 from tests.factories import (
     PASSWORD,
@@ -371,6 +372,62 @@ def test_the_answer_stops_the_polling(page, hospital):
     assert "Refer urgently" in response
     assert 'data-agree="melanoma"' in response
     assert reverse("model", args=[request.model_version_id]) in response
+
+
+def test_a_colleagues_draft_is_not_written_over_unseen(page, hospital):
+    request = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, succeeded=True)
+    shown, post = (reverse(name, args=[request.pk]) for name in ("diagnosis", "diagnosis-review"))
+    seen = page.get(shown).context["form"]["seen"].value()
+    colleague = Client()
+    colleague.force_login(doctor(hospital))
+    theirs = {"conclusion": "melanoma", "management": "excise", "notes": "Theirs", "seen": seen}
+    # sent twice is no conflict
+    assert [colleague.post(post, theirs).status_code for _twice in range(2)] == [302, 302]
+
+    mine = {"conclusion": "nevus", "management": "excise", "notes": "Mine", "seen": seen}
+    told = page.post(post, mine | {"sign": "1"})
+
+    assert told.status_code == 409
+    form = told.context["form"]
+    assert sorted(form.errors) == ["__all__", "conclusion", "notes"]
+    assert "“Melanoma”" in form.errors["conclusion"][0]
+    assert form["notes"].value() == "Mine"
+    assert f'name="seen" value="{form["seen"].value()}"' in text(told)
+    assert Review.objects.get().notes == "Theirs"
+    # who has seen it may sign
+    again = mine | {"seen": form["seen"].value(), "sign": "1"}
+    assert page.post(post, again).status_code == 302
+    review = Review.objects.get()
+    assert (review.notes, review.is_signed) == ("Mine", True)
+
+
+def test_a_draft_that_was_signed_meanwhile_is_told_once(page, hospital):
+    request = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, succeeded=True)
+    post = reverse("diagnosis-review", args=[request.pk])
+    draft = ReviewFactory(request=request, conclusion="nevus", management="monitor")
+    seen = page.get(reverse("diagnosis", args=[request.pk])).context["form"]["seen"].value()
+    save_review(
+        actor=doctor(hospital),
+        request=request,
+        conclusion=draft.conclusion,
+        management=draft.management,
+        sign=True,
+    )
+    mine = {"conclusion": "nevus", "management": "none", "seen": seen, "sign": "1"}
+    told = page.post(post, mine)
+    assert told.status_code == 409
+    form = told.context["form"]
+    again = {name: form[name].value() for name in ("amends", "seen")}
+    assert page.post(post, mine | again).status_code == 302
+
+
+def test_an_answer_that_is_shown_by_itself_is_noted_like_the_page(page, hospital):
+    request = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, succeeded=True)
+    address = reverse("diagnosis-answer", args=[request.pk])
+    stage = page.get(address, headers=FRAGMENT).context["stage"]
+    assert page.get(address, {"seen": stage}, headers=FRAGMENT).status_code == 204
+    event = AuditEvent.objects.get()
+    assert (event.action, event.object_id) == ("view_request", str(request.pk))
 
 
 def test_the_page_says_that_it_is_no_diagnosis(page, hospital):

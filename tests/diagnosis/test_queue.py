@@ -13,6 +13,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from clinic.services.entered_in_error import mark_entered_in_error
 from diagnosis.models import DiagnosisRequest, Prediction, Priority, Status
 from diagnosis.services import queue
 from diagnosis.services.queue import Answer, Claim, Run, claim_batch, renew_lease, write_answers
@@ -21,6 +22,7 @@ from tests.factories import (
     DiagnosisRequestFactory,
     ImageFactory,
     ModelVersionFactory,
+    doctor,
     spread,
 )
 from tests.threads import needs_postgresql, together
@@ -279,6 +281,47 @@ def test_after_a_lost_lease_the_row_is_left_alone() -> None:
     request.refresh_from_db()
     assert request.prediction.label == "nevus"
     assert Prediction.objects.count() == 1
+
+
+# What was entered in error while it was read -----------------------------------------------------
+
+
+def marked_meanwhile() -> tuple[DiagnosisRequest, Claim]:
+    request = order()
+    claimed = claim()
+    actor = doctor(request.hospital)
+    mark_entered_in_error(actor=actor, record=request.image, reason="wrong_patient")
+    return request, claimed
+
+
+def fail(claimed: Claim) -> None:
+    write_answers(claim=claimed, answers=[bad(claimed.requests[0])], run=RUN)
+
+
+def lose(_claimed: Claim) -> None:
+    expire()
+    queue.sweep()
+
+
+def give_back(claimed: Claim) -> None:
+    queue.release([claimed.lease])
+
+
+@pytest.mark.parametrize("end", [fail, lose, give_back])
+def test_what_was_entered_in_error_meanwhile_is_not_read_again(end) -> None:
+    request, claimed = marked_meanwhile()
+    beside = order(1)
+    end(claimed)
+    request.refresh_from_db()
+    assert (request.status, request.lease, request.failure_code) == (Status.CANCELLED, None, "")
+    assert keys(claim_batch(limit=16)) == [beside.pk]
+
+
+def test_what_was_entered_in_error_meanwhile_keeps_an_answer_that_came() -> None:
+    request, claimed = marked_meanwhile()
+    write_answers(claim=claimed, answers=[good(request)], run=RUN)
+    request.refresh_from_db()
+    assert request.status == Status.SUCCEEDED
 
 
 def test_an_answer_to_somebody_else_s_row_is_left_alone() -> None:

@@ -1,5 +1,7 @@
 """A hospital's settings: bands, words and alarm; a reading keeps what was in force."""
 
+import time
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -9,6 +11,7 @@ from clinic.models import AuditEvent
 from diagnosis.documents.patient import reading_lines
 from diagnosis.interpretation import interpret
 from diagnosis.models import DiagnosisRequest, HospitalSettings
+from diagnosis.services import settings as settings_module
 from diagnosis.services.queue import Answer, Run, claim_batch, write_answers
 from diagnosis.services.settings import change_settings, settings_in_force
 from tests.api_client import API, client
@@ -20,6 +23,7 @@ from tests.factories import (
     doctor,
     spread,
 )
+from tests.threads import needs_postgresql, together
 
 pytestmark = pytest.mark.django_db
 BANDS = {"monitor_from": 0.1, "dermatologist_from": 0.2, "urgent_from": 0.3}
@@ -139,6 +143,47 @@ def test_each_band_has_its_action(hospital, malignancy, words) -> None:
     probabilities = {"nevus": 1 - malignancy, "melanoma": malignancy}
     thresholds = THRESHOLDS | row.bands | {"prediction_set": 0.5}
     assert words in interpret(probabilities, malignancy, thresholds).recommendation
+
+
+def test_settings_changed_in_another_tab_are_not_changed_back(hospital, boss) -> None:
+    browser = Client()
+    browser.force_login(boss)
+    address = reverse("hospital-settings")
+    seen = browser.get(address).context["form"]["seen"].value()
+    percent = {"monitor_from": "10", "dermatologist_from": "20", "urgent_from": "30"}
+    first = {"alarm_hours": "6", "seen": seen} | percent
+    # sent twice is no conflict
+    assert [browser.post(address, first).status_code for _twice in range(2)] == [302, 302]
+
+    told = browser.post(address, {"alarm_hours": "24", "words_urgent": "Come.", "seen": seen})
+
+    assert told.status_code == 409
+    errors = told.context["form"].errors
+    assert sorted(errors) == ["__all__", "alarm_hours", *sorted(percent)]
+    assert "“30%”" in errors["urgent_from"][0]
+    assert 'value="Come."' in told.content.decode()
+    assert settings_in_force([hospital.pk])[hospital.pk].alarm_hours == 6
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_changes_at_the_same_moment_are_both_kept(hospital, boss, monkeypatch) -> None:
+    needs_postgresql()
+
+    def slowly(keys):
+        found = settings_in_force(keys)
+        time.sleep(0.5)
+        return found
+
+    monkeypatch.setattr(settings_module, "settings_in_force", slowly)
+    changes = ({"alarm_hours": 6}, {"words_urgent": "Come."})
+    together(
+        *(
+            lambda change=change: change_settings(actor=boss, hospital=hospital, **change)
+            for change in changes
+        )
+    )
+    found = settings_in_force([hospital.pk])[hospital.pk]
+    assert (found.alarm_hours, found.words_urgent) == (6, "Come.")
 
 
 def test_the_page_explains_and_saves(hospital, boss) -> None:
