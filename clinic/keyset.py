@@ -1,8 +1,9 @@
 """Pages that begin behind a row instead of after so many: as quick for the last as for the first,
 and no row is shown twice or left out while others come and go.
 
-The ordering's last field is unique and none of its fields is null. A position is signed, so that
-only values which we have put there reach the database.
+The ordering's last field is unique and none of its fields is null. A position is encrypted: it
+stands in addresses, which browsers and proxies keep, and a list of patients is ordered by names.
+Only values which we have put there reach the database.
 
 The keys of a page are looked for first, of each hospital for itself, and then the rows of these
 keys with all that is shown of them. So an index of hospital, ordering and filters says alone which
@@ -10,16 +11,20 @@ they are, also where a filter matches nothing, and whatever else is shown is rea
 (docs/decisions/0034-a-list-is-of-one-hospital.md).
 """
 
+import base64
+import json
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.core import signing
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
 from django.db import connection
 from django.db.models import Model, Q, QuerySet
 from django.db.models.sql.where import WhereNode
+from django.utils.crypto import salted_hmac
 
-SALT = "cursor"
+PURPOSE = "clinic.keyset"  # what the key is made for
 
 
 class Cursor(NamedTuple):
@@ -40,19 +45,26 @@ class Slice(NamedTuple):
 
 def write_cursor(row: Model, ordering: Sequence[str], *, backwards: bool) -> str:
     values = [plain(value_of(row, name.lstrip("-"))) for name in ordering]
-    return signing.dumps([list(ordering), values, backwards], salt=SALT)
+    return cipher().encrypt(json.dumps([list(ordering), values, backwards]).encode()).decode()
 
 
 def read_cursor(text: str, ordering: Sequence[str]) -> Cursor | None:
     """None for what was not written by us for this ordering."""
     try:
-        written, values, backwards = signing.loads(text, salt=SALT)
-    except signing.BadSignature:
+        written, values, backwards = json.loads(cipher().decrypt(text))
+    except (InvalidToken, ValueError):
         return None
     # the same position in another order would be anywhere
     if tuple(written) != tuple(ordering):
         return None
     return Cursor(tuple(ordering), tuple(values), backwards)
+
+
+def cipher() -> MultiFernet:
+    """Of the key of the site, and of the keys before it."""
+    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    keys = (salted_hmac(PURPOSE, "", secret, algorithm="sha256").digest() for secret in secrets)
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])
 
 
 def slice_of(

@@ -1,5 +1,6 @@
 """Sign-in, patients, lesions, pictures and the account, as pages."""
 
+import base64
 import hashlib
 import re
 
@@ -181,6 +182,15 @@ def test_no_name_that_is_searched_for_stands_in_an_address(page, hospital):
     addresses = re.findall(r'(?:href|action|hx-get)="([^"]*)"', response)
     assert addresses
     assert not [address for address in addresses if "Hapax" in address]
+
+
+def test_the_address_of_a_page_of_the_list_tells_no_name(page, hospital):
+    PatientFactory.create_batch(30, hospital=hospital, family_name="Hapax")
+
+    (position,) = set(re.findall(r"cursor=([^\"&]+)", text(page.get(reverse("patients")))))
+
+    # as a signed one was written: the values, and a signature behind a colon
+    assert b"Hapax" not in base64.urlsafe_b64decode(position.split(":")[0] + "==")
 
 
 @pytest.mark.parametrize(
