@@ -14,9 +14,8 @@ import numpy as np
 from ml.manifest import DEFAULT_THRESHOLDS
 from ml.metrics import malignancy, malignant_mask
 
-LOSS = 0.015  # of balanced accuracy, that calibration may cost in 95 of 100 draws of the images
-DRAWS = 1000
-MOST_PRIOR = 0.3  # more looked harmless on 1,000 images and was not on others (docs/decisions)
+# more looked harmless on 1,000 images and was not on others (docs/decisions)
+PRIORS = (0.0, 0.1, 0.2, 0.3)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -37,38 +36,25 @@ def calibrate(scores: np.ndarray, calibration: dict[str, Any]) -> np.ndarray:
 def fit_calibration(scores: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """A manifest's ``calibration`` from validation scores (N, K) and labels (N,).
 
-    The model answers as if all classes were equally common. ``prior`` times the logarithm of the
-    classes' shares is added (Saerens, Latinne and Decaestecker, Neural Computation 14:21, 2002;
-    Menon et al., arXiv:2007.07314), then the temperature is fitted. At 1 the probabilities are
-    those of the data's mix, but the likeliest class is then seldom a rare one. So ``prior`` is the
-    largest tenth up to 0.3 at which balanced accuracy surely falls by no more than 0.015
-    (see docs/decisions/0030-calibration-between-two-worlds.md).
+    A model that was trained as if all classes were equally common answers so. ``prior`` times the
+    logarithm of the classes' shares is added (Saerens, Latinne and Decaestecker, Neural
+    Computation 14:21, 2002; Menon et al., arXiv:2007.07314), then the temperature is fitted. At 1
+    the probabilities are those of the data's mix, but the likeliest class is then seldom a rare
+    one: ``prior`` is that of ``PRIORS`` under which the labels are likeliest
+    (docs/decisions/0030-calibration-between-two-worlds.md).
     """
     shares = np.bincount(labels, minlength=scores.shape[1]) + 1.0  # no class is impossible
     logs = np.log(shares / shares.sum())
-    prior = 0.0
-    while prior < MOST_PRIOR and _cost(scores, (prior + 0.1) * logs, labels) <= LOSS:
-        prior = round(prior + 0.1, 1)
-    bias = prior * (logs - logs.mean())
+    logs -= logs.mean()
+    fits = [(prior, fit_temperature(scores + prior * logs, labels)) for prior in PRIORS]
+    prior, temperature = min(
+        fits, key=lambda fit: negative_log_likelihood((scores + fit[0] * logs) / fit[1], labels)
+    )
     return {
-        "temperature": round(fit_temperature(scores + bias, labels), 4),
+        "temperature": round(temperature, 4),
         "prior": prior,
-        "bias": [round(float(value), 4) for value in bias],
+        "bias": [round(float(value), 4) for value in prior * logs],
     }
-
-
-def _cost(scores: np.ndarray, bias: np.ndarray, labels: np.ndarray) -> float:
-    """What ``bias`` costs of balanced accuracy in all but 5 of 100 draws: the images of each class
-    are drawn anew with replacement, because one of eleven moves it by more than a hundredth."""
-    before = scores.argmax(1) == labels
-    after = (scores + bias).argmax(1) == labels
-    lost = before.astype(float) - after
-    rng = np.random.default_rng(0)
-    costs = [
-        rng.choice(lost[labels == k], (DRAWS, int((labels == k).sum()))).mean(1)
-        for k in np.unique(labels)
-    ]
-    return float(np.quantile(np.mean(costs, axis=0), 0.95))
 
 
 def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray) -> float:

@@ -163,8 +163,8 @@ def _calibration(manifest: Manifest) -> str:
     prior = manifest.calibration.get("prior", 0.0)
     return (
         "The network answers as if all classes were equally common. Its scores were moved "
-        f"{prior:.0%} of the way to the mix of the data (as far as balanced accuracy on the "
-        "validation part allows), and made softer or sharper by a temperature of "
+        f"{prior:.0%} of the way to the mix of the data (30% at most, for more would hide rare "
+        "classes), and made softer or sharper by a temperature of "
         f"{manifest.calibration['temperature']:.3f}. In a clinic with another mix, probabilities "
         "mean less than they say."
     )
