@@ -62,7 +62,7 @@ def average(members: Sequence[Path], out: Path, version: str = "1.0.0") -> Manif
             raise CheckpointError(f"{member} is of another architecture than {members[0]}.")
     models = [load_classifier(member) for member in members]
     if is_fitted(models[0]):
-        raise CheckpointError("The mean of trees is no tree; such checkpoints can be joined only.")
+        raise CheckpointError("The mean of trees is no tree; such checkpoints have no mean.")
     weights = [model.state_dict() for model in models]
     for name, value in weights[0].items():
         if value.is_floating_point():
