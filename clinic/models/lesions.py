@@ -107,8 +107,10 @@ class Lesion(Record, Retractable):
 
     @property
     def title(self) -> str:
-        """By which it is told apart where no number stands beside it."""
-        return self.label or self.place or _("Lesion %(number)d") % {"number": self.number}
+        """By which it is told apart from the patient's others, on every page and printout."""
+        if self.label or self.place:
+            return f"{self.number} · {self.name}"
+        return _("Lesion %(number)d") % {"number": self.number}
 
     @cached_property
     def number(self) -> int:

@@ -3,7 +3,7 @@
 import math
 import uuid
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -70,11 +70,6 @@ def number_lesions(lesions: Collection[Lesion]) -> None:
         numbers[pk] = counts[patient]
     for lesion in lesions:
         lesion.number = numbers[lesion.pk]
-
-
-def number_nameless(lesions: Iterable[Lesion]) -> None:
-    """Give a number to those that are known by nothing else."""
-    number_lesions([lesion for lesion in lesions if not lesion.label and not lesion.place])
 
 
 def _write(actor: User, lesion: Lesion, fields: dict[str, Any], *, action: str) -> Lesion:

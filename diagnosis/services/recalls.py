@@ -12,8 +12,8 @@ EARLIEST_FIRST = ("recall_on", "id")
 def open_recalls(user: User) -> DiagnosisRequestQuerySet:
     """The requests whose signed review recalls, for those hospitals that the user sees.
 
-    A recall is closed by a new picture of the lesion, or by a later signed review of any of its
-    pictures, which says anew when the lesion is to be seen; triggers do so.
+    A recall is closed by a picture of the lesion that was taken since, or by a later signed review
+    of any of its pictures, which says anew when the lesion is to be seen; triggers do so.
     """
     return DiagnosisRequest.objects.visible_to(user).standing().filter(recall_on__isnull=False)
 

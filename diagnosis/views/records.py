@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.core.paginator import Page, Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.timezone import make_aware
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -34,7 +35,7 @@ NEWEST_CHOICES = 100
 @dataclass(frozen=True)
 class Moment:
     """Something that happened to a patient's lesions: a picture taken, a conclusion signed, or
-    a finding of the pathologist recorded."""
+    a finding of the pathologist."""
 
     time: datetime.datetime
     card: Card
@@ -133,5 +134,11 @@ def moments_of(cards: Iterable[Card]) -> list[Moment]:
             reviews = (review for row in picture.requests for review in row.reviews.all())
             moments += [Moment(r.signed_at, card, picture, r) for r in reviews if r.signed_at]
         findings = card.lesion.histopathology.all()
-        moments += [Moment(f.created_at, card, card.newest, finding=f) for f in findings]
+        moments += [Moment(told_at(f), card, card.newest, finding=f) for f in findings]
     return sorted(moments, key=lambda moment: moment.time, reverse=True)[:NEWEST_MOMENTS]
+
+
+def told_at(finding: Histopathology) -> datetime.datetime:
+    """At the end of the day that it bears, or when it was recorded, if that was earlier."""
+    end = make_aware(datetime.datetime.combine(finding.date, datetime.time.max))
+    return min(finding.created_at, end)

@@ -13,7 +13,7 @@ from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
 
 from clinic.permissions import hospital_ids
-from clinic.services.lesions import number_nameless
+from clinic.services.lesions import number_lesions
 from clinic.views.access import is_fragment, note_list, signed_in
 from clinic.views.paging import Page, page_of
 from diagnosis.forms.filters import WorklistFilter
@@ -59,7 +59,7 @@ def worklist(request: HttpRequest) -> HttpResponse:
     }
     if is_fragment(request) and request.GET.get("seen") == context["seen"]:
         return HttpResponse(status=204)
-    number_nameless(row.image.lesion for row in page.rows)
+    number_lesions([row.image.lesion for row in page.rows])
     note_list(request, "view_worklist", hospital=chosen, rows=len(page.rows))
     template = "worklist/rows.html" if is_fragment(request) else "worklist/worklist.html"
     return render(request, template, context)

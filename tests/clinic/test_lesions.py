@@ -126,20 +126,23 @@ def test_who_may_not_record() -> None:
     assert Lesion.objects.count() == 1
 
 
-def test_the_title_is_the_label_or_the_place() -> None:
-    assert LesionFactory(label="arm").title == "arm"
-    assert LesionFactory(anatom_site="head/neck").title == "Head or neck"
-    assert LesionFactory(anatom_site="head/neck", laterality="left").title == "Head or neck, left"
+def test_the_title_is_the_number_with_the_label_or_the_place() -> None:
+    head = {"anatom_site": "head/neck"}
+    assert LesionFactory(label="arm").title == "1 · arm"
+    assert LesionFactory(**head).title == "1 · Head or neck"
+    assert LesionFactory(**head, laterality="left").title == "1 · Head or neck, left"
 
 
-def test_lesions_without_name_and_place_are_told_apart_by_their_number() -> None:
+def test_lesions_of_one_name_or_none_are_told_apart_by_their_number() -> None:
     patient = PatientFactory()
-    first, named, third = (
+    first, second, third = (
         LesionFactory(patient=patient, anatom_site=None, label=label) for label in ("", "arm", "")
     )
+    fourth = LesionFactory(patient=patient, label="arm")
     LesionFactory(anatom_site=None)  # another patient's
 
-    assert [first.title, named.title, third.title] == ["Lesion 1", "arm", "Lesion 3"]
+    titles = [lesion.title for lesion in (first, second, third, fourth)]
+    assert titles == ["Lesion 1", "2 · arm", "Lesion 3", "4 · arm"]
     # what leaves the lists takes no number with it
     mark_entered_in_error(actor=doctor(patient.hospital), record=first, reason="duplicate")
     assert Lesion.objects.get(pk=third.pk).title == "Lesion 3"

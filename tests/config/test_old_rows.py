@@ -76,13 +76,19 @@ def migrate(url: str, *target: str) -> None:
     )
 
 
-def test_hospitals_recalls_and_findings_are_filled_in(database: str) -> None:
+@pytest.mark.parametrize("taken", ["1 day", "30 days"])
+def test_hospitals_recalls_and_findings_are_filled_in(database: str, taken: str) -> None:
     for target in BEFORE:
         migrate(database, *target)
     connection = psycopg2.connect(database)
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute(ROWS, KEYS)
+        # the newer picture of the second lesion: an old one that was sent late closes no recall
+        cursor.execute(
+            "UPDATE clinic_image SET captured_at = now() - %s::interval WHERE id = %s",
+            [taken, KEYS["J"]],
+        )
         migrate(database)
 
         def answer(query: str) -> list[tuple]:
@@ -96,7 +102,7 @@ def test_hospitals_recalls_and_findings_are_filled_in(database: str) -> None:
         assert answer(hospitals.format("diagnosis_batch")) == [(south,)]
         assert answer(
             "SELECT recall_on::text, finding FROM diagnosis_diagnosisrequest ORDER BY id"
-        ) == [("2030-01-31", "melanoma"), (None, None)]
+        ) == [("2030-01-31", "melanoma"), (None if taken == "1 day" else "2030-01-31", None)]
     connection.close()
 
 

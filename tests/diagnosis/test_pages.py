@@ -260,7 +260,7 @@ def test_lesions_to_choose_from_are_told_apart(page, hospital):
 
     assert "1 · Head or neck, left · 0 pictures" in shown
     assert "2 · Head or neck, left · 0 pictures" in shown
-    assert "3 · Lesion · 1 picture, 2025-03-01" in shown
+    assert "Lesion 3 · 1 picture, 2025-03-01" in shown
 
 
 def test_an_unknown_number_keeps_what_was_typed(page):

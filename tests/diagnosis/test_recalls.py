@@ -21,6 +21,7 @@ from tests.factories import (
 
 pytestmark = pytest.mark.django_db
 TODAY = timezone.localdate()
+MARK = ("entered_in_error_at", "entered_in_error_reason", "entered_in_error_by")
 LONG_AGO = timezone.now() - datetime.timedelta(days=100)
 
 
@@ -80,6 +81,24 @@ def test_each_recall_says_how_far_away_it_is(hospital, user) -> None:
 def test_a_new_picture_closes_the_recall(hospital, user) -> None:
     review = recalled(hospital, -1)
     ImageFactory(lesion=review.request.image.lesion)
+    assert not open_recalls(user).exists()
+
+
+def test_an_old_picture_that_is_sent_late_closes_nothing(hospital, user) -> None:
+    review = recalled(hospital, -1)
+    lesion = review.request.image.lesion
+    before = LONG_AGO - datetime.timedelta(days=30)
+    late = ImageFactory(lesion=lesion, captured_at=before)
+    assert [row.recall_on for row in open_recalls(user)] == [day(-1)]
+    # marking a picture, and signing, find the lesion's recalls anew
+    for facts in ((timezone.now(), "test", user), (None, None, None)):
+        mark = dict(zip(MARK, facts, strict=True))
+        type(late).objects.filter(pk=late.pk).update(**mark)
+        assert [row.recall_on for row in open_recalls(user)] == [day(-1)]
+    ReviewFactory(request=review.request, signed=True, amends=review, recall_on=day(7))
+    assert [row.recall_on for row in open_recalls(user)] == [day(7)]
+    taken = timezone.now() + datetime.timedelta(seconds=1)
+    ImageFactory(lesion=lesion, captured_at=taken)
     assert not open_recalls(user).exists()
 
 
