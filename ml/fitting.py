@@ -15,11 +15,14 @@ from safetensors.torch import load_file
 from ml.augmentation import to_canvas
 from ml.augmentation.canvas import canvas_shape
 from ml.checkpoints import load_classifier
+from ml.classifier import Classifier
 from ml.config import Recipe
 from ml.data.loading import MEMORY, Images, load_images
 from ml.data.splits import Splits
 from ml.engine import processes_here, start_engine
+from ml.errors import CheckpointError
 from ml.heads.fitting import fit_head, is_fitted
+from ml.manifest import read_manifest
 from ml.preprocessing import normalise, to_pixels
 from ml.runstate import (
     BEST,
@@ -60,14 +63,14 @@ def fit(
 
     Raises TrainingError if ``out`` holds another run, the loss is no longer a number or the state
     cannot be written, DataError for images that cannot be trained on, and CheckpointError if
-    ``start`` cannot be loaded.
+    ``start`` cannot be loaded or is an ensemble.
     """
     engine = start_engine(recipe.training)
     run, mark = out / RUN, fingerprint(recipe, parts)
     run.mkdir(parents=True, exist_ok=True)
     state = load_state(run, resume, mark, engine.device)
+    model = _load_start(start) if start is not None and state is None else None
     train, validation = _load(recipe, parts, memory / processes_here())
-    model = load_classifier(start) if start is not None and state is None else None
     trainer, history = Trainer(recipe, train, engine, model), History()
     if state is not None:
         trainer.load_state_dict(state["trainer"])
@@ -85,6 +88,14 @@ def fit(
         _fit_head(run, trainer, parts)
     masks = trainer.masks.skipped if trainer.masks is not None else []
     return train.skipped + validation.skipped + masks
+
+
+def _load_start(start: Path) -> Classifier:
+    if read_manifest(start).architecture.backbone.name == "ensemble":
+        raise CheckpointError(
+            f"{start} is an ensemble; train on one of its members: python -m ml separate."
+        )
+    return load_classifier(start)
 
 
 def _fit_head(run: Path, trainer: Trainer, parts: Splits) -> None:

@@ -1,4 +1,4 @@
-"""One checkpoint of several: the mean of their answers, or of their weights."""
+"""One checkpoint of several, the mean of their answers or of their weights; and several of one."""
 
 from __future__ import annotations
 
@@ -68,6 +68,28 @@ def average(members: Sequence[Path], out: Path, version: str = "1.0.0") -> Manif
         if value.is_floating_point():
             value.copy_(torch.stack([state[name] for state in weights]).mean(0))
     return _save(out, models[0], first, first.architecture, version)
+
+
+def separate(checkpoint: Path, out: Path, version: str = "1.0.0") -> list[Manifest]:
+    """Write the members of an ensemble, each to a folder of ``out`` that is named by its place.
+
+    Each is a checkpoint to train on from, uncalibrated; what is kept is as in ``join``. Raises
+    CheckpointError where the checkpoint is no ensemble.
+    """
+    whole = read_manifest(checkpoint)
+    if whole.architecture.backbone.name != "ensemble":
+        raise CheckpointError(f"{checkpoint} is one network; only an ensemble has members.")
+    model = load_classifier(checkpoint)
+    written = []
+    backbones = whole.architecture.backbone.options["members"]
+    heads = whole.architecture.head.options["members"]
+    for index, (backbone, head) in enumerate(zip(backbones, heads, strict=True)):
+        architecture = Architecture(Backbone(**backbone), Head(head["name"], head["options"]))
+        member = build_classifier(architecture, len(whole.classes)).eval()
+        member.backbone.load_state_dict(model.backbone.members[index].state_dict())  # type: ignore[index, union-attr]
+        member.head.load_state_dict(model.head.members[index].state_dict())  # type: ignore[index, union-attr]
+        written.append(_save(out / str(index + 1), member, whole, architecture, version))
+    return written
 
 
 def _save(

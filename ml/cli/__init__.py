@@ -20,13 +20,27 @@ from ml.cli import (
     join,
     predict,
     recipes,
+    separate,
     train,
     tune,
 )
 from ml.errors import MlError
 
 # in the order of --help
-COMMANDS = (recipes, init, fetch, train, tune, join, finish, evaluate, predict, card, export)
+COMMANDS = (
+    recipes,
+    init,
+    fetch,
+    train,
+    tune,
+    join,
+    separate,
+    finish,
+    evaluate,
+    predict,
+    card,
+    export,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

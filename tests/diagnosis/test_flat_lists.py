@@ -78,9 +78,9 @@ LOGS = {
 def people(django_db_setup, django_db_blocker) -> Iterator[SimpleNamespace]:
     """Two large hospitals, one of 200 images and one without any, and who works there.
 
-    Filled once and not rolled back, so that the database knows its tables as after a VACUUM. Emptied
-    first: what earlier tests took back has left its pages in the indexes, and an index of five rows
-    on a thousand pages is not chosen.
+    Filled once and not rolled back, so that the database knows its tables as after a VACUUM.
+    Emptied first: what earlier tests took back has left its pages in the indexes, and an index of
+    five rows on a thousand pages is not chosen.
     """
     with django_db_blocker.unblock():
         needs_postgresql()

@@ -18,8 +18,9 @@ from ml.classifier import build_classifier
 from ml.config import Augmentation, Sampling
 from ml.data import read_dataset
 from ml.data.splits import Splits, split
-from ml.errors import DataError, TrainingError
+from ml.errors import CheckpointError, DataError, TrainingError
 from ml.fitting import fit, with_epochs
+from ml.joining import join
 from ml.training import Trainer
 
 
@@ -178,6 +179,12 @@ def test_a_run_can_start_from_a_checkpoint(recipe, parts, tmp_path):
     fit(replace(recipe, training=still), parts, tmp_path / "second", start=tmp_path / "first")
     kept = state_of(tmp_path / "second")["trainer"]["model"]
     assert torch.equal(kept["head.layers.0.weight"], first.state_dict()["head.layers.0.weight"])
+
+
+def test_an_ensemble_is_no_start(recipe, parts, tmp_path, checkpoint):
+    join([checkpoint, checkpoint], tmp_path / "joined")
+    with pytest.raises(CheckpointError, match="python -m ml separate"):
+        fit(recipe, parts, tmp_path / "out", start=tmp_path / "joined")
 
 
 def test_images_that_cannot_be_trained_on_are_explained(recipe, parts, tmp_path):

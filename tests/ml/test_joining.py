@@ -119,3 +119,23 @@ def test_trees_have_no_mean(tmp_path, recipe):
         save_checkpoint(tmp_path / name, model, describe(grown, "test"))
     with pytest.raises(CheckpointError, match="trees"):
         average([tmp_path / "a", tmp_path / "b"], tmp_path / "out")
+
+
+def test_an_ensemble_is_separated_into_its_members(
+    tmp_path, capsys, joined, checkpoint, another
+) -> None:
+    out = tmp_path / "members"
+    assert main(["separate", str(joined), "--out", str(out)]) == 0
+    shown = capsys.readouterr().out
+    for place, member in (("1", checkpoint), ("2", another)):
+        single, made = Predictor(member, "cpu").manifest, Predictor(out / place, "cpu").manifest
+        assert (made.parameters, made.architecture) == (single.parameters, single.architecture)
+        assert made.preprocessing == single.preprocessing
+        assert f"{out / place}: {made.parameters:,} parameters" in shown
+        images = torch.randn(3, 3, 32, 32)
+        expected = load_classifier(member)(images)
+        assert torch.allclose(load_classifier(out / place)(images), expected, atol=2e-3)
+
+    assert main(["separate", str(checkpoint), "--out", str(tmp_path / "none")]) == 2
+    assert "only an ensemble has members" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
