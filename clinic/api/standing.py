@@ -23,6 +23,10 @@ class ErrorSerializer(serializers.Serializer):
     reason = WordField(source="entered_in_error_reason", choices=ErrorReason.choices)
 
 
+# one for all rows: to build its fields takes longer than to write a row
+MARK = ErrorSerializer()
+
+
 @extend_schema_field(ErrorSerializer(allow_null=True))
 class ErrorField(serializers.Field):
     """Null for a record that stands."""
@@ -32,7 +36,7 @@ class ErrorField(serializers.Field):
         super().__init__(**options, read_only=True)
 
     def to_representation(self, record: Retractable) -> dict[str, Any] | None:
-        return None if record.is_standing else ErrorSerializer(record).data
+        return None if record.is_standing else MARK.to_representation(record)
 
 
 class ErrorReasonSerializer(serializers.Serializer):

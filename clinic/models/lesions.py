@@ -96,8 +96,9 @@ class Lesion(Record, Retractable):
 
     @property
     def place(self) -> str:
-        side = self.get_laterality_display() or ""
-        site = self.get_anatom_site_display() or ""
+        # for each row of a list: get_FOO_display goes through all the words each time
+        side = str(Laterality(self.laterality).label) if self.laterality else ""
+        site = str(AnatomSite(self.anatom_site).label) if self.anatom_site else ""
         return f"{site}, {side.lower()}" if site and side else site or side
 
     @property
@@ -108,8 +109,9 @@ class Lesion(Record, Retractable):
     @property
     def title(self) -> str:
         """By which it is told apart from the patient's others, on every page and printout."""
-        if self.label or self.place:
-            return f"{self.number} · {self.name}"
+        name = self.label or self.place
+        if name:
+            return f"{self.number} · {name}"
         return _("Lesion %(number)d") % {"number": self.number}
 
     @cached_property

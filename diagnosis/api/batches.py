@@ -241,7 +241,7 @@ def sent_files(request: Request) -> list[UploadedFile]:
 
 
 def shape_of(progress: Progress) -> dict[str, Any]:
-    batch = progress.batch
+    batch, rows = progress.batch, DiagnosisSerializer()
     return {
         "id": str(batch.pk),
         "created_at": batch.created_at,
@@ -253,14 +253,15 @@ def shape_of(progress: Progress) -> dict[str, Any]:
         **{state.value: progress.counts[state.value] for state in Status},
         "entered_in_error": ErrorField().to_representation(batch.holder),
         "results": [
-            result_of(entry) for entry in sorted(progress.entries, key=lambda e: e.by_malignancy)
+            result_of(entry, rows)
+            for entry in sorted(progress.entries, key=lambda e: e.by_malignancy)
         ],
     }
 
 
-def result_of(entry: Entry) -> dict[str, Any]:
+def result_of(entry: Entry, rows: DiagnosisSerializer) -> dict[str, Any]:
     if entry.request is not None:
-        return {"name": entry.file.name, **DiagnosisSerializer(entry.request).data}
+        return {"name": entry.file.name, **rows.to_representation(entry.request)}
     empty = dict.fromkeys(DiagnosisSerializer.Meta.fields)
     failure = {"code": entry.file.error_code, "message": entry.file.error_message}
     return {"name": entry.file.name, **empty, "status": Status.REJECTED.value, "failure": failure}

@@ -99,6 +99,10 @@ class ReviewSerializer(RecordSerializer):
         return None if prediction is None else review.conclusion == prediction.label
 
 
+# one for all rows: to build its fields takes longer than to write a row
+REVIEW = ReviewSerializer()
+
+
 class DiagnosisSerializer(RecordSerializer):
     priority = serializers.SerializerMethodField()
     image = serializers.UUIDField(source="image_id")
@@ -182,7 +186,7 @@ def review_of(request: DiagnosisRequest) -> dict[str, Any] | None:
     if review is None:
         return None
     review.request = request
-    return ReviewSerializer(review).data
+    return REVIEW.to_representation(review)
 
 
 class OrderSerializer(serializers.Serializer):
