@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ml.config import RESIZES, Recipe
 from ml.errors import RecipeError
+from ml.manifest import VIEWS
+from ml.taxonomy import BY_CODE, CLASS_SETS
 
 
 def with_settings(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
@@ -20,15 +22,42 @@ def with_settings(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
     backbone cannot take.
     """
     for path, value in settings.items():
+        if path == "classes":
+            value = class_set(value)
         recipe = _set(recipe, path.split("."), value, path)
     _check(recipe)
     return recipe
+
+
+def is_path(key: str) -> bool:
+    """Whether it leads to a field of every recipe, and is no option of a single one."""
+    return "." in key or key in ("classes", "tta")
+
+
+def class_set(words: str | Sequence[str]) -> tuple[str, ...]:
+    """The class set of that name, or of these codes: "ham10000", "mel,nv,bkl", ["mel", "nv"].
+
+    Raises RecipeError for a class that is not known or stands twice, and for one class alone.
+    """
+    if isinstance(words, str) and words in CLASS_SETS:
+        return CLASS_SETS[words]
+    listed = words.split(",") if isinstance(words, str) else words
+    codes = tuple(str(code).strip() for code in listed)
+    unknown = sorted(set(codes) - set(BY_CODE))
+    if unknown or len(set(codes)) != len(codes) or len(codes) < 2:
+        raise RecipeError(
+            f"'{','.join(codes)}' is no class set; it is one of {', '.join(CLASS_SETS)}, or two "
+            f"codes or more of {', '.join(BY_CODE)}, between commas."
+        )
+    return codes
 
 
 def _check(recipe: Recipe) -> None:
     seen, fixed = recipe.preprocessing, recipe.architecture.backbone.options.get("image_size")
     if seen.resize not in RESIZES:
         raise RecipeError(f"'preprocessing.resize' is one of {', '.join(RESIZES)}.")
+    if recipe.tta not in VIEWS:
+        raise RecipeError(f"'tta' is one of {', '.join(VIEWS)}.")
     if not seen.aspect > 0 or min(seen.shape) < 1:
         raise RecipeError("'preprocessing.size' and 'preprocessing.aspect' are above 0.")
     if fixed is not None and seen.shape != (fixed, fixed):

@@ -27,7 +27,7 @@ def natural_shares(labels: Tensor, classes: Sequence[str]) -> Tensor:
     if missing:
         raise DataError(
             "Every class of the recipe needs at least one image for training; there is none of: "
-            f"{', '.join(missing)}."
+            f"{', '.join(missing)}. Other classes are chosen by --set classes=mel,nv,bkl."
         )
     return counts / counts.sum()
 

@@ -58,6 +58,12 @@ HAM10000 = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
 ISIC2019 = ("mel", "nv", "bcc", "akiec", "bkl", "df", "vasc", "scc")
 MELANOMA_OR_NOT = ("not_mel", "mel")
 MALIGNANT_OR_NOT = ("benign", "malignant")
+CLASS_SETS = {
+    "ham10000": HAM10000,
+    "isic2019": ISIC2019,
+    "melanoma": MELANOMA_OR_NOT,
+    "malignant": MALIGNANT_OR_NOT,
+}
 
 
 def fold(code: str, classes: tuple[str, ...]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ml.backbones.pretrained import WITHOUT
 from ml.errors import RecipeError
 
 # further arguments of the builder, and by what the normalised picture is multiplied first
@@ -159,8 +160,9 @@ def _build(name: str, image_size: int, weights: str | None) -> Any:
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
         what = f" with the weights '{weights}'" if weights else ""
+        hint = f" {WITHOUT}" if weights else ""
         raise RecipeError(
-            f"{name} of {image_size} pixels cannot be built{what}: {reason}"
+            f"{name} of {image_size} pixels cannot be built{what}: {reason}{hint}"
         ) from error
 
 

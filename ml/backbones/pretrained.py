@@ -6,6 +6,8 @@ from typing import Any
 
 from ml.errors import RecipeError
 
+WITHOUT = "--set pretrained=PATH reads them from this machine, pretrained=none begins without."
+
 
 def from_pretrained(kind: Any, source: str, config: Any, **options: Any) -> Any:
     """A model of class ``kind`` and shape ``config`` with the weights of ``source``.
@@ -19,7 +21,9 @@ def from_pretrained(kind: Any, source: str, config: Any, **options: Any) -> Any:
         )
     except (OSError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise RecipeError(f"The pretrained weights '{source}' cannot be used: {reason}") from error
+        raise RecipeError(
+            f"The pretrained weights '{source}' cannot be used: {reason} {WITHOUT}"
+        ) from error
     if loaded["missing_keys"]:
         missing = ", ".join(sorted(loaded["missing_keys"])[:3])
         raise RecipeError(f"The pretrained weights '{source}' lack tensors: {missing}.")

@@ -30,8 +30,9 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="KEY=VALUE",
-        help="an option that 'recipes' names (context=patient_mean), or any field of the recipe "
-        "by its path (training.learning_rate=3e-4)",
+        help="an option that 'recipes' names (context=patient_mean), the classes "
+        "(classes=ham10000, classes=mel,nv,bkl), or any field of the recipe by its path "
+        "(training.learning_rate=3e-4)",
     )
     parser.add_argument("--config", type=Path, metavar="JSON", help="such settings in a file")
     parser.add_argument("--tiny", action="store_true", help="its tiny form, to prove the code")
@@ -39,14 +40,14 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
 
 def chosen_recipe(options: argparse.Namespace) -> Recipe:
     """The recipe that the arguments name. Raises RecipeError where there is none like it."""
-    from ml.configuring import parse_setting, read_settings, with_settings
+    from ml.configuring import is_path, parse_setting, read_settings, with_settings
     from ml.recipes import get_recipe, shrink
 
     settings = read_settings(options.config) if options.config else {}
-    paths = {key: value for key, value in settings.items() if "." in key}
-    words = {key: value for key, value in settings.items() if "." not in key}
+    paths = {key: value for key, value in settings.items() if is_path(key)}
+    words = {key: value for key, value in settings.items() if not is_path(key)}
     for key, text in options.set:
-        if "." in key:
+        if is_path(key):
             paths |= [parse_setting(f"{key}={text}")]
         else:
             words[key] = None if text == "none" else text

@@ -78,6 +78,24 @@ def test_init_takes_options(tmp_path):
     assert context.name == "patient_mean"
 
 
+@pytest.mark.parametrize(
+    ("words", "classes"),
+    [
+        ("ham10000", taxonomy.HAM10000),
+        ("malignant", taxonomy.MALIGNANT_OR_NOT),
+        ("mel, nv,bkl", ("mel", "nv", "bkl")),
+        ('["nv", "mel"]', ("nv", "mel")),
+    ],
+)
+def test_every_recipe_learns_the_classes_that_are_asked_for(words, classes, tmp_path):
+    options = ["--set", f"classes={words}", "tta=flips", "--tiny", "--out", str(tmp_path)]
+    assert main(["init", "resnet18", *options]) == 0
+    manifest = read_manifest(tmp_path)
+    assert (manifest.classes, manifest.tta) == (classes, "flips")
+    answers = load_classifier(tmp_path)(torch.zeros(2, 3, *manifest.preprocessing.shape))
+    assert answers.shape == (2, len(classes))
+
+
 def test_the_eight_variants_differ():
     plain = [get_recipe("resnet18", variant=f"M{n}") for n in range(4)]
     augmented = [get_recipe("resnet18_dropout", variant=f"M{n}") for n in range(4, 8)]

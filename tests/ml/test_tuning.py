@@ -85,6 +85,10 @@ def test_every_recipe_has_a_space_that_fits_it():
         ({"training.epochs.more": 1}, "'more' is unknown"),
         ({"preprocessing.resize": "bend"}, "one of cover, whole, squash"),
         ({"preprocessing.aspect": 0}, "above 0"),
+        ({"tta": "twice"}, "one of none, mirror, flips, dihedral"),
+        ({"classes": "mole"}, "'mole' is no class set; it is one of ham10000, isic2019"),
+        ({"classes": "mel"}, "no class set"),
+        ({"classes": ["mel", "nv", "mel"]}, "'mel,nv,mel' is no class set"),
     ],
 )
 def test_settings_that_do_not_exist_are_named(recipe, changes, message):
