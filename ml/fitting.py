@@ -17,7 +17,7 @@ from ml.augmentation.canvas import canvas_shape
 from ml.checkpoints import load_classifier
 from ml.classifier import Classifier
 from ml.config import Recipe
-from ml.data.loading import MEMORY, Images, load_images
+from ml.data.loading import AT_ONCE, MEMORY, Images, load_images
 from ml.data.splits import Splits
 from ml.engine import processes_here, start_engine
 from ml.errors import CheckpointError
@@ -104,7 +104,7 @@ def _fit_head(run: Path, trainer: Trainer, parts: Splits) -> None:
     model.load_state_dict(load_file(run / BEST))
     seen = partial(to_pixels, config=size)
     images = load_images(parts.train, trainer.recipe.classes, seen, prod(size.shape), title="fit")
-    draws = torch.arange(len(images.labels)).split(128)
+    draws = torch.arange(len(images.labels)).split(AT_ONCE)
     batches = ((normalise(p, size), images.labels[i]) for i, p in images.batches(draws))
     fit_head(model, batches, trainer.config.seed)
     save_weights(run, model)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ml.config import Preprocessing
+from ml.data.loading import AT_ONCE
 from ml.errors import PredictionError
 from ml.preprocessing import normalise
 
@@ -89,7 +90,7 @@ class PatientFeatures:
         """Compute the features again with ``model``, which is left in evaluation mode."""
         model.eval()
         found: dict[int, Tensor] = {}
-        draws = torch.arange(len(self.images.samples)).split(128)
+        draws = torch.arange(len(self.images.samples)).split(AT_ONCE)
         for indices, pixels in self.images.batches(draws):
             features = model.forward_features(normalise(pixels, size).to(device)).float().cpu()
             found.update(zip(indices.tolist(), features, strict=True))

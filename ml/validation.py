@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ml.config import Recipe
-from ml.data.loading import Images
+from ml.data.loading import AT_ONCE, Images
 from ml.devices import training_autocast
 from ml.patients import PatientFeatures
 from ml.preprocessing import normalise
@@ -27,7 +27,7 @@ def balanced_accuracy(trainer: Trainer, recipe: Recipe, images: Images) -> float
         patients.refresh(model, engine.device, recipe.preprocessing)
     hits, counts = torch.zeros(2, len(recipe.classes), device=engine.device)
     own = torch.arange(len(images.samples))[engine.process_index :: engine.num_processes]
-    for indices, pixels in images.batches(own.split(128)):
+    for indices, pixels in images.batches(own.split(AT_ONCE)):
         pictures = normalise(pixels, recipe.preprocessing).to(engine.device)
         context = () if patients is None else patients.others(indices)
         with training_autocast(engine.device):

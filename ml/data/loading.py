@@ -15,6 +15,9 @@ from ml.data.samples import Sample
 from ml.errors import DataError
 
 MEMORY = 8.0  # GB
+# images that are read together, where nothing is learnt from them: a network of Keras keeps the
+# outputs of all its layers until the last one, 100 (EfficientNet-B0) to 310 MB (DenseNet-201) each
+AT_ONCE = 16
 
 
 class Images(Protocol):

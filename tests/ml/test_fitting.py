@@ -223,3 +223,20 @@ def test_figures_reach_tensorboard(recipe, parts, tmp_path):
     score = float(rows_of(tmp_path)[0]["score"])
     assert events.Scalars("score")[0].value == pytest.approx(score, abs=1e-4)
     assert "tensorflow" not in sys.modules
+
+
+def test_no_more_images_are_read_together_than_memory_is_planned_for(
+    recipe, parts, tmp_path, monkeypatch
+):
+    read = []
+
+    def note(module, inputs) -> None:
+        if isinstance(module, torch.nn.Conv2d) and not module.training:
+            read.append(len(inputs[0]))
+
+    assert len(parts.validation) > 3
+    monkeypatch.setattr("ml.validation.AT_ONCE", 3)
+    hook = torch.nn.modules.module.register_module_forward_pre_hook(note)
+    fit(with_epochs(recipe, 1), parts, tmp_path)
+    hook.remove()
+    assert max(read) == 3
