@@ -12,7 +12,7 @@ ACTIONS = {
     "create_batch": _("Batch of pictures begun"),
     "create_hospital": _("Hospital recorded"),
     "create_image": _("Picture recorded"),
-    "create_membership": _("Role given"),
+    "create_membership": _("Role recorded"),
     "create_lesion": _("Lesion recorded"),
     "create_patient": _("Patient recorded"),
     "create_token": _("API token made"),

@@ -247,8 +247,13 @@ def doctor_lines(card: Card) -> Iterator[Line]:
     newest = reviews[0]
     yield conclusion_of(newest), pdf.BODY
     if newest.recall_on:
-        yield _("Recall on %(date)s") % {"date": newest.recall_on.isoformat()}, pdf.BODY
+        words = _("Recall on %(date)s") % {"date": newest.recall_on.isoformat()}
+        if newest.request.recall_on is None:
+            words += " " + _("(closed: seen or reviewed since)")
+        yield words, pdf.BODY
     yield signature_of(newest), pdf.SMALL
+    if card.request is not None and newest.request_id != card.request.pk:
+        yield _("Of another picture than the newest."), pdf.SMALL
     for earlier in reviews[1 : 1 + EARLIER]:
         values = {"conclusion": conclusion_of(earlier), "signature": signature_of(earlier)}
         yield _("before: %(conclusion)s, %(signature)s") % values, pdf.SMALL

@@ -3,17 +3,21 @@
 from typing import Any
 
 from django import forms
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
 from clinic.forms.base import FutureDateInput, ServiceForm, optional, seen_field
 from clinic.services.seen import seen_of
 from diagnosis.interpretation import LABEL_NAMES, label_name
 from diagnosis.models import DiagnosisRequest, Management, Review
+from diagnosis.services.recalls import last_recall
 from diagnosis.services.reviews import EDITABLE, MAXIMUM_NOTES, is_unusual
 
 ASKED = _(
     "You conclude “%(conclusion)s” with “%(management)s”. Press “Sign” once more if that is meant."
 )
+
+CARRIED = _("As in the last review of this lesion, of %(date)s.")
 
 
 class ReviewForm(ServiceForm):
@@ -67,7 +71,8 @@ class ReviewForm(ServiceForm):
 
     @classmethod
     def of(cls, request: DiagnosisRequest) -> "ReviewForm":
-        """Filled with the draft, or with the signed review that would be amended."""
+        """Filled with the draft, or with the signed review that would be amended; else with the
+        recall of the lesion's last review, whose place this one takes."""
         signed, draft = signed_review(request), draft_review(request)
         source = draft or signed
         initial: dict[str, Any] = {
@@ -81,7 +86,13 @@ class ReviewForm(ServiceForm):
                 "recall_on": source.recall_on,
                 "notes": source.notes,
             }
-        return cls(initial=initial)
+            return cls(initial=initial)
+        form = cls(initial=initial)
+        if recalling := last_recall(request):
+            form.initial["recall_on"] = recalling.recall_on
+            date = localtime(recalling.signed_at).date().isoformat()
+            form.fields["recall_on"].help_text = CARRIED % {"date": date}
+        return form
 
     def has_seen(self, request: DiagnosisRequest) -> None:
         """Name what stands on the page with this form, which had been refused."""

@@ -3,7 +3,7 @@
 from django.utils import timezone
 
 from clinic.models import User
-from diagnosis.models import DiagnosisRequest
+from diagnosis.models import DiagnosisRequest, Review
 from diagnosis.models.requests import DiagnosisRequestQuerySet
 
 EARLIEST_FIRST = ("recall_on", "id")
@@ -21,3 +21,20 @@ def open_recalls(user: User) -> DiagnosisRequestQuerySet:
 def overdue_recalls(user: User) -> DiagnosisRequestQuerySet:
     """Those whose day has passed."""
     return open_recalls(user).filter(recall_on__lt=timezone.localdate())
+
+
+def last_recall(request: DiagnosisRequest) -> Review | None:
+    """The lesion's last signed review, if it recalls on a day that is still to come.
+
+    A picture of today closes that recall, and so does a review of any picture: the day is offered
+    to the next review, so that nobody loses the follow-up by a second photograph.
+    """
+    signed = Review.objects.filter(
+        signed_at__isnull=False,
+        request__image__lesion=request.image.lesion_id,
+        request__entered_in_error_at__isnull=True,
+    )
+    last = signed.order_by("-signed_at", "id").first()
+    if last is None or last.recall_on is None or last.recall_on <= timezone.localdate():
+        return None
+    return last

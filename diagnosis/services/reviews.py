@@ -19,6 +19,8 @@ from ml.taxonomy import BY_LABEL
 MAXIMUM_NOTES = 5000
 # of ml.taxonomy: what is not merely monitored
 MOST_SEVERE = 3
+# a later day is a slip of the year, with which the follow-up would be lost
+RECALL_YEARS = 10
 EDITABLE = ("conclusion", "management", "notes", "recall_on")
 
 
@@ -97,6 +99,9 @@ def _check(conclusion: str, management: str, notes: str, recall_on: datetime.dat
     if recall_on is not None and recall_on <= timezone.localdate():
         message = _("The recall must be after today.")
         raise FieldError("recall_in_past", message, field="recall_on")
+    if recall_on is not None and recall_on.year > timezone.localdate().year + RECALL_YEARS:
+        message = _("The recall must be within %(years)d years.") % {"years": RECALL_YEARS}
+        raise FieldError("recall_too_late", message, field="recall_on")
 
 
 def _already_signed(review: Review | None) -> DomainError:

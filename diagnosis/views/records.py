@@ -43,6 +43,14 @@ class Moment:
     review: Review | None = None
     finding: Histopathology | None = None
 
+    @property
+    def is_replaced(self) -> bool:
+        """By a later finding, or by a review that amends this one."""
+        if self.finding is not None:
+            return self.finding != self.card.finding
+        amending = self.review.request.reviews.all() if self.review else ()
+        return any(other.amends_id == self.review.pk for other in amending if self.review)
+
 
 @signed_in
 @require_safe

@@ -263,6 +263,20 @@ def test_sorted_by_name_while_it_is_read_then_by_importance(page, batch) -> None
     assert names(page.get(f"{address}?sort=name"))[0] == "1.jpg"
 
 
+def test_an_uncertain_reading_is_not_told_to_be_harmless(page, batch) -> None:
+    read(batch, "1.jpg", "nevus", 0.05)
+    address = reverse("batch", args=[batch.pk])
+    assert page.get(address).content.decode().count("Not suspicious") == 1
+
+    either = {"nevus": 0.55, "melanoma": 0.45}
+    prediction = PredictionFactory(label="nevus", probabilities=either, malignancy_probability=0.05)
+    image = BatchFileFactory(batch=batch, name="2.jpg").image
+    DiagnosisRequestFactory(image=image, succeeded=True, prediction=prediction)
+    found = page.get(address).content.decode()
+    assert "could be" in found
+    assert found.count("Not suspicious") == 1
+
+
 def test_the_grid_is_drawn_again_only_when_something_changed(page, batch) -> None:
     row = DiagnosisRequestFactory(image=BatchFileFactory(batch=batch).image)
     address = reverse("batch", args=[batch.pk])

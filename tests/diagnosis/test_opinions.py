@@ -9,6 +9,8 @@ from django.utils import timezone
 from django.utils.html import strip_tags
 
 from clinic.models import Lesion
+from diagnosis.documents.patient import doctor_lines
+from diagnosis.services.patient_records import report_cards
 from tests.factories import (
     DiagnosisRequestFactory,
     HistopathologyFactory,
@@ -96,9 +98,51 @@ def test_an_earlier_signature_is_not_lost_behind_a_newer_picture(page, patient):
     _, of_lesion = seen(page, "lesion", row.image.lesion)
 
     today = timezone.localdate().isoformat()
-    assert f"Doctor: Melanoma, excise of an earlier picture, {today}" in of_patient
+    assert f"Doctor: Melanoma, excise of another picture, {today}" in of_patient
     assert "Not signed yet" not in of_lesion
     assert "Of an earlier picture: the newest reading is not signed yet." in of_lesion
+
+
+def test_a_later_signature_below_an_older_picture_leaves_the_newest_signed(page, patient):
+    newest = read(patient, "nevus")
+    lesion = newest.image.lesion
+    ReviewFactory(request=newest, signed=True, conclusion="nevus", management="none")
+    past = timezone.now() - datetime.timedelta(days=900)
+    old = DiagnosisRequestFactory(
+        image__lesion=lesion, image__captured_at=past, succeeded=True, prediction__label="nevus"
+    )
+    ReviewFactory(request=old, signed=True, conclusion="melanoma", management="excise")
+
+    of_lesion = seen(page, "lesion", lesion)[1]
+
+    assert "Of another picture than the newest." in of_lesion
+    assert "is not signed yet" not in of_lesion
+    report = card_lines(patient)
+    assert "Of another picture than the newest." in report
+
+
+def card_lines(patient) -> list[str]:
+    """What the patient's report says of the doctor."""
+    user = doctor(patient.hospital)
+    return [line for card in report_cards(user, patient) for line, _look in doctor_lines(card)]
+
+
+def test_the_timeline_says_what_was_replaced(page, patient):
+    row = read(patient, "nevus")
+    first = ReviewFactory(request=row, signed=True, conclusion="nevus", management="monitor")
+    day = datetime.date(2026, 3, 2)
+    HistopathologyFactory(lesion=row.image.lesion, diagnosis="melanoma", date=day)
+    found = seen(page, "patient", patient)[1]
+    assert "replaced by" not in found
+    assert "amended since" not in found
+
+    ReviewFactory(request=row, signed=True, amends=first, conclusion="nevus", management="excise")
+    earlier = day - datetime.timedelta(days=30)
+    HistopathologyFactory(lesion=row.image.lesion, diagnosis="nevus", date=earlier)
+    found = seen(page, "patient", patient)[1]
+    assert "2026-03-02 · replaced by a later finding" in found
+    assert found.count("replaced by a later finding") == 1
+    assert found.count("amended since") == 1
 
 
 def test_lesions_without_a_place_are_counted_beside_the_map(page, patient):

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from clinic.errors import DomainError
+from diagnosis.forms.reviews import ReviewForm
 from diagnosis.models import Review
 from diagnosis.services.recalls import open_recalls, overdue_recalls
 from diagnosis.services.reviews import save_review
@@ -164,3 +165,41 @@ def test_the_form_keeps_a_drafts_recall(hospital, user) -> None:
 
     form = page.get(reverse("diagnosis", args=[row.pk])).context["form"]
     assert form.initial["recall_on"] == day(90)
+
+
+def test_the_next_review_of_the_lesion_is_offered_the_recall(hospital, user) -> None:
+    review = recalled(hospital, 60)
+    lesion = review.request.image.lesion
+    again = DiagnosisRequestFactory(image=ImageFactory(lesion=lesion), succeeded=True)
+    page = Client()
+    page.force_login(user)
+
+    shown = page.get(reverse("diagnosis", args=[again.pk])).content.decode()
+    assert f'value="{day(60)}"' in shown
+    assert "As in the last review of this lesion" in shown
+    of_first = page.get(reverse("diagnosis", args=[review.request.pk])).content.decode()
+    assert "(closed: seen or reviewed since)" in of_first
+
+    # a review that recalls nobody is the last word, and another lesion has none
+    ReviewFactory(request=review.request, signed=True, amends=review)
+    other = ImageFactory(lesion__patient=lesion.patient)
+    for image in (again.image, other):
+        row = DiagnosisRequestFactory(image=image, succeeded=True)
+        assert ReviewForm.of(row).initial.get("recall_on") is None
+
+
+@pytest.mark.parametrize("offset", [-1, 0])
+def test_a_recall_whose_day_has_come_is_not_offered(hospital, offset: int) -> None:
+    lesion = recalled(hospital, offset).request.image.lesion
+    row = DiagnosisRequestFactory(image=ImageFactory(lesion=lesion), succeeded=True)
+    assert "recall_on" not in ReviewForm.of(row).initial
+
+
+def test_a_slip_of_the_year_is_refused(user, hospital) -> None:
+    row = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, succeeded=True)
+    facts = {"actor": user, "request": row, "conclusion": "nevus", "management": "monitor"}
+    last = TODAY.replace(year=TODAY.year + 10, month=12, day=31)
+    with pytest.raises(DomainError) as refused:
+        save_review(**facts, recall_on=last + datetime.timedelta(days=1))
+    assert refused.value.code == "recall_too_late"
+    assert save_review(**facts, recall_on=last).recall_on == last
