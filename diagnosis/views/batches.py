@@ -22,7 +22,13 @@ from diagnosis.forms.batches import BatchForm, sent_files
 from diagnosis.interpretation import warnings_for
 from diagnosis.models import Batch, BatchFile
 from diagnosis.progress import progress_of, stage_of
-from diagnosis.services.batches import add_file, add_files, create_batch, repeat_file
+from diagnosis.services.batches import (
+    add_file,
+    add_files,
+    clean_name,
+    create_batch,
+    repeat_file,
+)
 from diagnosis.services.workers import readers_alive
 from diagnosis.views.new_diagnosis import (
     asked_for,
@@ -149,11 +155,12 @@ def batch_file(request: HttpRequest, pk) -> HttpResponse:
         headers = {"Retry-After": str(error.seconds)} if isinstance(error, RetryError) else None
         body = {"code": error.code, "message": error.message}
         return JsonResponse(body, status=error.status, headers=headers)
-    return JsonResponse(outcome_of(batch, row), status=201)
+    return JsonResponse(outcome_of(batch, row, clean_name(file.name or "")), status=201)
 
 
-def outcome_of(batch: Batch, row: BatchFile) -> dict[str, Any]:
-    """``warnings`` are about the picture, long before there is an answer."""
+def outcome_of(batch: Batch, row: BatchFile, name: str) -> dict[str, Any]:
+    """``warnings`` are about the picture, long before there is an answer; ``name`` is that of the
+    file which was sent, whose picture may have come under another one."""
     if row.image is None:
         return {"stored": False, "code": row.error_code, "message": row.error_message}
     found = warnings_for(
@@ -163,7 +170,10 @@ def outcome_of(batch: Batch, row: BatchFile) -> dict[str, Any]:
         age=batch.patient.age,
         site=row.image.lesion.anatom_site,
     )
-    return {"stored": True, "warnings": [warning.message for warning in found]}
+    warnings = [warning.message for warning in found]
+    if row.name != name:
+        warnings.insert(0, _("The same picture as %(name)s, read once.") % {"name": row.name})
+    return {"stored": True, "warnings": warnings}
 
 
 @signed_in

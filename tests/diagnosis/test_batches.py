@@ -149,6 +149,13 @@ def test_a_repeated_file_is_stored_once(page, batch) -> None:
     assert (BatchFile.objects.count(), Image.objects.count()) == (1, 1)
 
 
+def test_a_picture_under_two_names_is_told(page, batch) -> None:
+    said = "The same picture as a.jpg, read once."
+    assert said not in send(page, batch, picture()).json()["warnings"]
+    assert said in send(page, batch, picture("b.jpg"), "another").json()["warnings"]
+    assert said not in send(page, batch, picture(), "a third").json()["warnings"]
+
+
 def test_a_key_is_for_one_file(page, batch) -> None:
     send(page, batch, picture())
     response = send(page, batch, picture(seed=2))
