@@ -49,7 +49,8 @@ class PatientQuerySerializer(StandingQuerySerializer):
     search = serializers.CharField(
         required=False,
         max_length=200,
-        help_text="Each word begins the medical record number or one of the names.",
+        help_text="Each word begins the medical record number or a word of the names; the marks of "
+        "letters do not matter.",
     )
     hospital = IdField(required=False)
 

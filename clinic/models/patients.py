@@ -1,12 +1,14 @@
 """A person with a medical record number."""
 
 import datetime
+import re
 
 from django.db import models
 from django.db.models.functions import Upper
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from clinic.letters import Folded, SplitPart
 from clinic.models.base import Record
 from clinic.models.hospitals import Hospital
 from clinic.models.standing import STANDING, Retractable, StandingQuerySet, list_indexes
@@ -15,6 +17,13 @@ from clinic.vocabulary import Sex, SkinType
 
 # PostgreSQL's texts hold every character but this one, and it refuses to compare with it
 UNSTORABLE = "\0"
+# as clinic 0013 has indexed them
+SEARCHED: dict[str, models.expressions.Combinable] = {
+    "family": Folded("family_name"),
+    "given": Folded("given_name"),
+    "second_family": Folded(SplitPart("family_name", models.Value(" "), models.Value(2))),
+    "second_given": Folded(SplitPart("given_name", models.Value(" "), models.Value(2))),
+}
 
 
 class PatientQuerySet(StandingQuerySet["Patient"]):
@@ -31,14 +40,14 @@ class PatientQuerySet(StandingQuerySet["Patient"]):
         )
 
     def search(self, text: str) -> "PatientQuerySet":
-        """Every word must begin the medical record number or one of the names."""
-        found = self.none() if UNSTORABLE in text else self
-        for word in text.split():
-            found = found.filter(
-                models.Q(medical_record_number__istartswith=word)
-                | models.Q(family_name__istartswith=word)
-                | models.Q(given_name__istartswith=word)
-            )
+        """Every word must begin the medical record number, or the first or second word of one of
+        the names; the marks of letters do not matter. "Family, given" is two words."""
+        found = (self.none() if UNSTORABLE in text else self).alias(**SEARCHED)
+        for word in filter(None, re.split(r",?\s+", text.strip().rstrip(","))):
+            begins = models.Q(medical_record_number__istartswith=word)
+            for name in SEARCHED:
+                begins |= models.Q(**{f"{name}__startswith": Folded(models.Value(word))})
+            found = found.filter(begins)
         return found
 
 

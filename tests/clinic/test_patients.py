@@ -263,6 +263,35 @@ def test_who_may_not_record() -> None:
     assert not AuditEvent.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "nunez",
+        "NUNEZ",
+        "Núñ",
+        "núñez",
+        "garcia",
+        "García",
+        "jose",
+        "José",
+        "maria",
+        "Núñez, José",
+        "nun gar",
+        "Nu\u0301n\u0303ez",
+        "jose maria nunez garcia",
+        "Núñez,",
+    ],
+)
+def test_search_asks_for_no_marks_and_knows_second_names(typed: str) -> None:
+    hospital = HospitalFactory()
+    names = {"given_name": "José María", "family_name": "Núñez García"}
+    patient = PatientFactory(hospital=hospital, **names)
+    other = PatientFactory(hospital=hospital, given_name="Jan", family_name="Łoś Øster")
+    assert list(Patient.objects.search(typed)) == [patient]
+    for text in ("los", "Łoś", "oster, jan"):
+        assert list(Patient.objects.search(text)) == [other]
+
+
 def test_search_finds_beginnings_of_every_word() -> None:
     hospital = HospitalFactory()
     for number, given, family in [("A1", "Ada", "North"), ("A2", "Bob", "Norton"), ("B1", "", "")]:

@@ -1,0 +1,55 @@
+"""Letters without their marks, so that a name is found however it was typed: nunez finds Núñez."""
+
+import unicodedata
+from typing import Any
+
+from django.db.models import CharField, Func
+
+# of European and Vietnamese alphabets; a letter that is no letter with a mark is named
+RANGES = ((0x00C0, 0x0250), (0x1E00, 0x1F00))
+NAMED = {"Đ": "D", "đ": "d", "Ħ": "H", "ħ": "h", "ı": "i", "Ł": "L", "ł": "l", "Ø": "O", "ø": "o"}
+# marks that stand alone after their letter, as some keyboards send them
+MARKS = "".join(map(chr, range(0x0300, 0x0370)))
+
+
+def _plain(letter: str) -> str:
+    base = unicodedata.normalize("NFD", letter)[0]
+    return NAMED.get(letter, base if base.isascii() else letter)
+
+
+_LETTERS = [chr(code) for start, end in RANGES for code in range(start, end)]
+MARKED = "".join(letter for letter in _LETTERS if _plain(letter) != letter)
+PLAIN = "".join(_plain(letter) for letter in MARKED)
+_TABLE = str.maketrans(MARKED, PLAIN, MARKS)
+
+
+def fold(text: str | None) -> str | None:
+    """Capitals without marks; on PostgreSQL the function that clinic 0013 makes does the same."""
+    return None if text is None else text.translate(_TABLE).upper()
+
+
+def split_part(text: str | None, divider: str, place: int) -> str | None:
+    """PostgreSQL's: the part at the place, counted from 1; empty where there are fewer."""
+    return None if text is None else [*text.split(divider), *[""] * place][place - 1]
+
+
+class Folded(Func):
+    """``fold`` in the database."""
+
+    function = "nevus_fold"
+    arity = 1
+    output_field = CharField()
+
+
+class SplitPart(Func):
+    function = "split_part"
+    arity = 3
+    output_field = CharField()
+
+
+def teach_sqlite(connection: Any, **_signal: Any) -> None:
+    """Give a new connection to SQLite the functions that PostgreSQL has."""
+    if connection.vendor == "sqlite":
+        make = connection.connection.create_function
+        make(Folded.function, 1, fold, deterministic=True)
+        make(SplitPart.function, 3, split_part, deterministic=True)
