@@ -48,8 +48,10 @@ class Moment:
         """By a later finding, or by a review that amends this one."""
         if self.finding is not None:
             return self.finding != self.card.finding
-        amending = self.review.request.reviews.all() if self.review else ()
-        return any(other.amends_id == self.review.pk for other in amending if self.review)
+        if self.review is None:
+            return False
+        later = self.review.request.reviews.all()
+        return any(review.amends_id == self.review.pk for review in later)
 
 
 @signed_in

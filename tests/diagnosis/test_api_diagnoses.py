@@ -27,6 +27,7 @@ from tests.factories import (
 
 pytestmark = pytest.mark.django_db
 DIAGNOSES = f"{API}/diagnoses/"
+COME_AGAIN = (timezone.localdate() + datetime.timedelta(days=90)).isoformat()
 FIELDS = [
     "id",
     "status",
@@ -326,7 +327,7 @@ def review(api, request, **fields: Any):
 
 
 def test_a_review_is_signed(api, read, user) -> None:
-    response = review(api, read, notes="come again", signed=True, recall_on="2900-01-01")
+    response = review(api, read, notes="come again", signed=True, recall_on=COME_AGAIN)
     body = response.json()
     assert response.status_code == 201
     assert body["signed_at"].endswith("Z")
@@ -335,7 +336,7 @@ def test_a_review_is_signed(api, read, user) -> None:
         "conclusion": "nevus",
         "management": "monitor",
         "notes": "come again",
-        "recall_on": "2900-01-01",
+        "recall_on": COME_AGAIN,
         "signed": True,
         "signed_by": str(user.pk),
         "signed_by_name": "Sample Doctor",

@@ -118,4 +118,4 @@ def test_the_same_picture_for_another_lesion_is_told(page, hospital) -> None:
 
     assert send() == []
     (told,) = send()
-    assert told.startswith("This picture was recorded for the patient before: Head or neck, ")
+    assert told.startswith("This picture was recorded for the patient before: 1 · Head or neck, ")
