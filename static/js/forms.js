@@ -51,5 +51,32 @@
   window.addEventListener("pageshow", () => (sent = new WeakMap()));
 })();
 
+// What is entered while a known patient is looked for stays: the answer has only what was sent.
+(() => {
+  const PANEL = "patient-panel";
+  let sent = null;
+  let entered = [];
+
+  const controls = () => [...(document.getElementById(PANEL)?.querySelectorAll("input, select, textarea") ?? [])];
+  const values = () =>
+    new Map(controls().filter(({ type, checked }) => type !== "radio" || checked).map(({ name, value }) => [name, value]));
+
+  document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+    if (detail.target.id === PANEL) sent = values();
+  });
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    if (sent && detail.target.id === PANEL) entered = [...values()].filter(([name, value]) => sent.get(name) !== value);
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const [name, value] of entered) {
+      for (const control of controls().filter((found) => found.name === name)) {
+        if (control.type === "radio") control.checked = control.value === value;
+        else control.value = value;
+      }
+    }
+    entered = [];
+  });
+})();
+
 // What was kept goes back into its form without a press, which stores nothing.
 document.querySelector("button[data-now]")?.click();

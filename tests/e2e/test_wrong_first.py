@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.e2e.pages import sign_in
 from tests.e2e.records import INVITATION
@@ -126,3 +126,26 @@ def test_the_picture_that_the_browser_kept_is_seen(page: Page, clinic: str, tmp_
     assert page.locator("#id_file").evaluate("field => field.files.length") == 1
     expect(page.locator(".upload-preview")).to_be_visible()
     expect(page.locator("#file-facts")).to_contain_text("kept.jpg")
+
+
+@pytest.mark.parametrize("address", ["/diagnoses/new/", "/batches/new/"])
+def test_what_is_entered_while_the_patient_is_looked_for_stays(
+    page: Page, clinic: str, address: str
+) -> None:
+    sign_in_by_phone(page, clinic)
+    page.goto(clinic + address)
+    held: list[Route] = []
+    page.route("**/patient/", lambda route: held.append(route))
+    number = page.get_by_label("Medical record number")
+    number.fill("SLOW-1")
+    with page.expect_request("**/patient/"):
+        number.press("Tab")
+    page.get_by_role("radio", name="Female").check()
+    page.get_by_label("Family name").fill("Quill")
+
+    with page.expect_response("**/patient/"):
+        held[0].continue_()
+
+    expect(page.get_by_text("No patient has the number SLOW-1")).to_be_visible()
+    expect(page.get_by_role("radio", name="Female")).to_be_checked()
+    expect(page.get_by_label("Family name")).to_have_value("Quill")
