@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from diagnosis.services.queue import MAXIMUM_ATTEMPTS
 from tests.e2e.clinic import make_clinic, new_lesion, upload, wait_until
 from tests.support.api import ApiClient
 from tests.support.pictures import photographs
@@ -48,13 +49,10 @@ def test_every_upload_is_read_once_though_workers_and_redis_die(
     beat = stack.start_worker(queues="default", beat=True, **QUICK)
     accepted = []
     for part in (pictures[:third], pictures[third : 2 * third]):
-        worker = stack.start_worker(queues="inference", **QUICK)
-        # it would read faster than a slow machine uploads, and be ready before it is looked at
-        os.kill(worker.pid, signal.SIGSTOP)
+        worker = start_paused_worker(stack)
         accepted += [upload(api, lesion, content) for content in part]
-        os.kill(worker.pid, signal.SIGCONT)
         kill_in_the_middle_of_a_batch(stack, worker)
-    worker = stack.start_worker(queues="inference", **QUICK)
+    worker = start_paused_worker(stack)
     stack.redis.stop()
     accepted += [upload(api, lesion, content) for content in pictures[2 * third :]]
     stack.redis.start()
@@ -66,9 +64,25 @@ def test_every_upload_is_read_once_though_workers_and_redis_die(
     assert_each_has_one_prediction(stack, accepted)
 
 
+def start_paused_worker(stack: Stack) -> Worker:
+    """A worker that is ready and stopped: it would read faster than a slow machine uploads."""
+    worker = stack.start_worker(queues="inference", **QUICK)
+    os.kill(worker.pid, signal.SIGSTOP)
+    return worker
+
+
 def kill_in_the_middle_of_a_batch(stack: Stack, worker: Worker) -> None:
-    """SIGKILL while rows are claimed."""
-    wait_until(lambda: count(stack, status="running") > 0, seconds=90)
+    """SIGKILL of a paused worker while rows are claimed, none of them for the last time: what three
+    workers died of has failed for good. It stands still while it is looked at."""
+
+    def is_caught() -> bool:
+        os.kill(worker.pid, signal.SIGCONT)
+        time.sleep(0.2)
+        os.kill(worker.pid, signal.SIGSTOP)
+        last = count(stack, status="running", attempts=MAXIMUM_ATTEMPTS)
+        return not last and count(stack, status="running") > 0
+
+    wait_until(is_caught, seconds=90)
     worker.kill()
 
 

@@ -51,12 +51,15 @@ def describe(page: Page) -> str:
 
 def sign_in(page: Page, url: str) -> None:
     page.goto(url)
-    # the first field has the focus
+    # the first field has the focus, which a browser gives a moment after the page is there
+    expect(page.get_by_label("Username")).to_be_focused()
     page.keyboard.type("doctor")
     tab_to(page, page.get_by_label("Password"))
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Worklist")).to_be_visible()
+    # its scripts listen to the keys
+    page.wait_for_load_state()
 
 
 def test_from_the_sign_in_to_a_signed_review_by_keyboard_alone(
@@ -69,6 +72,7 @@ def test_from_the_sign_in_to_a_signed_review_by_keyboard_alone(
     sign_in(page, clinic)
     page.keyboard.press("n")
     expect(page.get_by_role("heading", name="New diagnosis")).to_be_visible()
+    expect(page.get_by_label("Medical record number")).to_be_focused()
     page.keyboard.type("KEY-1")
     tab_to(page, page.get_by_label("Birth date"))
     # the third of March, whatever the order of day and month
