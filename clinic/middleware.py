@@ -6,11 +6,11 @@ from collections.abc import Callable
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from clinic import origin
 from clinic.errors import DomainError
+from clinic.views.errors import problem
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -68,7 +68,7 @@ class DomainErrorMiddleware:
             return response
         message = _("This address cannot be opened this way. Go back and try from there.")
         error = DomainError("method_not_allowed", message, status=405)
-        page = render(request, "errors/problem.html", {"error": error}, status=405)
+        page = problem(request, error)
         page["Allow"] = response["Allow"]
         return page
 
@@ -77,4 +77,4 @@ class DomainErrorMiddleware:
             return None
         # a message queued before the failure would be shown twice
         list(messages.get_messages(request))
-        return render(request, "errors/problem.html", {"error": error}, status=error.status)
+        return problem(request, error)

@@ -1,8 +1,11 @@
 """The pages for what went wrong outside a view."""
 
+from urllib.parse import urlsplit
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from clinic.errors import DomainError
@@ -10,7 +13,16 @@ from clinic.views.access import keep_too_old
 
 
 def problem(request: HttpRequest, error: DomainError) -> HttpResponse:
-    return render(request, "errors/problem.html", {"error": error}, status=error.status)
+    context = {"error": error, "form_page": form_page(request)}
+    return render(request, "errors/problem.html", context, status=error.status)
+
+
+def form_page(request: HttpRequest) -> str:
+    """The page of ours with the form that was sent, where that is another address; else empty."""
+    page = request.headers.get("Referer", "")
+    own = url_has_allowed_host_and_scheme(page, request.get_host(), request.is_secure())
+    sent = request.method == "POST" and own and urlsplit(page).path != request.path
+    return page if sent else ""
 
 
 def too_large(request: HttpRequest) -> HttpResponse:

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from clinic.models import Image
 from clinic.permissions import get_visible, may_record, may_review
@@ -51,8 +51,11 @@ def answer(request: HttpRequest, pk) -> HttpResponse:
 
 
 @signed_in
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def review(request: HttpRequest, pk) -> HttpResponse:
+    """A refused form is shown at this address; who comes back to it finds the diagnosis."""
+    if request.method != "POST":
+        return redirect("diagnosis", pk)
     row = get_visible(DiagnosisRequest.objects.with_records(), request.user, pk=pk)
     form, sign = ReviewForm(request.POST), "sign" in request.POST
     if form.is_valid():

@@ -35,6 +35,13 @@
   });
 })();
 
+// The page that answers a form is come back to, or loaded anew, as the page of the form: the browser
+// would ask whether to send it once more.
+(() => {
+  const page = document.documentElement.dataset.formPage;
+  if (page !== undefined) history.replaceState(null, "", page || location.href);
+})();
+
 // A second press while the first is on its way would record it twice. What htmx sends waits by itself;
 // after a while the line is taken for broken, and the press counts again.
 (() => {

@@ -2,7 +2,8 @@
 (() => {
   const form = document.querySelector("[data-review]");
   if (!form) return;
-  let changed = false;
+  // what came back with an error is not saved yet
+  let changed = form.querySelector(".wrong, .notice[role=alert]") !== null;
 
   // the answer may arrive after the page: htmx then replaces the button
   function offer() {

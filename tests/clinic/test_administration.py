@@ -234,6 +234,25 @@ def test_the_last_administrator_stays(hospital, boss) -> None:
     assert not boss.memberships.exists()
 
 
+def test_what_is_refused_on_a_page_of_its_own_leads_back(hospital, boss) -> None:
+    browser = Client()
+    browser.force_login(boss)
+    staff = f"http://testserver{reverse('staff')}"
+    back = f'<a class="button primary" href="{staff}">'
+    take = reverse("role-take", args=[boss.memberships.get().pk])
+
+    refusal = browser.post(take, headers={"Referer": staff})
+
+    assert refusal.status_code == 409
+    assert back in text(refusal)
+    # come back to, it is the page of the staff
+    assert f'data-form-page="{staff}"' in text(refusal)
+    for elsewhere in (f"http://testserver{take}", "https://evil.example/", "http://[testserver/"):
+        html = text(browser.post(take, headers={"Referer": elsewhere}))
+        assert "Back to the page" not in html
+        assert 'data-form-page=""' in html
+
+
 def test_who_has_no_role_is_told_whom_to_ask() -> None:
     browser = Client()
     browser.force_login(UserFactory())

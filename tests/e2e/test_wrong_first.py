@@ -27,6 +27,26 @@ def press(page: Page, name: str) -> None:
     page.keyboard.press("Enter")
 
 
+def test_back_leads_to_a_form_that_was_refused_without_sending_it_again(
+    page: Page, clinic: str, records: dict[str, Any]
+) -> None:
+    sign_in(page, clinic)
+    page.goto(f"{clinic}/diagnoses/{records['succeeded'].pk}/")
+    page.get_by_label("Notes").fill("irregular border")
+    press(page, "Sign")
+    expect(page.get_by_text("Choose what you conclude.")).to_be_visible()
+
+    # what was refused is not saved: leaving it is asked about
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.get_by_role("link", name="Patients", exact=True).click()
+    expect(page.get_by_role("heading", name="Patients", exact=True)).to_be_visible()
+    assert asked == ["beforeunload"]
+    page.go_back()
+    expect(page.get_by_label("Conclusion")).to_be_visible()
+    expect(page.get_by_text("Choose what you conclude.")).to_have_count(0)
+
+
 def test_a_review_without_a_management_leads_to_it(
     page: Page, clinic: str, records: dict[str, Any]
 ) -> None:
