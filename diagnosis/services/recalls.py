@@ -12,8 +12,9 @@ EARLIEST_FIRST = ("recall_on", "id")
 def open_recalls(user: User) -> DiagnosisRequestQuerySet:
     """The requests whose signed review recalls, for those hospitals that the user sees.
 
-    A recall is closed by a picture of the lesion that was taken since, or by a later signed review
-    of any of its pictures, which says anew when the lesion is to be seen; triggers do so.
+    A recall is closed by a picture of the lesion that was taken on a later day, or by a later
+    signed review of any of its pictures, which says anew when the lesion is to be seen; triggers
+    do so.
     """
     return DiagnosisRequest.objects.visible_to(user).standing().filter(recall_on__isnull=False)
 
@@ -26,8 +27,8 @@ def overdue_recalls(user: User) -> DiagnosisRequestQuerySet:
 def last_recall(request: DiagnosisRequest) -> Review | None:
     """The lesion's last signed review, if it recalls on a day that is still to come.
 
-    A picture of today closes that recall, and so does a review of any picture: the day is offered
-    to the next review, so that nobody loses the follow-up by a second photograph.
+    A review of any picture takes that recall's place, and so may a picture of today: the day is
+    offered to the next review, so that nobody loses the follow-up by a second photograph.
     """
     signed = Review.objects.filter(
         signed_at__isnull=False,

@@ -98,8 +98,27 @@ def test_an_old_picture_that_is_sent_late_closes_nothing(hospital, user) -> None
         assert [row.recall_on for row in open_recalls(user)] == [day(-1)]
     ReviewFactory(request=review.request, signed=True, amends=review, recall_on=day(7))
     assert [row.recall_on for row in open_recalls(user)] == [day(7)]
-    taken = timezone.now() + datetime.timedelta(seconds=1)
-    ImageFactory(lesion=lesion, captured_at=taken)
+    ImageFactory(lesion=lesion, captured_at=timezone.now() + datetime.timedelta(days=1))
+    assert not open_recalls(user).exists()
+
+
+def test_another_picture_of_the_same_visit_closes_nothing(hospital, user) -> None:
+    visit = LONG_AGO.replace(hour=9)
+    review = recalled(hospital, -1, signed_at=visit)
+    lesion = review.request.image.lesion
+    type(review.request.image).objects.filter(lesion=lesion).update(created_at=visit)
+    overview = ImageFactory(lesion=lesion, captured_at=visit + datetime.timedelta(minutes=5))
+    assert [row.recall_on for row in open_recalls(user)] == [day(-1)]
+    # nor when the lesion's recalls are found anew
+    for facts in ((timezone.now(), "test", user), (None, None, None)):
+        mark = dict(zip(MARK, facts, strict=True))
+        type(overview).objects.filter(pk=overview.pk).update(**mark)
+        assert [row.recall_on for row in open_recalls(user)] == [day(-1)]
+    amended = {"amends": review, "signed_at": visit + datetime.timedelta(minutes=1)}
+    ReviewFactory(request=review.request, signed=True, recall_on=day(7), **amended)
+    assert [row.recall_on for row in open_recalls(user)] == [day(7)]
+
+    ImageFactory(lesion=lesion, captured_at=visit + datetime.timedelta(days=1))
     assert not open_recalls(user).exists()
 
 
