@@ -18,6 +18,7 @@
     facts.textContent = file ? `${file.name}, ${megabytes(file.size)}` : "";
     label.classList.toggle("filled", Boolean(file));
     image.hidden = !file;
+    showChosen(file && preview);
     if (!file) return image.removeAttribute("src");
     if (file.size > Number(input.dataset.maxBytes)) {
       facts.textContent = `${facts.dataset.tooLarge} ${file.name}, ${megabytes(file.size)}`;
@@ -25,12 +26,23 @@
     image.onload = () => describe(facts, file, image);
     // a browser that cannot show TIFF still sends it
     image.onerror = () => {
+      showChosen(null);
       image.hidden = true;
       label.classList.remove("filled");
     };
     image.src = preview;
     const lost = form().querySelector("[data-file-lost]");
     if (lost) lost.hidden = true;
+  }
+
+  // in the bar, which is in sight where the picture is not, in the place of the camera
+  function showChosen(address) {
+    const bar = form().querySelector(".action-bar");
+    const chosen = bar.querySelector(".chosen");
+    chosen.hidden = !address;
+    bar.querySelector("[data-camera]").hidden = Boolean(address);
+    if (address) chosen.firstElementChild.src = address;
+    else chosen.firstElementChild.removeAttribute("src");
   }
 
   function describe(facts, file, image) {
@@ -76,12 +88,11 @@
 
   // the camera of a phone; what it took is the chosen file
   function showCamera() {
-    const camera = form().querySelector("[data-camera]");
-    if (camera) camera.hidden = false;
+    for (const camera of form().querySelectorAll("[data-camera]")) camera.hidden = false;
   }
 
   document.addEventListener("change", (event) => {
-    if (event.target.closest("[data-camera]") && event.target.files.length) {
+    if (event.target.id === "id_camera" && event.target.files.length) {
       document.getElementById("id_file").files = event.target.files;
       showFile();
     }
@@ -115,9 +126,9 @@
 
   document.addEventListener("htmx:afterSettle", () => {
     markFile();
+    showCamera();
     if (document.getElementById("id_file").files.length && !form().querySelector(".upload.filled")) showFile();
     apply();
-    showCamera();
   });
   for (const name of ["dragover", "dragleave", "drop"]) {
     document.addEventListener(name, (event) => {

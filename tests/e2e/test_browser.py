@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.clinic import make_clinic
 from tests.e2e.pages import sign_in
+from tests.support.browser import open_page
 from tests.support.pictures import data_folder, photographs
 from tests.support.stack import Stack
 
@@ -84,6 +85,28 @@ def test_doctor_records_reads_signs_and_finds_the_row_in_the_report(
     expect(row).to_contain_text(conclusion)
     expect(row.locator("img")).to_have_js_property("complete", True)
     assert row.locator("img").evaluate("picture => picture.naturalWidth") > 0
+
+
+def test_on_a_phone_the_camera_is_in_the_bar_until_the_picture_is(
+    browser: Browser, clinic: str, photograph: Path
+) -> None:
+    with open_page(browser, has_touch=True) as page:
+        page.set_viewport_size({"width": 390, "height": 844})
+        sign_in(page, clinic)
+        page.goto(f"{clinic}/diagnoses/new/")
+        page.get_by_label("Medical record number").fill("E2E-6")
+        bar = page.locator(".action-bar")
+        with page.expect_file_chooser() as camera:
+            bar.get_by_text("Photograph").tap()
+        camera.value.set_files(photograph)
+        expect(bar.get_by_text("Photograph")).to_be_hidden()
+        page.evaluate("scrollTo(0, 0)")
+        expect(page.locator("#file-facts")).not_to_be_in_viewport()
+
+        bar.get_by_role("link", name="The chosen picture").tap()
+        expect(page.locator("#file-facts")).to_be_in_viewport()
+        page.get_by_role("button", name="Read", exact=True).tap()
+        page.wait_for_url("**/diagnoses/*-*/")
 
 
 def test_the_map_of_where_the_model_looked_fades_in(
