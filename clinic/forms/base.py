@@ -5,10 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from clinic.errors import DomainError, OvertakenError
+from clinic.errors import DomainError, FieldError, OvertakenError
 from clinic.models import Hospital, User
 from clinic.permissions import denied, hospital_ids
 
@@ -73,6 +74,19 @@ class ServiceForm(forms.Form):
         for field, messages in (error.errors or {"__all__": [error.message]}).items():
             for message in messages:
                 self.add_error(field if field in self.fields else None, message)
+
+
+def rule(check: Callable[[Any], None]) -> Callable[[Any], None]:
+    """A service's rule about one value as a form's validator: what is wrong with several fields is
+    said at once, and not that of the service only when every other field is right."""
+
+    def validate(value: Any) -> None:
+        try:
+            check(value)
+        except FieldError as error:
+            raise ValidationError(error.message, code=error.code) from error
+
+    return validate
 
 
 def seen_field() -> forms.CharField:

@@ -1,5 +1,6 @@
 """Fields of a lesion."""
 
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -7,8 +8,9 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from clinic.body_map import find_place, find_region
-from clinic.forms.base import ServiceForm, changed, date_field, seen_field
+from clinic.forms.base import ServiceForm, changed, date_field, rule, seen_field
 from clinic.models import Lesion
+from clinic.services.fields import check_not_in_future
 from clinic.services.lesions import EDITABLE
 from clinic.services.seen import seen_of
 from clinic.vocabulary import AnatomSite, BodyView, Laterality
@@ -93,7 +95,9 @@ class LesionForm(PlaceFields):
     diameter_mm = forms.DecimalField(
         label=_("Diameter (mm)"), required=False, max_digits=5, decimal_places=2
     )
-    first_noticed = date_field(_("First noticed"))
+    first_noticed = date_field(
+        _("First noticed"), validators=[rule(partial(check_not_in_future, field="first_noticed"))]
+    )
     notes = forms.CharField(
         label=_("Notes"),
         required=False,

@@ -1,5 +1,6 @@
 """Fields of a patient."""
 
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -11,10 +12,11 @@ from clinic.forms.base import (
     changed,
     date_field,
     optional,
+    rule,
     seen_field,
 )
 from clinic.models import Patient, User
-from clinic.services.patients import EDITABLE
+from clinic.services.patients import EDITABLE, check_birth_date, check_name, check_number
 from clinic.services.seen import seen_of
 from clinic.vocabulary import Sex, SkinType
 
@@ -23,27 +25,32 @@ def number_field() -> forms.CharField:
     return forms.CharField(
         label=_("Medical record number"),
         max_length=64,
+        validators=[rule(check_number)],
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "characters"}),
     )
+
+
+def name_field(name: str, label: Any) -> forms.CharField:
+    return forms.CharField(
+        label=label,
+        required=False,
+        max_length=100,
+        validators=[rule(partial(check_name, field=name))],
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
+def birth_date_field() -> forms.DateField:
+    return date_field(_("Birth date"), validators=[rule(check_birth_date)])
 
 
 class PatientFields(ServiceForm):
     """What is asked of every patient. Limits and rules are the service's."""
 
     medical_record_number = number_field()
-    family_name = forms.CharField(
-        label=_("Family name"),
-        required=False,
-        max_length=100,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
-    )
-    given_name = forms.CharField(
-        label=_("Given name"),
-        required=False,
-        max_length=100,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
-    )
-    birth_date = date_field(_("Birth date"))
+    family_name = name_field("family_name", _("Family name"))
+    given_name = name_field("given_name", _("Given name"))
+    birth_date = birth_date_field()
     sex = forms.ChoiceField(
         label=_("Sex"), choices=Sex.choices, initial=Sex.UNKNOWN, widget=forms.RadioSelect
     )

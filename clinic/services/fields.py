@@ -33,9 +33,13 @@ def as_stored(record: models.Model, name: str, value: Any) -> Any:
 def check_past(day: datetime.date, *, patient: Patient, field: str) -> None:
     """Of a day on which something of the patient was seen. Raises FieldError: ``date_in_future``,
     ``date_before_birth`` or, where no birth date is recorded, ``date_too_old``."""
+    check_not_in_future(day, field=field)
+    check_not_before_birth(day, patient=patient, field=field)
+
+
+def check_not_in_future(day: datetime.date, *, field: str) -> None:
     if day > timezone.localdate():
         raise FieldError("date_in_future", _("The date lies in the future."), field=field)
-    check_not_before_birth(day, patient=patient, field=field)
 
 
 def check_not_before_birth(day: datetime.date, *, patient: Patient, field: str) -> None:

@@ -1,5 +1,6 @@
 """Patients: recorded and corrected."""
 
+import datetime
 import unicodedata
 from typing import Any
 
@@ -73,13 +74,11 @@ def _check(patient: Patient) -> None:
         patient.clean_fields(exclude=["hospital"])
     except ValidationError as error:
         raise from_validation_error(error) from error
-    _check_characters(patient)
-    if patient.birth_date is not None and patient.birth_date > timezone.localdate():
-        message = _("The birth date lies in the future.")
-        raise FieldError("birth_date_in_future", message, field="birth_date")
-    if patient.birth_date is not None and patient.birth_date.year < OLDEST_YEAR:
-        message = _("The birth date is too long ago.")
-        raise FieldError("birth_date_too_old", message, field="birth_date")
+    check_number(patient.medical_record_number)
+    for field in ("given_name", "family_name"):
+        check_name(getattr(patient, field), field=field)
+    if patient.birth_date is not None:
+        check_birth_date(patient.birth_date)
     same = (
         Patient.objects.standing()
         .filter(hospital=patient.hospital_id)
@@ -89,15 +88,28 @@ def _check(patient: Patient) -> None:
         raise _duplicate()
 
 
-def _check_characters(patient: Patient) -> None:
-    """Two numbers that look the same are one number, and a line break is no part of a name."""
-    if not patient.medical_record_number.isprintable():
+def check_number(number: str) -> None:
+    """Two numbers that look the same are one number. Raises FieldError."""
+    if not number.isprintable():
         message = _("The number holds characters that cannot be seen. Type it anew.")
         raise FieldError("invisible_characters", message, field="medical_record_number")
-    for field in ("given_name", "family_name"):
-        if any(unicodedata.category(character) == "Cc" for character in getattr(patient, field)):
-            message = _("The name holds a line break or another control character. Type it anew.")
-            raise FieldError("control_characters", message, field=field)
+
+
+def check_name(name: str, *, field: str) -> None:
+    """A line break is no part of a name. Raises FieldError."""
+    if any(unicodedata.category(character) == "Cc" for character in name):
+        message = _("The name holds a line break or another control character. Type it anew.")
+        raise FieldError("control_characters", message, field=field)
+
+
+def check_birth_date(day: datetime.date) -> None:
+    """Raises FieldError: ``birth_date_in_future``, ``birth_date_too_old``."""
+    if day > timezone.localdate():
+        message = _("The birth date lies in the future.")
+        raise FieldError("birth_date_in_future", message, field="birth_date")
+    if day.year < OLDEST_YEAR:
+        message = _("The birth date is too long ago.")
+        raise FieldError("birth_date_too_old", message, field="birth_date")
 
 
 def _duplicate() -> FieldError:

@@ -1,9 +1,12 @@
 """What a pathologist found."""
 
+from functools import partial
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from clinic.forms.base import PastDateInput, ServiceForm, optional
+from clinic.forms.base import PastDateInput, ServiceForm, optional, rule
+from clinic.services.fields import check_not_in_future
 from diagnosis.interpretation import LABEL_NAMES
 
 
@@ -22,6 +25,7 @@ class HistopathologyForm(ServiceForm):
     )
     date = forms.DateField(
         label=_("Date of the finding"),
+        validators=[rule(partial(check_not_in_future, field="date"))],
         widget=PastDateInput(),
         error_messages={
             "required": _("Enter the date of the finding."),

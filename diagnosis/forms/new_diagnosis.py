@@ -9,10 +9,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from clinic.errors import FieldError
-from clinic.forms.base import HospitalChoice, changed, date_field, optional
+from clinic.forms.base import HospitalChoice, changed, optional
 from clinic.forms.lesions import PlaceFields
-from clinic.forms.patients import number_field, patient_by_number
+from clinic.forms.patients import birth_date_field, name_field, number_field, patient_by_number
 from clinic.models import Lesion, Patient, User
+from clinic.services.images import read_upload
 from clinic.vocabulary import DermoscopicType, ImageType, Sex
 
 PATIENT_FIELDS = ("medical_record_number", "given_name", "family_name", "birth_date", "sex")
@@ -25,9 +26,9 @@ class WhoseForm(HospitalChoice):
     """Patient and lesion, each found or new."""
 
     medical_record_number = number_field()
-    family_name = forms.CharField(label=gettext_lazy("Family name"), required=False, max_length=100)
-    given_name = forms.CharField(label=gettext_lazy("Given name"), required=False, max_length=100)
-    birth_date = date_field(gettext_lazy("Birth date"))
+    family_name = name_field("family_name", gettext_lazy("Family name"))
+    given_name = name_field("given_name", gettext_lazy("Given name"))
+    birth_date = birth_date_field()
     sex = forms.ChoiceField(
         label=gettext_lazy("Sex"),
         choices=Sex.choices,
@@ -41,8 +42,6 @@ class WhoseForm(HospitalChoice):
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, user=user, **kwargs)
         self.user = user
-        for name in ("family_name", "given_name"):
-            self.fields[name].widget.attrs["autocomplete"] = "off"
 
     def find_patient(self) -> Patient | None:
         """The patient whose number was typed. Raises FieldError where another one is meant."""
@@ -120,6 +119,17 @@ class NewDiagnosisForm(WhoseForm, PlaceFields):
         if len(self.files.getlist("file")) > 1:
             raise forms.ValidationError(_("Choose one picture; every picture is read by itself."))
         return self.cleaned_data["file"]
+
+    def check_picture(self) -> None:
+        """Of an order that was refused: say what is wrong with the picture, too."""
+        file = self.files.get("file")
+        if file is None or "file" in self.errors:
+            return
+        file.seek(0)
+        try:
+            read_upload(file, name=file.name)
+        except FieldError as error:
+            self.add_error("file", error.message)
 
     def order(self) -> dict[str, Any]:
         """What record_and_request takes. Raises DomainError."""

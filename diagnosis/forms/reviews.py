@@ -6,12 +6,12 @@ from django import forms
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
-from clinic.forms.base import FutureDateInput, ServiceForm, optional, seen_field
+from clinic.forms.base import FutureDateInput, ServiceForm, optional, rule, seen_field
 from clinic.services.seen import seen_of
 from diagnosis.interpretation import LABEL_NAMES, label_name
 from diagnosis.models import DiagnosisRequest, Management, Review
 from diagnosis.services.recalls import last_recall
-from diagnosis.services.reviews import EDITABLE, MAXIMUM_NOTES, is_unusual
+from diagnosis.services.reviews import EDITABLE, MAXIMUM_NOTES, check_recall, is_unusual
 
 ASKED = _(
     "You conclude “%(conclusion)s” with “%(management)s”. Press “Sign” once more if that is meant."
@@ -37,6 +37,7 @@ class ReviewForm(ServiceForm):
     recall_on = forms.DateField(
         label=_("Recall on"),
         required=False,
+        validators=[rule(check_recall)],
         widget=FutureDateInput(),
         error_messages={"invalid": _("Enter a date as year-month-day, such as 2027-04-30.")},
     )

@@ -96,10 +96,16 @@ def _check(conclusion: str, management: str, notes: str, recall_on: datetime.dat
     if len(notes) > MAXIMUM_NOTES:
         message = _("The notes are longer than %(limit)d characters.") % {"limit": MAXIMUM_NOTES}
         raise FieldError("notes_too_long", message, field="notes")
-    if recall_on is not None and recall_on <= timezone.localdate():
+    if recall_on is not None:
+        check_recall(recall_on)
+
+
+def check_recall(day: datetime.date) -> None:
+    """Raises FieldError: ``recall_in_past``, ``recall_too_late``."""
+    if day <= timezone.localdate():
         message = _("The recall must be after today.")
         raise FieldError("recall_in_past", message, field="recall_on")
-    if recall_on is not None and recall_on.year > timezone.localdate().year + RECALL_YEARS:
+    if day.year > timezone.localdate().year + RECALL_YEARS:
         message = _("The recall must be within %(years)d years.") % {"years": RECALL_YEARS}
         raise FieldError("recall_too_late", message, field="recall_on")
 

@@ -51,6 +51,7 @@ def order(request: HttpRequest) -> HttpResponse:
             if made is not None:
                 tell_same_picture(request, made)
                 return go_to(request, redirect("diagnosis", made.pk))
+    form.check_picture()
     patient = typed_patient(form)
     if patient is not None:
         note_patient(request, patient)

@@ -199,6 +199,32 @@ def test_bad_input_is_explained_and_nothing_typed_is_lost(page, fields, status, 
     assert stored() == (0, 0, 0, 0)
 
 
+@pytest.mark.parametrize(
+    ("fields", "sentences"),
+    [
+        (
+            {
+                "birth_date": "2190-01-01",
+                "medical_record_number": "M\u200b-1",
+                "anatom_site": "elbow",
+            },
+            ["The birth date lies in the future.", "cannot be seen", "Select a valid choice."],
+        ),
+        # the service looks at the number first, and at the picture only of an order
+        ({"medical_record_number": "KNOWN"}, ["with another birth date", "not a picture"]),
+    ],
+)
+def test_all_that_is_wrong_is_said_at_once(page, hospital, fields, sentences):
+    known = datetime.date(1950, 1, 1)
+    PatientFactory(hospital=hospital, medical_record_number="KNOWN", birth_date=known)
+
+    refusal = text(page.post(reverse("diagnosis-create"), form(**fields, file=picture(b"hello"))))
+
+    for sentence in [*sentences, "The file is not a picture."]:
+        assert sentence in refusal
+    assert stored() == (1, 0, 0, 0)
+
+
 def test_a_file_over_the_limit_is_refused(page, settings):
     settings.NEVUS_MAX_UPLOAD_BYTES = 1000
 
@@ -564,7 +590,8 @@ def test_what_was_asked_about_is_signed_by_a_second_press(page, read):
 
 
 def test_an_amendment_takes_the_place_and_the_earlier_stays(page, read):
-    review(page, read, sign="1")
+    day = timezone.localdate() + timedelta(days=90)
+    review(page, read, sign="1", recall_on=day.isoformat())
     first = Review.objects.get()
 
     review(page, read, sign="1", conclusion="melanoma", management="excise", amends=str(first.pk))
@@ -573,7 +600,8 @@ def test_an_amendment_takes_the_place_and_the_earlier_stays(page, read):
     assert Review.objects.get(amends=first).conclusion == "melanoma"
     headline, earlier = response.split("Earlier reviews")
     assert '<p class="headline">Melanoma</p>' in headline
-    assert "<strong>Nevus</strong>" in earlier
+    assert "<strong>Nevus</strong>, monitor, recall on" in earlier
+    assert f"recall on {day}" in earlier
 
 
 def test_of_two_signatures_the_second_is_told(page, read):
@@ -645,6 +673,13 @@ def test_an_incomplete_review_is_explained(page, read, fields, sentence):
     assert response.status_code == 400
     assert sentence in text(response)
     assert not Review.objects.exists()
+
+
+def test_a_review_is_told_of_its_recall_and_its_management_at_once(page, read):
+    refusal = text(review(page, read, sign="1", management="", recall_on="2020-01-01"))
+
+    assert "Choose what is to be done." in refusal
+    assert "The recall must be after today." in refusal
 
 
 def test_a_review_before_the_reading_is_kept_in_the_form(page, hospital):
