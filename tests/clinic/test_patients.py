@@ -292,6 +292,15 @@ def test_search_asks_for_no_marks_and_knows_second_names(typed: str) -> None:
         assert list(Patient.objects.search(text)) == [other]
 
 
+@pytest.mark.parametrize("typed", ["fuente", "de la fuente", "Garc", "cruz", "maria cruz garcia"])
+def test_search_knows_a_name_behind_its_particles(typed: str) -> None:
+    hospital = HospitalFactory()
+    names = {"given_name": "María de la Cruz", "family_name": "de la Fuente García"}
+    patient = PatientFactory(hospital=hospital, **names)
+    PatientFactory(hospital=hospital, given_name="Ada", family_name="de la Fe")
+    assert list(Patient.objects.search(typed)) == [patient]
+
+
 def test_search_finds_beginnings_of_every_word() -> None:
     hospital = HospitalFactory()
     for number, given, family in [("A1", "Ada", "North"), ("A2", "Bob", "Norton"), ("B1", "", "")]:
