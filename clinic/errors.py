@@ -1,6 +1,7 @@
 """The one error that a rule raises, whoever called: a page shows it, the API answers with it."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
@@ -10,7 +11,8 @@ class DomainError(Exception):
     """Something the caller can understand and put right.
 
     ``code`` is stable and machine-readable, ``message`` is one sentence for the user, ``status``
-    the HTTP status, ``errors`` maps a field to its messages.
+    the HTTP status, ``errors`` maps a field to its messages, ``values`` are what the sentence says
+    beside its words: with the code enough to say it again in another language.
     """
 
     def __init__(
@@ -20,11 +22,13 @@ class DomainError(Exception):
         *,
         status: int = 400,
         errors: Mapping[str, Iterable[str]] | None = None,
+        values: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.message = str(message)
         self.status = status
+        self.values = dict(values or {})
         self.errors = {
             field: [str(text) for text in texts] for field, texts in (errors or {}).items()
         }
@@ -33,8 +37,8 @@ class DomainError(Exception):
 class FieldError(DomainError):
     """One field is wrong; the message stands beside it."""
 
-    def __init__(self, code: str, message: str, *, field: str, status: int = 400) -> None:
-        super().__init__(code, message, status=status, errors={field: [message]})
+    def __init__(self, code: str, message: str, *, field: str, **more: Any) -> None:
+        super().__init__(code, message, errors={field: [message]}, **more)
 
 
 class RetryError(DomainError):

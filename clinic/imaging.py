@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 import numpy as np
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from PIL import Image, ImageChops, ImageFile, JpegImagePlugin
 
 from clinic.errors import FieldError
 from clinic.quality import Quality, measure
+from clinic.refusals import refused
 
 # file extensions by Pillow's name of the format; the first bytes decide which decoder may run
 FORMATS = {
@@ -35,12 +34,8 @@ SIGNATURES = {
     b"MM\x00*": "TIFF",
     b"BM": "BMP",
 }
-HEIC = gettext_lazy(
-    "The file is a HEIC picture, as phones take them. Save it as JPEG and send that."
-)
-DICOM = gettext_lazy("The file is a DICOM object. Export its picture as PNG and send that.")
-# what clinics have and we do not read: where its mark stands, the mark, and what to do
-UNREAD = ((4, b"ftyphe", HEIC), (4, b"ftypmif1", HEIC), (128, b"DICM", DICOM))
+# what clinics have and we do not read: where its mark stands, the mark, and the case of its refusal
+UNREAD = ((4, b"ftyphe", "heic"), (4, b"ftypmif1", "heic"), (128, b"DICM", "dicom"))
 EXTENSIONS = {"image/jpeg": ".jpg", "image/png": ".png"}
 MINIMUM_SIDE = 16
 # the largest values that cameras write in grey, by the bits that they use
@@ -106,7 +101,7 @@ def take_in(content: bytes, *, name: str, pixel_limit: int) -> Picture:
 def agreed_format(content: bytes, name: str) -> str:
     """The format on which the first bytes and the extension agree."""
     if not content:
-        raise _bad("empty_file", _("The file is empty."))
+        raise refused("empty_file")
     format_name = next(
         (known for start, known in SIGNATURES.items() if content.startswith(start)), None
     )
@@ -125,22 +120,15 @@ def open_checked(content: bytes, format_name: str, pixel_limit: int) -> ImageFil
     # a decoder answers damaged input with any exception
     except Exception as error:
         cut_off = format_name == "WEBP" and is_cut_off(content)
-        raise (_damaged() if cut_off else _not_an_image()) from error
+        raise refused("damaged_image" if cut_off else "not_an_image") from error
     if source.width * source.height > pixel_limit:
-        message = _(
-            "The picture has %(width)d x %(height)d pixels; at most %(limit)d million are read."
-        )
-        values = {"width": source.width, "height": source.height, "limit": pixel_limit // 10**6}
-        raise _bad("too_many_pixels", message % values)
+        million = pixel_limit // 10**6
+        raise refused("too_many_pixels", width=source.width, height=source.height, limit=million)
     if format_name == "JPEG" and content.count(b"\xff\xda") > MAXIMUM_SCANS:
-        raise _bad("too_many_scans", _("The picture is stored in too many layers to be read."))
+        raise refused("too_many_scans")
     if min(source.size) < MINIMUM_SIDE:
-        message = _(
-            "The picture has only %(width)d x %(height)d pixels; "
-            "at least %(least)d x %(least)d are needed."
-        )
-        values = {"width": source.width, "height": source.height, "least": MINIMUM_SIDE}
-        raise _bad("too_few_pixels", message % values)
+        width, height = source.size
+        raise refused("too_few_pixels", width=width, height=height, least=MINIMUM_SIDE)
     return source
 
 
@@ -160,7 +148,7 @@ def decode(source: ImageFile.ImageFile) -> tuple[Image.Image, bool]:
     except FieldError:
         raise
     except Exception as error:
-        raise _damaged() from error
+        raise refused("damaged_image") from error
 
 
 def orientation_of(source: ImageFile.ImageFile) -> int:
@@ -199,10 +187,7 @@ def grey_top(values: np.ndarray) -> int:
         return 1
     top = next((top for top in GREY_TOPS if 0 <= least <= most <= top), None)
     if top is None:
-        message = _(
-            "The picture's values are not those of a photograph; save it with 8 or 16 bits a pixel."
-        )
-        raise _bad("unknown_grey_range", message)
+        raise refused("unknown_grey_range")
     return top
 
 
@@ -270,34 +255,15 @@ def make_thumbnail(image: Image.Image) -> bytes:
     return save(small, "JPEG", quality=85)
 
 
-def _bad(code: str, message: str) -> FieldError:
-    return FieldError(code, message, field="file")
-
-
 def _mismatch(format_name: str, extension: str) -> FieldError:
-    values = {
-        "format": format_name,
-        "extension": extension[:10],
-        "known": ", ".join(FORMATS[format_name]),
-    }
-    message = _("The file is a %(format)s picture but its name ends in “%(extension)s”.")
-    if not extension:
-        message = _("The file is a %(format)s picture; its name has to end in one of: %(known)s.")
-    return _bad("extension_mismatch", message % values)
-
-
-def _damaged() -> FieldError:
-    message = _("The picture is damaged or incomplete and cannot be read.")
-    return _bad("damaged_image", message)
+    if extension:
+        return refused("extension_mismatch", format=format_name, extension=extension[:10])
+    known = ", ".join(FORMATS[format_name])
+    return refused("extension_mismatch", case="none", format=format_name, known=known)
 
 
 def _not_read(content: bytes) -> FieldError:
-    for place, mark, message in UNREAD:
+    for place, mark, case in UNREAD:
         if content.startswith(mark, place):
-            return _bad("not_an_image", str(message))
-    return _not_an_image()
-
-
-def _not_an_image() -> FieldError:
-    message = _("The file is not a picture. JPEG, PNG, WebP, TIFF and BMP are read.")
-    return _bad("not_an_image", message)
+            return refused("not_an_image", case=case)
+    return refused("not_an_image")

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.utils.translation import gettext as _
 
 from clinic.errors import RetryError
+from clinic.refusals import refusal_message
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +43,8 @@ class StorageError(RetryError):
     """The storage does not answer; ``reason`` is for the operator."""
 
     def __init__(self, reason: str) -> None:
-        message = _("The storage of pictures does not answer. Nothing was stored; try again.")
-        super().__init__("storage_unavailable", message, status=503, seconds=RETRY_SECONDS)
+        code = "storage_unavailable"
+        super().__init__(code, refusal_message(code, {}), status=503, seconds=RETRY_SECONDS)
         self.reason = reason
 
 

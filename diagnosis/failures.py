@@ -1,6 +1,12 @@
-"""Why a request was not answered: a code for machines, a sentence for people."""
+"""Why a request was not answered, and why a file of a batch became no image: a code for machines, a
+sentence for people."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from django.utils.translation import gettext_lazy
+
+from clinic.refusals import refusal_message
 
 FAILURE_MESSAGES = {
     "image_missing": gettext_lazy("The stored picture could not be opened. Order a new reading."),
@@ -28,6 +34,15 @@ REFUSALS = {"not_a_lesion"}
 
 def failure_message(code: str) -> str:
     return str(FAILURE_MESSAGES.get(code, FAILURE_MESSAGES["prediction_error"]))
+
+
+DUPLICATE = "duplicate_in_batch"
+SAME_FILE = gettext_lazy("The same file is in this batch already.")
+
+
+def file_refusal_message(code: str, values: Mapping[str, Any]) -> str:
+    """Of a file by itself, or among the others of its batch."""
+    return str(SAME_FILE) if code == DUPLICATE else refusal_message(code, values)
 
 
 PICTURE_GONE = gettext_lazy(

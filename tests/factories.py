@@ -429,9 +429,7 @@ class BatchFileFactory(RecordFactory):
         model = BatchFile
 
     class Params:
-        refused = factory.Trait(
-            image=None, error_code="not_an_image", error_message="The file is not a picture."
-        )
+        refused = factory.Trait(image=None, error_code="not_an_image")
 
     batch = factory.SubFactory(BatchFactory)
     key = factory.Sequence("key-{}".format)

@@ -11,6 +11,7 @@ from clinic.errors import DomainError, FieldError
 from clinic.models import ErrorReason, Image, Lesion, Patient, User
 from clinic.models.standing import StandingQuerySet
 from clinic.permissions import require_record
+from clinic.refusals import refusal_message
 from clinic.services.audit import record_event
 
 # in the order in which they hold each other
@@ -76,8 +77,8 @@ class MayStand(Protocol):
 def require_standing(record: MayStand) -> None:
     """Raises DomainError ``entered_in_error`` (409): nothing is added to what is marked."""
     if not record.is_standing:
-        message = _("This was marked as entered in error. Nothing can be added to it.")
-        raise DomainError("entered_in_error", message, status=409)
+        code = "entered_in_error"
+        raise DomainError(code, refusal_message(code, {}), status=409)
 
 
 def lock(record: Retracted) -> Retracted:

@@ -18,6 +18,7 @@ from clinic.errors import DomainError, FieldError, from_validation_error
 from clinic.metrics import UPLOADS, counting_refusals
 from clinic.models import Image, Lesion, User
 from clinic.permissions import require_record
+from clinic.refusals import refused
 from clinic.services.audit import record_event
 from clinic.services.entered_in_error import lock_standing
 from clinic.services.fields import check_not_before_birth
@@ -39,8 +40,7 @@ def read_upload(file: BinaryIO, *, name: str) -> imaging.Picture:
     limit = settings.NEVUS_MAX_UPLOAD_BYTES
     content = file.read(limit + 1)
     if len(content) > limit:
-        message = _("The file is larger than %(limit)d MB.") % {"limit": limit // 1024**2}
-        raise FieldError("file_too_large", message, field="file", status=413)
+        raise refused("file_too_large", status=413, limit=limit // 1024**2)
     return imaging.take_in(content, name=name, pixel_limit=settings.NEVUS_MAX_UPLOAD_PIXELS)
 
 
@@ -221,9 +221,5 @@ def _remove(names: list[str]) -> None:
 
 def _duplicate(same: Image | None) -> DomainError:
     if same is not None and not same.is_standing:
-        message = _(
-            "This lesion has the same picture, marked as entered in error. Reinstate that one."
-        )
-    else:
-        message = _("This lesion already has the same picture.")
-    return FieldError("duplicate_image", message, field="file", status=409)
+        return refused("duplicate_image", status=409, case="in_error")
+    return refused("duplicate_image", status=409)

@@ -33,7 +33,7 @@ from diagnosis.api.shapes import (
 )
 from diagnosis.models import Batch, BatchFile, Status
 from diagnosis.progress import Entry, Progress, progress_of
-from diagnosis.services.batches import add_file, add_files, create_batch
+from diagnosis.services.batches import add_file, add_files, create_batch, full_message
 
 
 class NewBatchSerializer(serializers.Serializer):
@@ -234,9 +234,7 @@ def sent_files(request: Request) -> list[UploadedFile]:
     if not files:
         raise FieldError("required", _("Send at least one picture."), field="files")
     if len(files) > settings.NEVUS_MAX_BATCH_FILES:
-        message = _("A batch holds %(most)d files. Begin another one.")
-        values = {"most": settings.NEVUS_MAX_BATCH_FILES}
-        raise FieldError("too_many_files", message % values, field="files")
+        raise FieldError("too_many_files", full_message(), field="files")
     return files
 
 
@@ -263,5 +261,5 @@ def result_of(entry: Entry, rows: DiagnosisSerializer) -> dict[str, Any]:
     if entry.request is not None:
         return {"name": entry.file.name, **rows.to_representation(entry.request)}
     empty = dict.fromkeys(DiagnosisSerializer.Meta.fields)
-    failure = {"code": entry.file.error_code, "message": entry.file.error_message}
+    failure = {"code": entry.file.error_code, "message": entry.file.refusal}
     return {"name": entry.file.name, **empty, "status": Status.REJECTED.value, "failure": failure}

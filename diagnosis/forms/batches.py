@@ -15,6 +15,7 @@ from clinic.models import User
 from clinic.vocabulary import ImageType
 from diagnosis.forms.new_diagnosis import ACCEPT, WhoseForm
 from diagnosis.models import ModelVersion
+from diagnosis.services.batches import full_message
 
 
 class ManyFiles(forms.ClearableFileInput):
@@ -66,10 +67,8 @@ class BatchForm(WhoseForm):
 
 def sent_files(files: Sequence[UploadedFile]) -> list[tuple[str, UploadedFile]]:
     """With their names. Raises FieldError where there are none or too many."""
-    most = settings.NEVUS_MAX_BATCH_FILES
     if not files:
         raise FieldError("required", _("Choose at least one picture."), field="files")
-    if len(files) > most:
-        message = _("A batch holds %(most)d files. Begin another one.") % {"most": most}
-        raise FieldError("too_many_files", message, field="files")
+    if len(files) > settings.NEVUS_MAX_BATCH_FILES:
+        raise FieldError("too_many_files", full_message(), field="files")
     return [(file.name or "", file) for file in files]

@@ -14,6 +14,7 @@ from clinic.models.base import Record
 from clinic.models.standing import STANDING, StandingQuerySet, list_indexes
 from clinic.permissions import hospital_ids
 from clinic.vocabulary import ImageType
+from diagnosis.failures import file_refusal_message
 from diagnosis.models.model_versions import ModelVersion
 from diagnosis.models.requests import iff
 
@@ -98,9 +99,14 @@ class BatchFile(Record):
     # SHA-256 of the file as it was sent
     digest = models.CharField(max_length=64)
     image = models.OneToOneField(Image, models.PROTECT, null=True, related_name="batch_file")
+    # under which other names the same picture came
+    other_names = models.JSONField(default=list, db_default=[], editable=False)
     error_code = models.CharField(max_length=50, blank=True)
-    # one sentence, in the language of who sent the file
-    error_message = models.CharField(max_length=500, blank=True)
+    # what the sentence says beside its words (clinic/refusals.py)
+    error_values = models.JSONField(default=dict, db_default={}, editable=False)
+    # the whole sentence, in the language of who sent the file: only where a version before
+    # migration 0021 wrote it, and its values were not found in it
+    error_message = models.CharField(max_length=500, blank=True, editable=False)
 
     objects = BatchFileQuerySet.as_manager()
 
@@ -125,3 +131,8 @@ class BatchFile(Record):
 
     def __str__(self) -> str:
         return str(self.id)[:8]
+
+    @property
+    def refusal(self) -> str:
+        """Why there is no image, in the language of who asks."""
+        return self.error_message or file_refusal_message(self.error_code, self.error_values)

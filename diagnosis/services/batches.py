@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from clinic import imaging
 from clinic.errors import DomainError, FieldError
@@ -20,13 +21,13 @@ from clinic.services.entered_in_error import lock_standing, require_standing
 from clinic.services.lesions import create_lesion
 from clinic.services.patients import create_patient
 from clinic.vocabulary import ImageType
+from diagnosis.failures import DUPLICATE, file_refusal_message
 from diagnosis.models import Batch, BatchFile, DiagnosisRequest, ModelVersion, Priority
 from diagnosis.models.batches import NAME_LENGTH
 from diagnosis.services.model_versions import active_model
 from diagnosis.services.requests import check_belonging, request_diagnosis
 
 CHUNK = 1024 * 1024
-DUPLICATE = "duplicate_in_batch"
 # not the file's fault, or not to be told: the whole call fails
 NOT_THE_FILE_S = ("permission_denied", "not_found", "batch_full", "idempotency_key_reused")
 
@@ -97,10 +98,11 @@ def add_file(*, actor: User, batch: Batch, file: BinaryIO, name: str, key: str) 
     """Take in one file; what is wrong with it stands on the row that comes back.
 
     ``key`` is the client's for this file. The same key again, or the same bytes by another key, is
-    the row that is there: a repetition never makes a second image. Raises DomainError:
-    ``permission_denied`` (403), ``batch_full`` (409), ``idempotency_key_reused`` (409) where the
-    key brought other bytes before, ``entered_in_error`` (409) where the picture that is there was
-    marked since, ``storage_unavailable`` (503).
+    the row that is there, which keeps the other names: a repetition never makes a second image.
+
+    Raises DomainError: ``permission_denied`` (403), ``batch_full`` (409),
+    ``idempotency_key_reused`` (409) where the key brought other bytes before, ``entered_in_error``
+    (409) where the picture that is there was marked since, ``storage_unavailable`` (503).
     """
     require_record(actor, batch.patient.hospital_id)
     digest = digest_of(file)
@@ -112,7 +114,7 @@ def add_file(*, actor: User, batch: Batch, file: BinaryIO, name: str, key: str) 
         if error.status >= 500 or error.code in NOT_THE_FILE_S:
             raise
         if error.code == DUPLICATE:
-            return _standing(batch.files.get(digest=digest, image__isnull=False))
+            return _name_too(batch.files.get(digest=digest, image__isnull=False), name)
         return _refuse(batch, error, name=name, key=key, digest=digest)
 
 
@@ -172,6 +174,17 @@ def _standing(row: BatchFile) -> BatchFile:
     return row
 
 
+@transaction.atomic
+def _name_too(row: BatchFile, name: str) -> BatchFile:
+    """Note that the same picture came under another name."""
+    row = _standing(BatchFile.objects.select_for_update().get(pk=row.pk))
+    name = clean_name(name)
+    if name not in (row.name, *row.other_names):
+        row.other_names.append(name)
+        row.save(update_fields=["other_names"])
+    return row
+
+
 def _take_in(
     actor: User, batch: Batch, file: BinaryIO, *, name: str, key: str, digest: str
 ) -> BatchFile:
@@ -221,15 +234,23 @@ def label_of(name: str) -> str:
 
 def _check_new(batch: Batch, digest: str) -> None:
     if batch.files.filter(digest=digest, image__isnull=False).exists():
-        message = _("The same file is in this batch already.")
+        message = file_refusal_message(DUPLICATE, {})
         raise FieldError(DUPLICATE, message, field="file", status=409)
 
 
 def _check_room(batch: Batch, key: str) -> None:
+    if batch.files.exclude(key=key).count() >= settings.NEVUS_MAX_BATCH_FILES:
+        raise DomainError("batch_full", full_message(), status=409)
+
+
+def full_message() -> str:
     most = settings.NEVUS_MAX_BATCH_FILES
-    if batch.files.exclude(key=key).count() >= most:
-        message = _("A batch holds %(most)d files. Begin another one.") % {"most": most}
-        raise DomainError("batch_full", message, status=409)
+    said = ngettext(
+        "A batch holds %(most)d file. Begin another one.",
+        "A batch holds %(most)d files. Begin another one.",
+        most,
+    )
+    return said % {"most": most}
 
 
 def _refuse(batch: Batch, error: DomainError, *, name: str, key: str, digest: str) -> BatchFile:
@@ -237,11 +258,9 @@ def _refuse(batch: Batch, error: DomainError, *, name: str, key: str, digest: st
     if (known := _known(batch, key, digest)) is not None:
         return known
     _check_room(batch, key)
-    message = next((texts[0] for texts in error.errors.values() if texts), error.message)
+    why = {"error_code": error.code, "error_values": error.values}
     try:
-        return _write(
-            batch, key, name=name, digest=digest, error_code=error.code, error_message=message[:500]
-        )
+        return _write(batch, key, name=name, digest=digest, **why)
     except IntegrityError:
         # the same file, sent at the same time by another connection, was written meanwhile
         return batch.files.get(key=key)
@@ -250,7 +269,12 @@ def _refuse(batch: Batch, error: DomainError, *, name: str, key: str, digest: st
 @transaction.atomic
 def _write(batch: Batch, key: str, *, name: str, **columns: Any) -> BatchFile:
     """A refused file that is sent again has one row, with what became of it the last time."""
-    cleared = {"error_code": "", "error_message": "", "image": None}
+    cleared: dict[str, Any] = {
+        "error_code": "",
+        "error_values": {},
+        "error_message": "",
+        "image": None,
+    }
     values = cleared | columns | {"name": clean_name(name)}
     return BatchFile.objects.update_or_create(batch=batch, key=key, defaults=values)[0]
 

@@ -162,7 +162,7 @@ def outcome_of(batch: Batch, row: BatchFile, name: str) -> dict[str, Any]:
     """``warnings`` are about the picture, long before there is an answer; ``name`` is that of the
     file which was sent, whose picture may have come under another one."""
     if row.image is None:
-        return {"stored": False, "code": row.error_code, "message": row.error_message}
+        return {"stored": False, "code": row.error_code, "message": row.refusal}
     found = warnings_for(
         quality=row.image.quality,
         image_type=row.image.image_type,

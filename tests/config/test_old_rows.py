@@ -151,6 +151,70 @@ def test_batches_of_what_was_marked_before_are_marked_and_the_way_back_and_forth
     postgres.drop_database(name)
 
 
+# before a refusal was kept without its sentence
+BEFORE_REFUSALS = ("diagnosis", "0020")
+OLD_REFUSALS = [
+    ("empty_file", "The file is empty.", {}),
+    ("not_an_image", "The file is not a picture. JPEG, PNG, WebP, TIFF and BMP are read.", {}),
+    ("not_an_image", "El archivo es una imagen HEIC.", {"case": "heic"}),
+    ("file_too_large", "El archivo supera los 50 MB.", {"limit": 50}),
+    (
+        "too_few_pixels",
+        "The picture has only 9 x 8 pixels; at least 16 x 16 are needed.",
+        {"width": 9, "height": 8, "least": 16},
+    ),
+    (
+        "extension_mismatch",
+        "El archivo es una imagen PNG, pero su nombre termina en «.jpg».",
+        {"format": "PNG", "extension": ".jpg"},
+    ),
+    ("duplicate_image", "This lesion already has the same picture.", None),
+    ("invalid", "Algo pasó.", None),
+]
+REFUSALS = """
+INSERT INTO clinic_lesion (id, created_at, patient_id, hospital_id, label, notes)
+    VALUES (%(F)s, now(), %(D)s, %(B)s, '', '');
+INSERT INTO diagnosis_modelversion (id, created_at, name, version, sha256, folder, manifest, card)
+    VALUES (%(K)s, now(), 'm', '1', '', 'm', '{}', '');
+INSERT INTO diagnosis_batch (id, created_at, patient_id, hospital_id, model_version_id, image_type,
+    created_by_id) VALUES (%(L)s, now(), %(D)s, %(B)s, %(K)s, 'dermoscopic', %(A)s);
+"""
+REFUSAL = """
+INSERT INTO diagnosis_batchfile (id, created_at, batch_id, key, name, digest, error_code,
+    error_message) VALUES (%s, now(), %s, %s, '', '', %s, %s)
+"""
+
+
+def test_what_old_refusals_say_is_found_in_them_or_kept(
+    postgres: Postgres, migrated_database: str
+) -> None:
+    name = f"refusals_{uuid.uuid4().hex}"
+    postgres.create_database(name, template=migrated_database)
+    url = postgres.url(name)
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        migrate(url, *BEFORE_REFUSALS)
+        cursor.execute(ROWS.partition("INSERT INTO clinic_lesion")[0] + REFUSALS, KEYS)
+        for place, (code, sentence, _values) in enumerate(OLD_REFUSALS, 1):
+            row = (str(uuid.UUID(int=place)), KEYS["L"], str(place), code, sentence)
+            cursor.execute(REFUSAL, row)
+        migrate(url)
+        kept = "SELECT error_code, error_message, error_values FROM diagnosis_batchfile ORDER BY id"
+        cursor.execute(kept)
+        assert cursor.fetchall() == [
+            (code, sentence if values is None else "", values or {})
+            for code, sentence, values in OLD_REFUSALS
+        ]
+
+        migrate(url, *BEFORE_REFUSALS)
+        cursor.execute("SELECT count(*) FROM diagnosis_batchfile WHERE error_message = ''")
+        assert cursor.fetchone() == (0,)
+        migrate(url)
+    connection.close()
+    postgres.drop_database(name)
+
+
 MADE = """
 SELECT tgname, pg_get_functiondef(tgfoid) FROM pg_trigger WHERE NOT tgisinternal
 UNION ALL SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'

@@ -85,7 +85,7 @@ def test_a_plain_form_sends_everything_and_shows_what_became_of_it(page) -> None
     assert response.redirect_chain == [(reverse("batch", args=[Batch.objects.get().pk]), 302)]
     assert names(response) == ["1.jpg", "2.jpg", "notes.txt"]
     assert "1 of 3 done" in response.content.decode()
-    assert BatchFile.objects.get(name="notes.txt").error_message in response.content.decode()
+    assert BatchFile.objects.get(name="notes.txt").refusal in response.content.decode()
     assert (Patient.objects.count(), Lesion.objects.count(), Image.objects.count()) == (1, 2, 2)
 
 
