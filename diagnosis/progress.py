@@ -21,6 +21,10 @@ class Entry:
     request: DiagnosisRequest | None
 
     @property
+    def is_refused(self) -> bool:
+        return self.request is None
+
+    @property
     def status(self) -> str:
         return self.request.status if self.request else Status.REJECTED
 
@@ -74,8 +78,14 @@ class Progress:
         return sum(entry.is_open for entry in self.entries)
 
     @property
-    def done(self) -> int:
+    def ended(self) -> int:
+        """Whatever became of them: nothing more happens to these by itself."""
         return self.total - self.waiting
+
+    @property
+    def refused(self) -> int:
+        """Files that became no image; ``counts`` has them among the rejected."""
+        return sum(entry.is_refused for entry in self.entries)
 
     @property
     def suspicious(self) -> int:
@@ -106,4 +116,5 @@ def stage_of(batch: Batch) -> str:
     rows = DiagnosisRequest.objects.standing().filter(image__batch_file__batch=batch)
     states = Counter(rows.values_list("status", flat=True))
     parts = [f"{state}{count}" for state, count in sorted(states.items())]
-    return f"{batch.files.standing().count()}-{'-'.join(parts)}"
+    others = list(batch.files.standing().values_list("other_names", flat=True))
+    return f"{len(others)}-{sum(map(len, others))}-{'-'.join(parts)}"

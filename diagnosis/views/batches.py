@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from clinic.errors import DomainError, FieldError, RetryError
@@ -16,12 +17,13 @@ from clinic.forms.patients import patient_by_number
 from clinic.permissions import get_visible, require_record
 from clinic.services.audit import record_event
 from clinic.services.entered_in_error import require_standing
+from clinic.services.lesions import number_lesions
 from clinic.views.access import is_fragment, signed_in
 from clinic.views.entered_in_error import standing_of
 from diagnosis.forms.batches import BatchForm, sent_files
 from diagnosis.interpretation import warnings_for
-from diagnosis.models import Batch, BatchFile
-from diagnosis.progress import progress_of, stage_of
+from diagnosis.models import Batch, BatchFile, Status
+from diagnosis.progress import Progress, progress_of, stage_of
 from diagnosis.services.batches import (
     add_file,
     add_files,
@@ -187,12 +189,14 @@ def batch(request: HttpRequest, pk) -> HttpResponse:
     hospital = found.patient.hospital_id
     record_event(actor=request.user, action="view_batch", hospital=hospital, obj=found)
     progress = progress_of(found)
+    number_lesions([entry.request.image.lesion for entry in progress.entries if entry.request])
     order = request.GET.get("sort") or ("name" if progress.waiting else "importance")
     entries = sorted(progress.entries, key=lambda entry: getattr(entry, f"by_{sort_of(order)}"))
     context = {
         "batch": found,
         "patient": found.patient,
         "progress": progress,
+        "tallies": tallies(progress),
         "entries": entries,
         "stage": stage,
         "order": sort_of(order),
@@ -201,6 +205,27 @@ def batch(request: HttpRequest, pk) -> HttpResponse:
     } | standing_of(request, found.holder)
     template = "batches/grid.html" if is_fragment(request) else "batches/batch.html"
     return render(request, template, context)
+
+
+def tallies(progress: Progress) -> list[str]:
+    """What became of the files, each outcome by its name; they add up to all."""
+    counts, refused = progress.counts, progress.refused
+    read, unlike = counts[Status.SUCCEEDED], counts[Status.REJECTED] - refused
+    waiting, reading = counts[Status.QUEUED], counts[Status.RUNNING]
+    failed, cancelled = counts[Status.FAILED], counts[Status.CANCELLED]
+    said = [
+        (read, ngettext("%(n)d read", "%(n)d read", read)),
+        (reading, ngettext("%(n)d being read", "%(n)d being read", reading)),
+        (waiting, ngettext("%(n)d waiting", "%(n)d waiting", waiting)),
+        (
+            unlike,
+            ngettext("%(n)d not readable as a lesion", "%(n)d not readable as a lesion", unlike),
+        ),
+        (refused, ngettext("%(n)d refused", "%(n)d refused", refused)),
+        (failed, ngettext("%(n)d failed", "%(n)d failed", failed)),
+        (cancelled, ngettext("%(n)d cancelled", "%(n)d cancelled", cancelled)),
+    ]
+    return [text % {"n": n} for n, text in said if n]
 
 
 def sort_of(asked: str) -> str:

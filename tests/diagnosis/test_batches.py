@@ -9,6 +9,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import translation
+from django.utils.html import escape
 
 from clinic import pictures
 from clinic.errors import DomainError
@@ -84,7 +86,7 @@ def test_a_plain_form_sends_everything_and_shows_what_became_of_it(page) -> None
 
     assert response.redirect_chain == [(reverse("batch", args=[Batch.objects.get().pk]), 302)]
     assert names(response) == ["1.jpg", "2.jpg", "notes.txt"]
-    assert "1 of 3 done" in response.content.decode()
+    assert "<strong>3 files</strong>: 2 waiting, 1 refused" in response.content.decode()
     assert BatchFile.objects.get(name="notes.txt").refusal in response.content.decode()
     assert (Patient.objects.count(), Lesion.objects.count(), Image.objects.count()) == (1, 2, 2)
 
@@ -154,6 +156,17 @@ def test_a_picture_under_two_names_is_told(page, batch) -> None:
     assert said not in send(page, batch, picture()).json()["warnings"]
     assert said in send(page, batch, picture("b.jpg"), "another").json()["warnings"]
     assert said not in send(page, batch, picture(), "a third").json()["warnings"]
+
+
+def test_the_results_name_a_picture_by_every_name_it_came_under(page, batch) -> None:
+    for key, name in enumerate(("a.jpg", "b.jpg", "b.jpg", "c.jpg")):
+        send(page, batch, picture(name), str(key))
+    address = reverse("batch", args=[batch.pk])
+    stage = page.get(address).context["stage"]
+    assert "The same picture as b.jpg, c.jpg, read once." in page.get(address).content.decode()
+
+    send(page, batch, picture("d.jpg"), "later")
+    assert page.get(f"{address}?seen={stage}", headers=FRAGMENT).status_code == 200
 
 
 def test_a_key_is_for_one_file(page, batch) -> None:
@@ -244,6 +257,86 @@ def test_two_connections_that_bring_the_same_file_make_one_image(batch) -> None:
     assert (Image.objects.count(), Lesion.objects.count()) == (1, 1)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_two_names_of_one_picture_at_the_same_moment_are_both_told(page, batch, user) -> None:
+    needs_postgresql()
+
+    def bring(name: str) -> dict:
+        client = Client()
+        client.force_login(user)
+        return send(client, batch, picture(name), f"key of {name}").json()
+
+    answers = together(*(lambda name=name: bring(name) for name in ("a.jpg", "b.jpg", "c.jpg")))
+
+    row = BatchFile.objects.get()
+    assert {row.name, *row.other_names} == {"a.jpg", "b.jpg", "c.jpg"}
+    said = f"The same picture as {row.name}, read once."
+    assert sum(said in answer["warnings"] for answer in answers) == 2
+    assert (Image.objects.count(), DiagnosisRequest.objects.count()) == (1, 1)
+
+
+# In the language of who looks ---------------------------------------------------------------------
+
+REFUSED = {
+    "text.jpg": (b"no picture", "not_an_image"),
+    "phone.jpg": (b"\0\0\0\x18ftypheic", "not_an_image"),
+    "slide.jpg": (bytes(128) + b"DICM", "not_an_image"),
+    "png.jpg": (png_bytes(), "extension_mismatch"),
+    "no-end": (jpeg_bytes(), "extension_mismatch"),
+    "empty.jpg": (b"", "empty_file"),
+    "cut.jpg": (jpeg_bytes()[:-2000], "damaged_image"),
+    "small.png": (png_bytes((9, 9)), "too_few_pixels"),
+    "large.png": (png_bytes((321, 240)), "too_many_pixels"),
+    "heavy.jpg": (jpeg_bytes() + bytes(9_000_000), "file_too_large"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_why_a_file_was_refused_is_said_in_the_language_of_who_looks(
+    page, batch, settings, name
+) -> None:
+    settings.NEVUS_MAX_UPLOAD_PIXELS, settings.NEVUS_MAX_UPLOAD_BYTES = 320 * 240, 8 * 1024**2
+    content, code = REFUSED[name]
+    english = send(page, batch, picture(name, content=content)).json()
+    file = BatchFile.objects.get()
+    assert (english["code"], file.error_code, file.error_message) == (code, code, "")
+
+    address, said = reverse("batch", args=[batch.pk]), {}
+    for language in ("en", "es"):
+        page.cookies["nevus_language"] = language
+        said[language] = escape(send(page, batch, picture(name, content=content)).json()["message"])
+        assert f">{said[language]}<" in page.get(address).content.decode()
+    assert said["en"] == escape(english["message"]) != said["es"]
+
+
+def test_a_picture_that_was_entered_in_error_is_told_apart_in_every_language(
+    page, hospital, user
+) -> None:
+    lesion = LesionFactory(patient__hospital=hospital)
+    image = send_to(page, lesion, user)
+    mark_entered_in_error(actor=user, record=image, reason="test")
+    send_to(page, lesion, user)
+    file = BatchFile.objects.get(image=None)
+    assert file.error_code == "duplicate_image"
+    assert file.refusal.endswith("Reinstate that one.")
+    with translation.override("es"):
+        assert "Reinstate" not in file.refusal
+
+
+def send_to(page: Client, lesion: Lesion, user) -> Image | None:
+    batch = BatchFactory(patient=lesion.patient, lesion=lesion, created_by=user)
+    send(page, batch, picture())
+    return batch.files.get().image
+
+
+def test_a_sentence_that_an_earlier_version_kept_is_shown_as_it_is(page, batch) -> None:
+    BatchFileFactory(batch=batch, image=None, error_code="invalid", error_message="Algo pasó.")
+    BatchFileFactory(batch=batch, image=None, error_code="invalid")
+    shown = page.get(reverse("batch", args=[batch.pk])).content.decode()
+    assert ">Algo pasó.<" in shown
+    assert ">The file was not taken in. Send it again.<" in shown
+
+
 # The grid -----------------------------------------------------------------------------------------
 
 
@@ -268,6 +361,37 @@ def test_sorted_by_name_while_it_is_read_then_by_importance(page, batch) -> None
     assert names(response) == ["3.jpg", "10.jpg", "2.jpg", "4.jpg", "1.jpg"]
     assert response.content.decode().count('shot suspicious"') == 2
     assert names(page.get(f"{address}?sort=name"))[0] == "1.jpg"
+
+
+def test_the_files_of_a_batch_are_counted_by_what_became_of_them(page, batch) -> None:
+    read(batch, "1.jpg", "nevus", 0.1)
+    read(batch, "2.jpg", "melanoma", 0.9)
+    for name, trait in {
+        "3.jpg": {"failed": True},
+        "4.jpg": {"rejected": True},
+        "5.jpg": {},
+        "6.jpg": {"running": True},
+    }.items():
+        DiagnosisRequestFactory(image=BatchFileFactory(batch=batch, name=name).image, **trait)
+    for name in ("7.txt", "8.txt"):
+        BatchFileFactory(batch=batch, name=name, refused=True)
+    page_of = page.get(reverse("batch", args=[batch.pk])).content.decode()
+
+    said = "2 read, 1 being read, 1 waiting, 1 not readable as a lesion, 2 refused, 1 failed"
+    assert f"<strong>8 files</strong>: {said} · <strong>1 suspicious</strong>" in page_of
+    assert '<progress max="8" value="6" aria-label="Finished">' in page_of
+
+
+def test_the_grid_names_each_lesion_by_its_number(page, batch) -> None:
+    for seed, name in enumerate(("IMG_7.jpg", "IMG_8.jpg")):
+        send(page, batch, picture(name, seed), name)
+    lesion = Lesion.objects.get(label="IMG_8")
+    lesion.label, lesion.anatom_site, lesion.laterality = "", "upper extremity", "left"
+    lesion.save()
+    shown = page.get(reverse("batch", args=[batch.pk])).content.decode()
+
+    assert ">1 · IMG_7<" in shown
+    assert ">2 · Upper extremity, left<" in shown
 
 
 def test_an_uncertain_reading_is_not_told_to_be_harmless(page, batch) -> None:
@@ -308,6 +432,13 @@ def test_a_failed_one_is_read_again_by_the_same_model(page, batch) -> None:
     assert (order.model_version, order.priority) == (batch.model_version, Priority.BULK)
     grid = page.get(reverse("batch", args=[batch.pk]))
     assert grid.context["progress"].waiting == 1
+
+
+def test_a_picture_of_no_lesion_can_be_taken_anew(page, batch) -> None:
+    image = BatchFileFactory(batch=batch).image
+    DiagnosisRequestFactory(image=image, rejected=True)
+    shown = page.get(reverse("batch", args=[batch.pk])).content.decode()
+    assert f"{reverse('diagnosis-create')}?lesion={image.lesion_id}" in shown
 
 
 def test_a_refused_file_has_nothing_to_read_again(page, batch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as PillowImage
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.clinic import make_clinic
 from tests.e2e.test_browser import sign_in
@@ -81,10 +81,11 @@ def test_a_folder_over_a_line_that_breaks(
     expect(page.locator("#upload-summary")).to_contain_text("3 of", timeout=60_000)
     expect(page.locator('.file[data-state="refused"]')).to_contain_text("The file is not a picture")
     assert line.broken == 2
+    expect(page.locator(".action-bar .primary:visible")).to_have_text("Results so far")
 
     page.get_by_role("link", name="Results so far").click()
     expect(page.locator(".shot")).to_have_count(4)
-    expect(page.locator(".batch-state")).to_contain_text("done", timeout=60_000)
+    expect(page.locator(".batch-state")).to_contain_text("3 read, 1 refused", timeout=60_000)
     expect(page.locator("#batch-grid")).to_have_attribute(
         "data-order", "importance", timeout=60_000
     )
@@ -151,3 +152,30 @@ def test_pictures_that_were_sent_before_are_known_again(
     page.wait_for_url("**/batches/*-*/")
     expect(page.locator(".shot")).to_have_count(2)
     assert images(stack, "LINE-4") == 2
+
+
+def test_two_names_of_one_picture_that_are_sent_at_once_are_both_in_the_results(
+    page: Page, line: Line, stack: Stack, folder: Path
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_form(page, line, "LINE-5")
+    picture = folder / "second camera" / "0.jpg"
+    files = [picture, picture.with_name("copy.jpg")]
+    files[1].write_bytes(picture.read_bytes())
+    page.locator("#id_files").set_input_files(files)
+    held: list[Route] = []
+
+    def hold_until_both_are_there(route: Route) -> None:
+        held.append(route)
+        if len(held) == len(files):
+            for one in reversed(held):
+                one.continue_()
+
+    page.route("**/files/", hold_until_both_are_there)
+    page.get_by_role("button", name="Send and read").click()
+    page.wait_for_url("**/batches/*-*/")
+    expect(page.locator(".shot")).to_have_count(1)
+    expect(page.locator(".shot")).to_contain_text("The same picture as")
+    expect(page.locator(".shot")).to_contain_text("copy.jpg")
+    expect(page.locator(".shot")).to_contain_text("0.jpg")
+    assert images(stack, "LINE-5") == 1
