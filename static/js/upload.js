@@ -121,7 +121,7 @@
     if (refused.length) {
       const names = refused.slice(0, 3).map((entry) => entry.file.name);
       if (refused.length > names.length) names.push("…");
-      parts.push(`${say(words.refusedCount, { n: refused.length })}: ${names.join(", ")}`);
+      parts.push(say(words.refusedCount, { n: refused.length, names: names.join(", ") }));
     }
     document.getElementById("upload-summary").textContent = entries.length ? parts.join(" · ") : "";
     whole.hidden = !tried;
@@ -129,6 +129,9 @@
     const press = tried ? button.dataset.later : button.dataset.first;
     button.textContent = stopped ? press : words.sending;
     results.hidden = !(address && tried && stopped);
+    // nothing that is here could still be sent: the way goes on to the results
+    button.hidden = !results.hidden && !inState("waiting", "failed").length;
+    results.classList.toggle("primary", button.hidden);
     results.href = address;
   }
 
