@@ -105,7 +105,7 @@ class BatchFile(Record):
     # what the sentence says beside its words (clinic/refusals.py)
     error_values = models.JSONField(default=dict, db_default={}, editable=False)
     # the whole sentence, in the language of who sent the file: only where a version before
-    # migration 0021 wrote it, and its values were not found in it
+    # migration 0022 wrote it, and its values were not found in it
     error_message = models.CharField(max_length=500, blank=True, editable=False)
 
     objects = BatchFileQuerySet.as_manager()

@@ -76,7 +76,7 @@ def migrate(url: str, *target: str) -> None:
     )
 
 
-@pytest.mark.parametrize("taken", ["1 day", "30 days"])
+@pytest.mark.parametrize("taken", ["1 day", "8 days", "30 days"])
 def test_hospitals_recalls_and_findings_are_filled_in(database: str, taken: str) -> None:
     for target in BEFORE:
         migrate(database, *target)
@@ -84,7 +84,8 @@ def test_hospitals_recalls_and_findings_are_filled_in(database: str, taken: str)
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute(ROWS, KEYS)
-        # the newer picture of the second lesion: an old one that was sent late closes no recall
+        # the newer picture of the second lesion: one of the same visit closes no recall, nor does an
+        # old one that was sent late
         cursor.execute(
             "UPDATE clinic_image SET captured_at = now() - %s::interval WHERE id = %s",
             [taken, KEYS["J"]],
@@ -152,7 +153,7 @@ def test_batches_of_what_was_marked_before_are_marked_and_the_way_back_and_forth
 
 
 # before a refusal was kept without its sentence
-BEFORE_REFUSALS = ("diagnosis", "0020")
+BEFORE_REFUSALS = ("diagnosis", "0021")
 OLD_REFUSALS = [
     ("empty_file", "The file is empty.", {}),
     ("not_an_image", "The file is not a picture. JPEG, PNG, WebP, TIFF and BMP are read.", {}),

@@ -52,7 +52,7 @@ def say_something(apps, _editor) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("diagnosis", "0020_old_pictures_close_no_recall")]
+    dependencies = [("diagnosis", "0021_pictures_of_the_same_day_close_no_recall")]
 
     operations = [
         migrations.AddField(
