@@ -4,6 +4,7 @@ from functools import cached_property
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from clinic.models.base import Record
@@ -14,6 +15,15 @@ from clinic.permissions import hospital_ids
 from clinic.vocabulary import AnatomSite, BodyView, Laterality
 
 UNIT = [MinValueValidator(0.0), MaxValueValidator(1.0)]
+
+
+def place_in_words(site: str, side: str) -> str:
+    return f"{site}, {side.lower()}" if site and side else site or side
+
+
+def title_in_words(number: int, name: str) -> str:
+    """``name`` is the label or the place, empty for a lesion that has neither."""
+    return f"{number} · {name}" if name else gettext("Lesion %(number)d") % {"number": number}
 
 
 class LesionQuerySet(StandingQuerySet["Lesion"]):
@@ -99,7 +109,7 @@ class Lesion(Record, Retractable):
         # for each row of a list: get_FOO_display goes through all the words each time
         side = str(Laterality(self.laterality).label) if self.laterality else ""
         site = str(AnatomSite(self.anatom_site).label) if self.anatom_site else ""
-        return f"{site}, {side.lower()}" if site and side else site or side
+        return place_in_words(site, side)
 
     @property
     def name(self) -> str:
@@ -109,15 +119,13 @@ class Lesion(Record, Retractable):
     @property
     def title(self) -> str:
         """By which it is told apart from the patient's others, on every page and printout."""
-        name = self.label or self.place
-        if name:
-            return f"{self.number} · {name}"
-        return _("Lesion %(number)d") % {"number": self.number}
+        return title_in_words(self.number, self.label or self.place)
 
     @cached_property
     def number(self) -> int:
         """Among all of the patient's lesions as they were recorded, those entered in error too, so
-        that each keeps it. For many at once: clinic.services.lesions.number_lesions."""
+        that each keeps it. For many at once: clinic.services.lesions.number_lesions, and
+        number_in_query for rows that are streamed."""
         same_time = models.Q(created_at=self.created_at, pk__lt=self.pk)
         earlier = models.Q(created_at__lt=self.created_at) | same_time
         return Lesion.objects.filter(earlier, patient=self.patient_id).count() + 1

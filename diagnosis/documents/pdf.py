@@ -99,8 +99,11 @@ def table_heading(content: str) -> list[Flowable]:
 def table(
     head: Sequence[object], rows: Sequence[Sequence[object]], widths: Sequence[float]
 ) -> Table:
-    """A table over the whole width; ``widths`` are shares. Its head is repeated on every page."""
-    cells = [[text(cell, HEAD) for cell in head], *([text(c, CELL) for c in row] for row in rows)]
+    """A table over the whole width; ``widths`` are shares. Its head is repeated on every page.
+
+    A cell of several lines is a tuple of these.
+    """
+    cells = [[text(cell, HEAD) for cell in head], *([lines(cell) for cell in row] for row in rows)]
     found = Table(cells, colWidths=[ROOM * share / sum(widths) for share in widths], repeatRows=1)
     found.setStyle(
         TableStyle(
@@ -115,6 +118,11 @@ def table(
         )
     )
     return found
+
+
+def lines(cell: object) -> list[Paragraph]:
+    parts = cell if isinstance(cell, tuple) else (cell,)
+    return [text(part, CELL) for part in parts]
 
 
 def width_of(content: str) -> float:

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.utils import timezone
+from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 from reportlab.platypus import Flowable, Spacer
 
 from clinic.periods import Period
@@ -15,7 +15,7 @@ from diagnosis.documents import pdf
 from diagnosis.interpretation import label_name
 from diagnosis.models.requests import DiagnosisRequestQuerySet
 from diagnosis.services.dashboard import BANDS, Dashboard, dashboard
-from diagnosis.services.report_tables import minute, table, words_of_codes
+from diagnosis.services.report_tables import minute, table
 from diagnosis.services.reports import Totals
 from diagnosis.templatetags.readings import percent
 
@@ -117,7 +117,8 @@ def chart_parts(found: Dashboard) -> Iterator[Flowable]:
 
 
 def row_parts(rows: DiagnosisRequestQuerySet, count: int) -> Iterator[Flowable]:
-    lines = list(table(rows[:MOST_ROWS], words_of_codes(), moment=minute, share=percent))
+    newest = table(rows[:MOST_ROWS], language=get_language(), moment=minute, share=percent)
+    lines = list(newest)
     yield from pdf.table_heading(_("Orders, the newest first"))
     if not lines:
         yield pdf.text(_("There is no order in this period."))
@@ -127,10 +128,13 @@ def row_parts(rows: DiagnosisRequestQuerySet, count: int) -> Iterator[Flowable]:
         yield pdf.text(words % {"shown": len(lines), "count": count}, pdf.SMALL)
     head = (_("Ordered"), _("Lesion"), _("Number"), _("AI reading"), _("Probability"))
     head += (_("Malignancy"), _("State"), _("Conclusion"), _("Management"), _("Signed by"))
-    for line in lines:
-        # as the page shows it
-        line["lesion"] = line["lesion"][:8]
-    yield pdf.table(head, [[line[name] for name in SHOWN] for line in lines], widths(lines))
+    named = [line | {"lesion": lesion_lines(line)} for line in lines]
+    yield pdf.table(head, [[line[name] for name in SHOWN] for line in named], widths(lines))
+
+
+def lesion_lines(line: Mapping[str, str]) -> tuple[str, str]:
+    """Its title, and as much of its identifier as the page shows."""
+    return line["lesion_title"], line["lesion"][:8]
 
 
 def widths(lines: Sequence[Mapping[str, str]]) -> list[float]:

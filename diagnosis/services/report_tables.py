@@ -9,6 +9,8 @@ from django.utils import timezone
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext_lazy as _
 
+from clinic.models.lesions import place_in_words, title_in_words
+from clinic.services.lesions import number_in_query
 from clinic.spreadsheets import safe_cell
 from clinic.vocabulary import AnatomSite, Laterality
 from diagnosis.interpretation import RISK_NAMES, label_name
@@ -22,6 +24,7 @@ SOURCES = {
     "request": "pk",
     "image": "image_id",
     "lesion": "image__lesion_id",
+    "lesion_label": "image__lesion__label",
     "medical_record_number": "image__lesion__patient__medical_record_number",
     "hospital": "hospital__name",
     "requested_at": "created_at",
@@ -44,11 +47,14 @@ SOURCES = {
     "histopathology": "finding",
 }
 SIGNER = ("signed_by", "signer_given_name", "signer_family_name")
+# what other values are made of
+PARTS = ("lesion_label", "model_version", *SIGNER[1:])
 # the columns of the API's file; new ones come last
-CSV_COLUMNS = tuple(name for name in SOURCES if name not in ("model_version", *SIGNER[1:]))
+CSV_COLUMNS = (*(name for name in SOURCES if name not in PARTS), "lesion_title")
 # the columns of a file for people, in the order in which they read
 HEADINGS = {
     "medical_record_number": _("Medical record number"),
+    "lesion_title": _("Name of the lesion"),
     "anatom_site": _("Site"),
     "laterality": _("Side"),
     "captured_at": _("Taken on"),
@@ -77,9 +83,7 @@ Words = Mapping[str, Mapping[Any, str]]
 def csv_rows(rows: DiagnosisRequestQuerySet, *, language: str) -> Iterator[list[str]]:
     """For programs: a header of names and a line a request, in words of the language."""
     yield list(CSV_COLUMNS)
-    with override(language):
-        words = words_of_codes()
-    for cells in table(rows, words, moment=iso, share=four_places):
+    for cells in table(rows, language=language, moment=iso, share=four_places):
         yield [safe_cell(cells[name]) for name in CSV_COLUMNS]
 
 
@@ -87,29 +91,34 @@ def sheet_rows(rows: DiagnosisRequestQuerySet) -> Iterator[list[str]]:
     """For people: a header and a line a request, all in the language of now."""
     language = get_language()
     yield [str(heading) for heading in HEADINGS.values()]
-    # whoever reads the lines may do so after the request, in another language
-    with override(language):
-        words = words_of_codes()
-    for cells in table(rows, words, moment=minute, share=percent):
+    for cells in table(rows, language=language, moment=minute, share=percent):
         yield [safe_cell(cells[name]) for name in HEADINGS]
 
 
 def table(
     rows: DiagnosisRequestQuerySet,
-    words: Words,
     *,
+    language: str | None,
     moment: Callable[[datetime.datetime], str],
     share: Callable[[float], str],
 ) -> Iterator[dict[str, str]]:
-    """The cells of each request by the names of ``SOURCES``; what is not known is empty."""
-    for values in rows.values_list(*SOURCES.values()).iterator(chunk_size=CHUNK):
-        found = dict(zip(SOURCES, values, strict=True))
+    """The cells of each request by the names of ``SOURCES``, and ``lesion_title``; what is not
+    known is empty."""
+    # whoever reads the lines may do so after the request, in another language
+    with override(language):
+        words = words_of_codes()
+    values = rows.values_list(*SOURCES.values(), number_in_query("image__lesion"))
+    for *row, number in values.iterator(chunk_size=CHUNK):
+        found = dict(zip(SOURCES, row, strict=True))
         cells = {name: "" if value is None else str(value) for name, value in found.items()}
         cells |= {name: str(known.get(found[name], "")) for name, known in words.items()}
         cells |= in_form(found, ("requested_at", "captured_at", "signed_at"), moment)
         cells |= in_form(found, ("probability", "malignancy_probability"), share)
         cells["model"] = f"{found['model']} {found['model_version']}"
         cells["signed_by"] = display_name(*(found[name] or "" for name in SIGNER))
+        place = place_in_words(cells["anatom_site"], cells["laterality"])
+        with override(language):
+            cells["lesion_title"] = title_in_words(number, cells["lesion_label"] or place)
         yield cells
 
 

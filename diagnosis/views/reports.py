@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from clinic.errors import DomainError
+from clinic.services.lesions import number_lesions
 from clinic.spreadsheets import BYTE_ORDER_MARK, csv_lines
 from clinic.views.access import note_list, signed_in
 from clinic.views.paging import page_of
@@ -51,6 +52,7 @@ def figures_of(
 ) -> dict[str, Any]:
     figures, found = dashboard(rows, form.period)
     page = page_of(rows.with_records(), request, ORDERING)
+    number_lesions([row.image.lesion for row in page.rows])
     chosen = form.values["hospital"]
     note_list(request, "view_hospital_report", hospital=chosen, rows=len(page.rows))
     return (

@@ -899,6 +899,7 @@ def test_the_report_holds_what_a_report_needs(page, hospital):
 
     for part in (
         reverse("image-thumbnail", args=[request.image_id]),
+        request.image.lesion.title,
         str(request.image.lesion_id),
         "Alpha",
         "Melanoma",

@@ -13,6 +13,7 @@ from django.utils import timezone, translation
 
 from clinic.errors import DomainError
 from clinic.models import Hospital, Lesion
+from clinic.services.entered_in_error import mark_entered_in_error
 from clinic.spreadsheets import safe_cell
 from diagnosis.documents import pdf
 from diagnosis.documents import report as document
@@ -28,6 +29,7 @@ from tests.factories import (
     ImageFactory,
     LesionFactory,
     ModelVersionFactory,
+    PatientFactory,
     ReviewFactory,
     administrator,
     doctor,
@@ -61,6 +63,22 @@ class World:
 @pytest.fixture
 def world(db) -> World:
     return World()
+
+
+def words_of(world: World, monkeypatch) -> list[str]:
+    """All that the document says, in its order."""
+    said: list[str] = []
+    paragraph = pdf.text
+
+    def noted(content, *look):
+        said.append(str(content))
+        return paragraph(content, *look)
+
+    rows = hospital_report(actor=world.doctor)
+    with monkeypatch.context() as patched:
+        patched.setattr(pdf, "text", noted)
+        document.hospital_pdf(rows, document.Heading("Alpha", Period(), "", "Ada"))
+    return said
 
 
 def test_who_sees_which_rows(world: World) -> None:
@@ -274,7 +292,41 @@ def test_the_names_of_the_api_s_columns_stay() -> None:
     known = "request image lesion medical_record_number hospital requested_at status diagnosis "
     known += "probability malignancy_probability risk model conclusion management signed_by "
     assert CSV_COLUMNS[:16] == tuple(f"{known}signed_at".split())
-    assert CSV_COLUMNS[16:] == ("anatom_site", "laterality", "captured_at", "histopathology")
+    later = ("anatom_site", "laterality", "captured_at", "histopathology", "lesion_title")
+    assert CSV_COLUMNS[16:] == later
+
+
+def test_every_table_names_a_lesion_as_the_pages_do(world: World) -> None:
+    """By its number among the patient's, those entered in error too, with its label or place."""
+    patient = PatientFactory(hospital=world.hospital)
+    facts = [
+        *({"anatom_site": "head/neck"}, {"anatom_site": "upper extremity", "laterality": "left"}),
+        *({"label": "=mole", "laterality": "left"}, {}),
+    ]
+    lesions = [LesionFactory(patient=patient, **{"anatom_site": None} | fact) for fact in facts]
+    mark_entered_in_error(actor=world.doctor, record=lesions[0], reason="duplicate")
+    # recorded at once, they are told apart by their keys
+    Lesion.objects.update(created_at=timezone.now())
+    for lesion in lesions[1:]:
+        world.ask(image=ImageFactory(lesion=lesion, uploaded_by=world.doctor))
+    rows = hospital_report(actor=world.doctor)
+    titles = {str(lesion.pk): Lesion.objects.get(pk=lesion.pk).title for lesion in lesions[1:]}
+
+    (header, *lines), (heading, *sheet) = csv_rows(rows), sheet_rows(rows)
+
+    files = (
+        (header.index("lesion"), header.index("lesion_title"), lines),
+        (heading.index("Lesion"), heading.index("Name of the lesion"), sheet),
+    )
+    for key, title, found in files:
+        assert {line[key]: line[title] for line in found} == titles
+    assert {title.partition(" · ")[2] for title in titles.values()} >= {
+        "Upper extremity, left",
+        "=mole",
+    }
+    with translation.override("es"):
+        spoken = {row[heading.index("Name of the lesion")] for row in sheet_rows(rows)}
+        assert spoken >= {Lesion.objects.get(pk=lesion.pk).title for lesion in lesions[1:]}
 
 
 def test_a_sheet_is_for_people(world: World) -> None:
@@ -319,6 +371,14 @@ def test_a_lesion_s_identifier_stands_in_one_line_of_the_document() -> None:
     found = document.widths([{"medical_record_number": "LOOK-2"}])
     share = found[document.SHOWN.index("lesion")] / sum(found)
     assert share * pdf.ROOM >= pdf.width_of("dddddddd")
+
+
+def test_the_document_names_a_lesion_as_the_page_does(world: World, monkeypatch) -> None:
+    world.lesion.label = "Mole <b>"
+    world.lesion.save()
+    world.ask()
+    said = words_of(world, monkeypatch)
+    assert said[said.index("1 · Mole <b>") + 1] == str(world.lesion.pk)[:8]
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", " =", "\u00a0="])
