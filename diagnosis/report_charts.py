@@ -7,8 +7,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
 from diagnosis.charts import Column, Columns, columns
-from diagnosis.interpretation import RISK_NAMES
+from diagnosis.interpretation import RISK_NAMES, label_name
+from diagnosis.services.confirmed import AI, DOCTOR, Confirmed
 from diagnosis.services.dashboard import BANDS, UNREAD, WAITS, Dashboard
+from diagnosis.services.reports import Totals
+from diagnosis.services.shares import Share
+from ml.taxonomy import BY_ANSWER
 
 BAND_NAMES = {risk.value: name for risk, name in RISK_NAMES.items()} | {
     UNREAD: gettext_lazy("Without an answer")
@@ -60,6 +64,34 @@ def waits_table(found: Dashboard) -> Table:
         for (_limit, name), count in zip(WAITS, found.waits, strict=True)
     ]
     return [_("From the answer to the signature"), pgettext("how many", "Signed"), _("Share")], rows
+
+
+def classes(figures: Totals) -> list[dict[str, Any]]:
+    """What was read, the most frequent class first, with its share for the bar."""
+    read = sum(figures.labels.values())
+    counts = sorted(figures.labels.items(), key=lambda item: -item[1])
+    return [
+        {
+            "label": label,
+            "name": label_name(label),
+            "count": count,
+            "share": count / read,
+            "malignant": BY_ANSWER[label].malignant,
+        }
+        for label, count in counts
+    ]
+
+
+def confirmed_shares(found: Confirmed) -> list[tuple[Any, Share]]:
+    """Empty where no lesion of the orders has a finding."""
+    if not found.counts:
+        return []
+    return [
+        (_("AI: the class of the finding"), found.same(AI)),
+        (_("Doctor: the class of the finding"), found.same(DOCTOR)),
+        (_("AI: called malignant, of malignant findings"), found.found(AI)),
+        (_("Doctor: called malignant, of malignant findings"), found.found(DOCTOR)),
+    ]
 
 
 def step_words(step: str, first: datetime.date) -> str:

@@ -56,7 +56,7 @@ def audit_csv(request: HttpRequest) -> HttpResponse:
     record_event(
         actor=request.user, action="export_audit_log", hospital=hospital, details={"by": by}
     )
-    lines = itertools.chain([BYTE_ORDER_MARK], csv_lines(sheet_rows(events)))
+    lines = itertools.chain([BYTE_ORDER_MARK], csv_lines(sheet_rows(hospital, events)))
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     name = f"audit-log-{timezone.localdate().isoformat()}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'

@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import get_language, pgettext
@@ -14,6 +15,7 @@ from diagnosis import report_charts
 from diagnosis.documents import pdf
 from diagnosis.interpretation import label_name
 from diagnosis.models.requests import DiagnosisRequestQuerySet
+from diagnosis.services.confirmed import confirmed
 from diagnosis.services.dashboard import BANDS, Dashboard, dashboard
 from diagnosis.services.report_tables import minute, table
 from diagnosis.services.reports import Totals
@@ -45,6 +47,9 @@ def hospital_pdf(rows: DiagnosisRequestQuerySet, heading: Heading) -> bytes:
         *head(title, heading),
         *figure_parts(figures),
         *chart_parts(found),
+        *class_parts(figures),
+        *agreement_parts(found),
+        *confirmed_parts(rows),
         *row_parts(rows, figures.requests),
     ]
     return pdf.build(parts, title=title)
@@ -104,15 +109,48 @@ def chart_parts(found: Dashboard) -> Iterator[Flowable]:
         return
     yield pdf.text(_("From the answer to the signature"), pdf.HEADING)
     yield pdf.drawing(report_charts.waits(found))
-    yield pdf.text(_("Agreement of AI and doctor"), pdf.HEADING)
+
+
+def class_parts(figures: Totals) -> Iterator[Flowable]:
+    found = report_charts.classes(figures)
+    if not found:
+        return
+    yield from pdf.table_heading(_("Classes read by the AI"))
+    rows = [(class_words(entry), entry["count"], percent(entry["share"])) for entry in found]
+    yield pdf.table((_("Class"), _("Count"), _("Share")), rows, (3, 1, 1))
+
+
+def class_words(entry: Mapping[str, Any]) -> str:
+    name = entry["name"]
+    return f"{name} ({_('counts as malignant')})" if entry["malignant"] else name
+
+
+def agreement_parts(found: Dashboard) -> Iterator[Flowable]:
+    if not found.pairs:
+        return
+    yield from pdf.table_heading(_("Agreement of AI and doctor"))
     rows = [
         (label_name(label), signed, same, percent(same / signed))
         for label, signed, same in found.agreement
     ]
-    yield pdf.table(
-        (_("AI reading"), pgettext("how many", "Signed"), _("Same class"), _("Share")),
-        rows,
-        (3, 1, 1, 1),
+    head = (_("AI reading"), pgettext("how many", "Signed"), _("Same class"), _("Share"))
+    yield pdf.table(head, rows, (3, 1, 1, 1))
+
+
+def confirmed_parts(rows: DiagnosisRequestQuerySet) -> Iterator[Flowable]:
+    shares = report_charts.confirmed_shares(confirmed(rows))
+    if not shares:
+        return
+    yield from pdf.table_heading(_("Against histopathology"))
+    of_whole = _("%(part)s of %(whole)s")
+    lines = [
+        (name, of_whole % {"part": share.part, "whole": share.whole}, percent(share.value))
+        for name, share in shares
+    ]
+    yield pdf.table((_("Opinion"), _("Count"), _("Share")), lines, (3, 1, 1))
+    yield pdf.text(
+        _("What is excised is chosen: these shares are those of suspicious lesions, not of all."),
+        pdf.SMALL,
     )
 
 

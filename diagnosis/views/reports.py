@@ -7,7 +7,6 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from clinic.errors import DomainError
@@ -22,12 +21,10 @@ from diagnosis.forms.filters import ReportFilter
 from diagnosis.interpretation import label_name
 from diagnosis.models import Status
 from diagnosis.models.requests import OPEN, UNANSWERED, DiagnosisRequestQuerySet
-from diagnosis.services.confirmed import AI, DOCTOR, Confirmed, confirmed
+from diagnosis.services.confirmed import confirmed
 from diagnosis.services.dashboard import BANDS, Dashboard, dashboard
 from diagnosis.services.report_tables import sheet_rows
 from diagnosis.services.reports import ORDERING, Totals, hospital_report
-from diagnosis.services.shares import Share
-from ml.taxonomy import BY_ANSWER
 
 # what the page shows before anybody asks for a period
 DEFAULT_DAYS = 30
@@ -60,10 +57,10 @@ def figures_of(
         | charts_of(found)
         | {
             "page": page,
-            "classes": classes_of(figures),
+            "classes": report_charts.classes(figures),
             "found": found,
             "agreement": agreement_of(found),
-            "confirmed": confirmed_shares(confirmed(rows)),
+            "confirmed": report_charts.confirmed_shares(confirmed(rows)),
         }
     )
 
@@ -164,22 +161,6 @@ def shares_of(figures: Totals) -> dict[str, Any]:
     }
 
 
-def classes_of(figures: Totals) -> list[dict[str, Any]]:
-    """What was read, the most frequent class first, with its share for the bar."""
-    read = sum(figures.labels.values())
-    counts = sorted(figures.labels.items(), key=lambda item: -item[1])
-    return [
-        {
-            "label": label,
-            "name": label_name(label),
-            "count": count,
-            "share": count / read,
-            "malignant": BY_ANSWER[label].malignant,
-        }
-        for label, count in counts
-    ]
-
-
 def charts_of(found: Dashboard) -> dict[str, Any]:
     return {
         "volume": report_charts.volume(found),
@@ -201,15 +182,3 @@ def agreement_of(found: Dashboard) -> dict[str, Any]:
             for label, conclusion, count in found.missed[:MOST_MISSED]
         ],
     }
-
-
-def confirmed_shares(found: Confirmed) -> list[tuple[Any, Share]]:
-    """Empty where no lesion of the orders has a finding."""
-    if not found.counts:
-        return []
-    return [
-        (_("AI: the class of the finding"), found.same(AI)),
-        (_("Doctor: the class of the finding"), found.same(DOCTOR)),
-        (_("AI: called malignant, of malignant findings"), found.found(AI)),
-        (_("Doctor: called malignant, of malignant findings"), found.found(DOCTOR)),
-    ]

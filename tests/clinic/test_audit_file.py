@@ -14,7 +14,7 @@ from django.utils import timezone, translation
 from clinic.models import AuditEvent
 from clinic.services.audit import record_event
 from clinic.services.audit_log import sheet_rows
-from tests.factories import HospitalFactory, PatientFactory, administrator, doctor
+from tests.factories import HospitalFactory, ImageFactory, PatientFactory, administrator, doctor
 
 pytestmark = pytest.mark.django_db
 SECONDS = "%Y-%m-%d %H:%M:%S"
@@ -69,6 +69,7 @@ def test_the_file_is_for_people_and_keeps_the_codes(page, hospital, settings) ->
         "What": "Patient corrected",
         "Record": "patient",
         "Identifier": str(patient.pk),
+        "Medical record number": patient.medical_record_number,
         "From where": "",
         "Details": "fields: birth date",
         "Hospital": "Alpha",
@@ -98,12 +99,36 @@ def test_the_file_speaks_the_language_of_who_asked(page, hospital) -> None:
 
     assert header[:4] == ["\ufeffCuándo", "Quién", "Nombre de usuario", "Qué"]
     assert line[1:5] == ["la plataforma", "", "Hospital registrado", "hospital"]
-    assert line[11:13] == ["create_hospital", "hospital"]
+    assert line[12:14] == ["create_hospital", "hospital"]
 
 
-def test_the_file_is_one_query(hospital) -> None:
-    for number in range(5):
-        record_event(actor=doctor(hospital), action="sign_in", hospital=hospital)
+def test_the_file_says_of_which_patient_a_record_is_as_the_page_does(page, hospital) -> None:
+    patient = PatientFactory(hospital=hospital, medical_record_number="=M-1")
+    image = ImageFactory(lesion__patient=patient)
+    elsewhere = PatientFactory(medical_record_number="ELSEWHERE")
+    for record in (patient, image.lesion, image, elsewhere, hospital):
+        record_event(actor=None, action="view_patient", hospital=hospital, obj=record)
+    record_event(actor=None, action="view_patient", hospital=hospital)
+
+    rows = file_of(page, action="view_patient")
+
+    numbers = {row["Identifier"]: row["Medical record number"] for row in rows}
+    assert {str(r.pk): numbers[str(r.pk)] for r in (patient, image.lesion, image)} == {
+        str(r.pk): "'=M-1" for r in (patient, image.lesion, image)
+    }
+    assert (numbers[str(elsewhere.pk)], numbers[str(hospital.pk)], numbers[""]) == ("", "", "")
+    shown = page.get(reverse("audit-log"), {"action": "view_patient"}).content.decode()
+    assert shown.count("=M-1") == 3
+    assert "ELSEWHERE" not in shown
+
+
+def test_the_file_is_two_queries_a_chunk(hospital, monkeypatch) -> None:
+    monkeypatch.setattr("clinic.services.audit_log.CHUNK", 3)
+    events = AuditEvent.objects.filter(hospital=hospital)
+    for number in range(1, 6):
+        patient = PatientFactory(hospital=hospital)
+        record_event(actor=doctor(hospital), action="view_patient", hospital=hospital, obj=patient)
         with CaptureQueriesContext(connection) as asked:
-            lines = list(sheet_rows(AuditEvent.objects.filter(hospital=hospital)))
-        assert (len(lines), len(asked)) == (number + 2, 1)
+            lines = list(sheet_rows(hospital, events))
+        # the events, and the patients of every three
+        assert (len(lines), len(asked)) == (number + 1, 1 + -(-number // 3))

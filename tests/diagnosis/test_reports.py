@@ -381,6 +381,29 @@ def test_the_document_names_a_lesion_as_the_page_does(world: World, monkeypatch)
     assert said[said.index("1 · Mole <b>") + 1] == str(world.lesion.pk)[:8]
 
 
+def test_the_document_has_what_the_page_has(world: World, monkeypatch) -> None:
+    """The classes that the AI read, and how the opinions do against histopathology."""
+    sections = {"Classes read by the AI", "Agreement of AI and doctor", "Against histopathology"}
+    assert not sections & set(words_of(world, monkeypatch))
+    read = {"prediction__label": "melanoma"}
+    ReviewFactory(request=world.ask(**read), signed=True, conclusion="nevus")
+    ReviewFactory(request=world.ask(**read), signed=True, conclusion="melanoma")
+    world.ask(prediction__label="nevus", created_at=timezone.now() - datetime.timedelta(days=1))
+    HistopathologyFactory(lesion=world.lesion, diagnosis="melanoma")
+
+    said = words_of(world, monkeypatch)
+
+    classes = said.index("Classes read by the AI")
+    assert said[classes + 4 : classes + 10] == [
+        *("Melanoma (counts as malignant)", "2", "67%"),
+        *("Nevus", "1", "33%"),
+    ]
+    against = said.index("Against histopathology")
+    assert said[against + 4 : against + 7] == ["AI: the class of the finding", "1 of 1", "100%"]
+    assert classes < said.index("Agreement of AI and doctor") < against
+    assert "What is excised is chosen" in said[against + 16]
+
+
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", " =", "\u00a0="])
 def test_no_cell_is_a_formula(start: str) -> None:
     assert safe_cell(f"{start}cmd|' /C calc'!A0") == f"'{start}cmd|' /C calc'!A0"
