@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -83,7 +84,11 @@ def mail_link(invitation: Invitation, link: str) -> bool:
     if not settings.NEVUS_SENDS_MAIL:
         return False
     values = {"hospital": invitation.hospital.name, "days": VALID_DAYS, "link": link}
-    words = _("You are invited to Nevus at %(hospital)s. The link works once, for %(days)d days:")
+    words = ngettext(
+        "You are invited to Nevus at %(hospital)s. The link works once, for %(days)d day:",
+        "You are invited to Nevus at %(hospital)s. The link works once, for %(days)d days:",
+        VALID_DAYS,
+    )
     try:
         send_mail(
             _("Your access to Nevus"),
