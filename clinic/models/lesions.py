@@ -4,7 +4,7 @@ from functools import cached_property
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.utils.translation import gettext
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from clinic.models.base import Record
@@ -14,6 +14,7 @@ from clinic.models.standing import Retractable, StandingQuerySet, list_indexes
 from clinic.permissions import hospital_ids
 from clinic.vocabulary import AnatomSite, BodyView, Laterality
 
+UNNAMED = _("Lesion %(number)d")
 UNIT = [MinValueValidator(0.0), MaxValueValidator(1.0)]
 
 
@@ -21,9 +22,9 @@ def place_in_words(site: str, side: str) -> str:
     return f"{site}, {side.lower()}" if site and side else site or side
 
 
-def title_in_words(number: int, name: str) -> str:
+def title_in_words(number: int, name: str, unnamed: str | Promise = UNNAMED) -> str:
     """``name`` is the label or the place, empty for a lesion that has neither."""
-    return f"{number} · {name}" if name else gettext("Lesion %(number)d") % {"number": number}
+    return f"{number} · {name}" if name else str(unnamed) % {"number": number}
 
 
 class LesionQuerySet(StandingQuerySet["Lesion"]):

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext_lazy as _
 
-from clinic.models.lesions import place_in_words, title_in_words
+from clinic.models.lesions import UNNAMED, place_in_words, title_in_words
 from clinic.services.lesions import number_in_query
 from clinic.spreadsheets import safe_cell
 from clinic.vocabulary import AnatomSite, Laterality
@@ -106,7 +106,7 @@ def table(
     known is empty."""
     # whoever reads the lines may do so after the request, in another language
     with override(language):
-        words = words_of_codes()
+        words, unnamed = words_of_codes(), str(UNNAMED)
     values = rows.values_list(*SOURCES.values(), number_in_query("image__lesion"))
     for *row, number in values.iterator(chunk_size=CHUNK):
         found = dict(zip(SOURCES, row, strict=True))
@@ -116,9 +116,8 @@ def table(
         cells |= in_form(found, ("probability", "malignancy_probability"), share)
         cells["model"] = f"{found['model']} {found['model_version']}"
         cells["signed_by"] = display_name(*(found[name] or "" for name in SIGNER))
-        place = place_in_words(cells["anatom_site"], cells["laterality"])
-        with override(language):
-            cells["lesion_title"] = title_in_words(number, cells["lesion_label"] or place)
+        name = found["lesion_label"] or place_in_words(cells["anatom_site"], cells["laterality"])
+        cells["lesion_title"] = title_in_words(number, name, unnamed)
         yield cells
 
 
