@@ -1,15 +1,18 @@
 """The details of an audit event as words: they are stored as keys, codes and counts."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
+from django.utils.formats import localize
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from clinic.measures import entered
 from clinic.models import AuditEvent, ErrorReason, Role
 
 NAMES: dict[str, Promise] = {
@@ -94,6 +97,8 @@ def value_in_words(event: AuditEvent, name: str, value: Any, *, short: bool) -> 
         return ", ".join(value_in_words(event, name, entry, short=short) for entry in value)
     if name == "fields":
         return field_name(event.object_type, str(value))
+    if name == "diameter_mm":
+        return localize(entered(Decimal(value)))
     if is_key(value):
         return value[:8] if short else value
     known = FILTERS if name == "by" else CODES.get(name, {})

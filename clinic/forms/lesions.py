@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from clinic.body_map import find_place, find_region
 from clinic.forms.base import ServiceForm, changed, date_field, rule, seen_field
+from clinic.measures import entered
 from clinic.models import Lesion
 from clinic.services.fields import check_not_in_future
 from clinic.services.lesions import EDITABLE
@@ -110,6 +111,8 @@ class LesionForm(PlaceFields):
     @classmethod
     def values_of(cls, lesion: Lesion) -> dict[str, Any]:
         values = {name: getattr(lesion, name) for name in EDITABLE}
+        if lesion.diameter_mm is not None:
+            values["diameter_mm"] = entered(lesion.diameter_mm)
         return values | {"seen": seen_of(lesion, EDITABLE)}
 
     @property

@@ -2,12 +2,15 @@
 
 import hashlib
 from collections.abc import Collection, Mapping
+from decimal import Decimal
 from typing import Any
 
 from django.db import models
+from django.utils.formats import localize
 from django.utils.translation import gettext as _
 
 from clinic.errors import OvertakenError
+from clinic.measures import entered
 from clinic.services.fields import as_stored
 
 
@@ -64,5 +67,7 @@ def words_of(record: models.Model, name: str, value: Any) -> str:
         return str(display())
     if isinstance(value, bool):
         return _("Yes") if value else _("No")
-    # the only numbers with a fraction that a form shows are shares
+    if isinstance(value, Decimal):
+        return localize(entered(value))
+    # the only other numbers with a fraction that a form shows are shares
     return f"{value * 100:g}%" if isinstance(value, float) else str(value)

@@ -6,13 +6,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.utils import timezone
+from django.utils.formats import localize
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.platypus import CondPageBreak, Flowable, KeepTogether, Spacer, Table, TableStyle
 
 from clinic.errors import DomainError
-from clinic.models import Lesion, Patient
+from clinic.measures import entered
+from clinic.models import Patient
 from clinic.services.images import read_thumbnail
 from diagnosis.documents import pdf
 from diagnosis.failures import failure_message
@@ -71,9 +74,9 @@ def head(patient: Patient, author: str) -> Iterator[Flowable]:
 
 def facts_of(patient: Patient) -> Iterator[str]:
     yield _("Medical record number %(number)s") % {"number": patient.medical_record_number}
-    if patient.birth_date:
-        values = {"date": patient.birth_date.isoformat(), "age": patient.age}
-        yield _("born %(date)s, %(age)d years") % values
+    if patient.birth_date and (age := patient.age) is not None:
+        words = ngettext("born %(date)s, %(n)s year", "born %(date)s, %(n)s years", age)
+        yield words % {"date": patient.birth_date.isoformat(), "n": age}
     yield _("sex: %(sex)s") % {"sex": patient.get_sex_display().lower()}
     if patient.skin_type:
         yield _("skin type %(type)s") % {"type": patient.get_skin_type_display()}
@@ -104,18 +107,12 @@ def overview_row(card: Card) -> tuple[Any, ...]:
     prediction = request.prediction if request else None
     return (
         card.number,
-        title_of(card.lesion),
+        card.lesion.name,
         len(card.pictures),
         label_name(prediction.label) if prediction else "–",
         label_name(reviews[0].conclusion) if reviews else "–",
         label_name(findings[0].diagnosis) if findings else "–",
     )
-
-
-def title_of(lesion: Lesion) -> str:
-    if lesion.label and lesion.laterality:
-        return f"{lesion.label}, {lesion.get_laterality_display().lower()}"
-    return lesion.name
 
 
 # Lesion by lesion ---------------------------------------------------------------------------------
@@ -139,7 +136,7 @@ def site_of(card: Card) -> str:
 
 def lesion_part(card: Card, shown: Sequence[Picture]) -> Iterator[Flowable]:
     left = len(card.pictures) - len(shown)
-    title = pdf.text(f"{card.number} · {title_of(card.lesion)}", pdf.STRONG)
+    title = pdf.text(card.lesion.title, pdf.STRONG)
     facts = [pdf.text(line, pdf.SMALL) for line in lesion_facts(card)]
     block = [Spacer(0, 6), title, *facts, newest_and_opinions(card, shown[:1])]
     if shown[1:]:
@@ -161,10 +158,12 @@ def not_shown(shown: int, left: int) -> str:
 
 def lesion_facts(card: Card) -> Iterator[str]:
     lesion = card.lesion
+    if lesion.label and lesion.place:
+        yield lesion.place
     if lesion.first_noticed:
         yield _("First noticed %(date)s") % {"date": lesion.first_noticed.isoformat()}
     if lesion.diameter_mm:
-        yield _("Diameter %(size)s mm") % {"size": f"{lesion.diameter_mm.normalize():f}"}
+        yield _("Diameter %(size)s mm") % {"size": localize(entered(lesion.diameter_mm))}
 
 
 def notes(card: Card) -> Iterator[Flowable]:

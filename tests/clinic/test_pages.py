@@ -3,14 +3,18 @@
 import base64
 import hashlib
 import re
+from decimal import Decimal
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import translation
 
+from clinic.details import details_in_words
 from clinic.models import ApiToken, AuditEvent, Lesion, Patient
+from clinic.services.images import measure_image
 from tests.factories import (
     PASSWORD,
     HospitalFactory,
@@ -344,7 +348,7 @@ def test_a_correction_beside_a_lesion_s_other_tab_is_told(page, hospital):
 
     assert told.status_code == 409
     assert sorted(told.context["form"].errors) == ["__all__", "body_view", "diameter_mm"]
-    assert "4.50" in told.context["form"].errors["diameter_mm"][0]
+    assert "“4.5”" in told.context["form"].errors["diameter_mm"][0]
     assert "Typed</textarea>" in text(told)
     lesion.refresh_from_db()
     assert (lesion.body_view, lesion.notes) == ("back", "Old")
@@ -402,6 +406,26 @@ def test_a_lesion_is_recorded_and_described(page, hospital):
         "palms/soles",
         "Itches.",
     )
+
+
+@pytest.mark.parametrize(
+    ("size", "english", "spanish"), [("4.50", "4.5", "4,5"), ("4", "4", "4"), ("40.00", "40", "40")]
+)
+def test_a_diameter_is_shown_as_it_was_measured(page, user, hospital, size, english, spanish):
+    lesion = LesionFactory(patient__hospital=hospital, diameter_mm=size)
+    image = ImageFactory(lesion=lesion, diameter_mm=size)
+    measure_image(actor=user, image=image, diameter_mm=Decimal(size))
+    controls = f'value="{english}"'
+    for language, number in (("en", english), ("es", spanish)):
+        page.cookies["nevus_language"] = language
+        shown = text(page.get(reverse("lesion", args=[lesion.pk])))
+        assert shown.count(f"{number} mm<") == 2
+        # a control of a browser takes a point, whatever the language
+        assert controls in shown
+        assert controls in text(page.get(reverse("lesion-edit", args=[lesion.pk])))
+        event = AuditEvent.objects.get(action="measure_image")
+        with translation.override(language):
+            assert details_in_words(event).endswith(f" {number}")
 
 
 @pytest.mark.parametrize(

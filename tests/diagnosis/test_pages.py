@@ -1210,7 +1210,7 @@ def test_the_change_in_size_is_told_where_both_pictures_were_measured(page, hosp
     assert "4 mm" in text(measure(earlier, "4"))
     shown = text(measure(later, "5.5"))
     day = f"{later.created_at - timedelta(days=90):%Y-%m-%d}"
-    assert f"<strong>1.50 mm larger</strong> (38%) than on {day}" in " ".join(shown.split())
+    assert f"<strong>1.5 mm larger</strong> (38%) than on {day}" in " ".join(shown.split())
     assert "<strong>0.75 mm smaller</strong>" in text(measure(later, "3.25"))
     assert AuditEvent.objects.filter(action="measure_image", object_id=later.pk).count() == 2
     # nothing of a size that cannot be is kept

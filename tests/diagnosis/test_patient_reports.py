@@ -11,6 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import translation
 from reportlab.platypus import Image as Drawn
 
 from clinic.models import AuditEvent, Image
@@ -104,6 +105,23 @@ def test_the_three_opinions_stand_apart_with_names_and_dates(user, patient, lesi
     assert "Recall on 2027-01-31" in words
     assert "Dr Path, 2026-05-04" in words
     assert "nothing is final until a named doctor has signed" in words
+
+
+def test_a_lesion_has_the_name_that_pages_give_it(user, patient, monkeypatch):
+    patient.birth_date = datetime.date.today() - datetime.timedelta(days=400)
+    patient.save()
+    facts = {"anatom_site": "upper extremity", "laterality": "left", "diameter_mm": "4.50"}
+    labelled = LesionFactory(patient=patient, label="Mole", **facts)
+    LesionFactory(patient=patient, anatom_site=None, diameter_mm="40.00")
+
+    words = words_of(user, patient, monkeypatch)
+
+    assert f"\n{labelled.title}\nUpper extremity, left\nDiameter 4.5 mm\n" in words
+    assert "\n1\nMole\n0\n" in words
+    assert "\nLesion 2\nDiameter 40 mm\n" in words
+    assert "born " in words and ", 1 year; " in words
+    with translation.override("es"):
+        assert "Diámetro: 4,5 mm" in words_of(user, patient, monkeypatch)
 
 
 def test_the_hospitals_own_words_stand_in_it(user, patient, monkeypatch):
