@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Func, IntegerField, OuterRef, Q, Subquery
 from django.utils.translation import gettext as _
 
 from clinic.body_map import find_place
@@ -78,9 +78,9 @@ def number_in_query(lesion: str) -> Subquery:
     recorded = OuterRef(f"{lesion}__created_at")
     up_to = Q(created_at__lt=recorded) | Q(created_at=recorded, pk__lte=OuterRef(f"{lesion}__pk"))
     same_patient = Lesion.objects.filter(up_to, patient=OuterRef(f"{lesion}__patient"))
-    # without the group, of which there is one, a count is a row for each lesion
-    counted = same_patient.order_by().values("patient").annotate(number=Count("pk"))
-    return Subquery(counted.values("number"))
+    # Count would group the rows, of which each row of the query pays
+    counted = same_patient.order_by().annotate(number=Func("pk", function="COUNT"))
+    return Subquery(counted.values("number"), output_field=IntegerField())
 
 
 def _write(actor: User, lesion: Lesion, fields: dict[str, Any], *, action: str) -> Lesion:

@@ -103,7 +103,10 @@ def table(
 
     A cell of several lines is a tuple of these.
     """
-    cells = [[text(cell, HEAD) for cell in head], *([lines(cell) for cell in row] for row in rows)]
+    cells = [
+        [lines(cell, HEAD) for cell in head],
+        *([lines(cell, CELL) for cell in row] for row in rows),
+    ]
     found = Table(cells, colWidths=[ROOM * share / sum(widths) for share in widths], repeatRows=1)
     found.setStyle(
         TableStyle(
@@ -120,9 +123,9 @@ def table(
     return found
 
 
-def lines(cell: object) -> list[Paragraph]:
+def lines(cell: object, look: ParagraphStyle) -> list[Paragraph]:
     parts = cell if isinstance(cell, tuple) else (cell,)
-    return [text(part, CELL) for part in parts]
+    return [text(part, look) for part in parts if part != ""]
 
 
 def width_of(content: str) -> float:

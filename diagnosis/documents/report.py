@@ -1,6 +1,5 @@
 """The hospital report as a PDF: the figures, the charts with their tables, and the newest rows."""
 
-import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,10 +23,11 @@ from diagnosis.templatetags.readings import percent
 # what a person reads on paper; the whole is in the CSV file
 MOST_ROWS = 500
 SHOWN = ("requested_at", "lesion", "medical_record_number", "diagnosis", "probability")
-SHOWN += ("malignancy_probability", "status", "conclusion", "management", "signed_by")
+SHOWN += ("malignancy_probability", "status", "conclusion", "signed_by")
 # of the whole width, for a hospital whose numbers are long
 MOST_OF_NUMBER = 0.25
-WIDTHS = (1.2, 1.15, 1.1, 1.6, 1.25, 1.3, 1.1, 1.45, 1.45, 1.3)
+# in points, about those of a line: no word of ours is broken, and the lesion has what is left
+WIDTHS = (46, 103, 37, 64, 56, 51, 43, 64, 40)
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,14 @@ def head(title: str, heading: Heading) -> Iterator[Flowable]:
 
 
 def period_words(period: Period) -> str:
-    if period.start is None and period.end is None:
+    start, end = period.start, period.end
+    if start is None and end is None:
         return _("All orders")
-    values = {"start": day(period.start), "end": day(period.end)}
-    return _("Orders from %(start)s to %(end)s") % values
-
-
-def day(date: datetime.date | None) -> str:
-    return date.isoformat() if date else "…"
+    if end is None:
+        words = _("Orders from %(start)s to today")
+    else:
+        words = _("Orders from %(start)s to %(end)s") if start else _("Orders up to %(end)s")
+    return words % {"start": start, "end": end}
 
 
 def figure_parts(figures: Totals) -> Iterator[Flowable]:
@@ -165,14 +165,18 @@ def row_parts(rows: DiagnosisRequestQuerySet, count: int) -> Iterator[Flowable]:
         words = _("The newest %(shown)d of %(count)d orders; the CSV file holds all of them.")
         yield pdf.text(words % {"shown": len(lines), "count": count}, pdf.SMALL)
     head = (_("Ordered"), _("Lesion"), _("Number"), _("AI reading"), _("Probability"))
-    head += (_("Malignancy"), _("State"), _("Conclusion"), _("Management"), _("Signed by"))
-    named = [line | {"lesion": lesion_lines(line)} for line in lines]
-    yield pdf.table(head, [[line[name] for name in SHOWN] for line in named], widths(lines))
+    head += (_("Malignancy"), _("State"), (_("Conclusion"), _("Management")), _("Signed by"))
+    cells = [line | cells_of_lines(line) for line in lines]
+    yield pdf.table(head, [[line[name] for name in SHOWN] for line in cells], widths(lines))
 
 
-def lesion_lines(line: Mapping[str, str]) -> tuple[str, str]:
-    """Its title, and as much of its identifier as the page shows."""
-    return line["lesion_title"], line["lesion"][:8]
+def cells_of_lines(line: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """As the page has them: a lesion with the beginning of its identifier, what a doctor concluded
+    with what is to be done."""
+    return {
+        "lesion": (line["lesion_title"], line["lesion"][:8]),
+        "conclusion": (line["conclusion"], line["management"]),
+    }
 
 
 def widths(lines: Sequence[Mapping[str, str]]) -> list[float]:

@@ -3,6 +3,7 @@ people, with headings and words of their language. One query each, streamed in c
 
 import datetime
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from django.utils import timezone
@@ -46,6 +47,8 @@ SOURCES = {
     "captured_at": "image__captured_at",
     "histopathology": "finding",
 }
+TIMES = ("requested_at", "captured_at", "signed_at")
+SHARES = ("probability", "malignancy_probability")
 SIGNER = ("signed_by", "signer_given_name", "signer_family_name")
 # what other values are made of
 PARTS = ("lesion_label", "model_version", *SIGNER[1:])
@@ -76,7 +79,6 @@ HEADINGS = {
     "request": _("Order"),
 }
 
-Values = dict[str, Any]
 Words = Mapping[str, Mapping[Any, str]]
 
 
@@ -106,19 +108,30 @@ def table(
     known is empty."""
     # whoever reads the lines may do so after the request, in another language
     with override(language):
-        words, unnamed = words_of_codes(), str(UNNAMED)
+        written, unnamed = in_words(words_of_codes()), str(UNNAMED)
+    written |= dict.fromkeys(TIMES, moment) | dict.fromkeys(SHARES, share)
     values = rows.values_list(*SOURCES.values(), number_in_query("image__lesion"))
     for *row, number in values.iterator(chunk_size=CHUNK):
         found = dict(zip(SOURCES, row, strict=True))
-        cells = {name: "" if value is None else str(value) for name, value in found.items()}
-        cells |= {name: str(known.get(found[name], "")) for name, known in words.items()}
-        cells |= in_form(found, ("requested_at", "captured_at", "signed_at"), moment)
-        cells |= in_form(found, ("probability", "malignancy_probability"), share)
+        cells = {
+            name: "" if value is None else written[name](value) for name, value in found.items()
+        }
         cells["model"] = f"{found['model']} {found['model_version']}"
         cells["signed_by"] = display_name(*(found[name] or "" for name in SIGNER))
         name = found["lesion_label"] or place_in_words(cells["anatom_site"], cells["laterality"])
         cells["lesion_title"] = title_in_words(number, name, unnamed)
         yield cells
+
+
+def in_words(words: Words) -> dict[str, Callable[[Any], str]]:
+    """How the values of each name are written: codes in words, those that are not known as
+    nothing, and everything else as it is."""
+    plain: dict[str, Callable[[Any], str]] = dict.fromkeys(SOURCES, str)
+    return plain | {name: partial(word_of, known) for name, known in words.items()}
+
+
+def word_of(known: Mapping[Any, str], code: Any) -> str:
+    return known.get(code, "")
 
 
 def words_of_codes() -> Words:
@@ -134,10 +147,6 @@ def words_of_codes() -> Words:
         "laterality": {entry.value: str(entry.label) for entry in Laterality},
         "histopathology": labels,
     }
-
-
-def in_form(found: Values, names: tuple[str, ...], form: Callable[[Any], str]) -> dict[str, str]:
-    return {name: form(found[name]) for name in names if found[name] is not None}
 
 
 def display_name(username: str, given_name: str, family_name: str) -> str:

@@ -361,6 +361,34 @@ def test_a_record_number_stands_in_one_line_of_the_document() -> None:
     assert document.widths([{"medical_record_number": "1"}]) == list(document.WIDTHS)
 
 
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_no_word_of_the_document_s_table_is_broken(language: str) -> None:
+    with translation.override(language):
+        words = report_tables.words_of_codes()
+    known = ("status", "diagnosis", "conclusion")
+    longest = {name: " ".join(words[name].values()).split() for name in known}
+    longest |= {"requested_at": ["2026-12-28"], "conclusion": [*words["management"].values()]}
+    longest["lesion"] = [part for site in words["anatom_site"].values() for part in site.split()]
+    longest["probability"], longest["malignancy_probability"] = ["Probabilidad"], ["Malignidad"]
+    for name, found in longest.items():
+        room = document.WIDTHS[document.SHOWN.index(name)] / sum(document.WIDTHS) * pdf.ROOM
+        assert all(pdf.width_of(word) <= room for word in " ".join(found).split()), name
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "words"),
+    [
+        (None, None, "All orders"),
+        ("2026-01-02", None, "Orders from 2026-01-02 to today"),
+        (None, "2026-01-03", "Orders up to 2026-01-03"),
+        ("2026-01-02", "2026-01-03", "Orders from 2026-01-02 to 2026-01-03"),
+    ],
+)
+def test_the_document_says_its_period_as_the_page_does(first, last, words) -> None:
+    days = (day and datetime.date.fromisoformat(day) for day in (first, last))
+    assert document.period_words(Period(*days)) == words
+
+
 def test_the_document_claims_no_more_certainty_than_the_page() -> None:
     assert [document.of(part, 1000) for part in (999, 1000, 1, 0)] == [
         *("(>99%)", "(100%)", "(<1%)", "(0%)")
