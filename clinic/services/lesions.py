@@ -79,8 +79,8 @@ def number_in_query(lesion: str) -> Subquery:
     up_to = Q(created_at__lt=recorded) | Q(created_at=recorded, pk__lte=OuterRef(f"{lesion}__pk"))
     same_patient = Lesion.objects.filter(up_to, patient=OuterRef(f"{lesion}__patient"))
     # Count would group the rows, of which each row of the query pays
-    counted = same_patient.order_by().annotate(number=Func("pk", function="COUNT"))
-    return Subquery(counted.values("number"), output_field=IntegerField())
+    counted = same_patient.order_by().annotate(up_to=Func("pk", function="COUNT"))
+    return Subquery(counted.values("up_to"), output_field=IntegerField())
 
 
 def _write(actor: User, lesion: Lesion, fields: dict[str, Any], *, action: str) -> Lesion:
