@@ -14,6 +14,7 @@ from diagnosis.services.reports import Totals
 from diagnosis.services.shares import Share
 from ml.taxonomy import BY_ANSWER
 
+MOST_MISSED = 6
 BAND_NAMES = {risk.value: name for risk, name in RISK_NAMES.items()} | {
     UNREAD: gettext_lazy("Without an answer")
 }
@@ -79,6 +80,14 @@ def classes(figures: Totals) -> list[dict[str, Any]]:
             "malignant": BY_ANSWER[label].malignant,
         }
         for label, count in counts
+    ]
+
+
+def missed(found: Dashboard) -> list[tuple[str, str, int]]:
+    """The pairs of classes in which AI and doctor differ most often, and how often."""
+    return [
+        (label_name(label), label_name(conclusion), count)
+        for label, conclusion, count in found.missed[:MOST_MISSED]
     ]
 
 

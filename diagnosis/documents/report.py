@@ -135,6 +135,13 @@ def agreement_parts(found: Dashboard) -> Iterator[Flowable]:
     ]
     head = (_("AI reading"), pgettext("how many", "Signed"), _("Same class"), _("Share"))
     yield pdf.table(head, rows, (3, 1, 1, 1))
+    words = _("AI %(label)s, doctor %(conclusion)s (%(count)s)")
+    missed = [
+        words % {"label": label, "conclusion": conclusion, "count": count}
+        for label, conclusion, count in report_charts.missed(found)
+    ]
+    if missed:
+        yield pdf.text(f"{_('Where they differ most often:')} {'; '.join(missed)}", pdf.SMALL)
 
 
 def confirmed_parts(rows: DiagnosisRequestQuerySet) -> Iterator[Flowable]:

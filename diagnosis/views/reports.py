@@ -29,7 +29,6 @@ from diagnosis.services.reports import ORDERING, Totals, hospital_report
 # what the page shows before anybody asks for a period
 DEFAULT_DAYS = 30
 # confusions that the page names
-MOST_MISSED = 6
 
 
 @signed_in
@@ -177,8 +176,5 @@ def agreement_of(found: Dashboard) -> dict[str, Any]:
             (label_name(label), signed, same, same / signed)
             for label, signed, same in found.agreement
         ],
-        "missed": [
-            (label_name(label), label_name(conclusion), count)
-            for label, conclusion, count in found.missed[:MOST_MISSED]
-        ],
+        "missed": report_charts.missed(found),
     }

@@ -426,6 +426,8 @@ def test_the_document_has_what_the_page_has(world: World, monkeypatch) -> None:
         *("Melanoma (counts as malignant)", "2", "67%"),
         *("Nevus", "1", "33%"),
     ]
+    differ = "Where they differ most often: AI Melanoma, doctor Nevus (1)"
+    assert said.index("Agreement of AI and doctor") < said.index(differ)
     against = said.index("Against histopathology")
     assert said[against + 4 : against + 7] == ["AI: the class of the finding", "1 of 1", "100%"]
     assert classes < said.index("Agreement of AI and doctor") < against
