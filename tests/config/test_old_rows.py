@@ -84,8 +84,8 @@ def test_hospitals_recalls_and_findings_are_filled_in(database: str, taken: str)
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute(ROWS, KEYS)
-        # the newer picture of the second lesion: one of the same visit closes no recall, nor does an
-        # old one that was sent late
+        # the newer picture of the second lesion: one of the same visit closes no recall, nor does
+        # an old one that was sent late
         cursor.execute(
             "UPDATE clinic_image SET captured_at = now() - %s::interval WHERE id = %s",
             [taken, KEYS["J"]],
