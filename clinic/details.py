@@ -50,6 +50,8 @@ CODES: dict[str, Mapping[Any, Any]] = {
     "role": dict(Role.choices),
     "through": {"api": "API"},
 }
+PLACE = ("body_view", "body_x", "body_y")
+PLACE_NAME = _("place on the body")
 FILTERS: dict[str, Promise] = {
     "action": _("what"),
     "actor": _("who"),
@@ -94,7 +96,8 @@ def details_in_words(event: AuditEvent, *, short: bool = False) -> str:
 
 def value_in_words(event: AuditEvent, name: str, value: Any, *, short: bool) -> str:
     if isinstance(value, list):
-        return ", ".join(value_in_words(event, name, entry, short=short) for entry in value)
+        words = (value_in_words(event, name, entry, short=short) for entry in value)
+        return ", ".join(dict.fromkeys(words))
     if name == "fields":
         return field_name(event.object_type, str(value))
     if name == "diameter_mm":
@@ -106,7 +109,9 @@ def value_in_words(event: AuditEvent, name: str, value: Any, *, short: bool) -> 
 
 
 def field_name(object_type: str, name: str) -> str:
-    """Of a field of a record, what its form calls it."""
+    """Of a field of a record, what its form calls it: the parts of a place are one."""
+    if name in PLACE:
+        return str(PLACE_NAME)
     model = next((m for m in apps.get_models() if m._meta.model_name == object_type), None)
     try:
         return str(model._meta.get_field(name).verbose_name) if model else in_words(name)

@@ -15,12 +15,18 @@ from clinic.models import Patient
 OLDEST_YEAR = 1880
 
 
-def assign(record: models.Model, names: Iterable[str], fields: Mapping[str, Any]) -> None:
+def assign(record: models.Model, names: Iterable[str], fields: Mapping[str, Any]) -> list[str]:
     """Set those of ``names`` that are given. Texts lose the blanks around them; an empty one is no
-    value where the column may have none."""
+    value where the column may have none. Answers the names of what is another value than before, in
+    the order of the alphabet."""
+    changed = []
     for name in names:
         if name in fields:
-            setattr(record, name, as_stored(record, name, fields[name]))
+            value = as_stored(record, name, fields[name])
+            if value != getattr(record, name):
+                changed.append(name)
+            setattr(record, name, value)
+    return sorted(changed)
 
 
 def as_stored(record: models.Model, name: str, value: Any) -> Any:

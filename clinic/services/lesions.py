@@ -84,11 +84,10 @@ def number_in_query(lesion: str) -> Subquery:
 
 
 def _write(actor: User, lesion: Lesion, fields: dict[str, Any], *, action: str) -> Lesion:
-    assign(lesion, EDITABLE, fields)
+    details = {"fields": assign(lesion, EDITABLE, fields)}
     _check(lesion)
     _locate(lesion)
     lesion.save()
-    details = {"fields": sorted(set(fields) & set(EDITABLE))}
     record_event(
         actor=actor, action=action, hospital=lesion.hospital_id, obj=lesion, details=details
     )

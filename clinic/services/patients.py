@@ -50,18 +50,17 @@ def update_patient(*, actor: User, patient: Patient, seen: str = "", **fields: A
 
 
 def _write(actor: User, patient: Patient, fields: dict[str, Any], *, action: str) -> Patient:
-    assign(patient, EDITABLE, fields)
+    changed = assign(patient, EDITABLE, fields)
     _check(patient)
     try:
         with transaction.atomic():
             patient.save()
-            details = {"fields": sorted(set(fields) & set(EDITABLE))}
             record_event(
                 actor=actor,
                 action=action,
                 hospital=patient.hospital_id,
                 obj=patient,
-                details=details,
+                details={"fields": changed},
             )
     except IntegrityError as error:
         # somebody recorded the same number between the check and the write

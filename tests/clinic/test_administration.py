@@ -413,7 +413,11 @@ def test_details_are_words(page, hospital, boss, looked_at) -> None:
     record_event(
         actor=boss, action="update_patient", hospital=hospital, obj=patient, details=fields
     )
+    placed = {"fields": ["anatom_site", "body_view", "body_x", "body_y"]}
+    lesion = looked_at.image.lesion
+    record_event(actor=boss, action="update_lesion", hospital=hospital, obj=lesion, details=placed)
     found = text(page.get(reverse("audit-log")))
+    assert "fields: anatomical site, place on the body<" in found
     assert f"request {str(looked_at.pk)[:8]}<" in found
     assert "fields: birth date, gone; format: PDF" in found
     content = b"".join(page.get(reverse("audit-log-csv")).streaming_content).decode()

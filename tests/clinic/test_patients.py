@@ -210,7 +210,8 @@ def test_of_two_who_record_the_same_number_one_is_told() -> None:
 
 def test_a_correction_leaves_the_rest() -> None:
     patient = PatientFactory(given_name="Ada", family_name="North", sex="female")
-    update_patient(actor=doctor(patient.hospital), patient=patient, given_name="Ida")
+    given = {"given_name": " Ida ", "family_name": "North", "skin_type": ""}
+    update_patient(actor=doctor(patient.hospital), patient=patient, **given)
     patient.refresh_from_db()
     assert (patient.name, patient.sex) == ("Ida North", "female")
     assert AuditEvent.objects.get().details == {"fields": ["given_name"]}
