@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from celery import current_app
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import F
 from django.utils import timezone
 from kombu.exceptions import OperationalError
@@ -41,6 +41,8 @@ CLAIMED = {"interactive": Priority.INTERACTIVE, "bulk": Priority.BULK}
 
 MAXIMUM_ATTEMPTS = 3
 OWN_BELL_SECONDS = 5.0
+# PostgreSQL's code of the error
+DEADLOCK = "40P01"
 
 
 @dataclass(frozen=True)
@@ -178,16 +180,25 @@ def release(leases: Iterable[uuid.UUID]) -> int:
 
 
 @timing("write")
-@transaction.atomic
 def write_answers(*, claim: Claim, answers: list[Answer], run: Run) -> int:
     """Write what was read, in one transaction; the number of rows that were written.
 
-    A row whose lease was lost meanwhile, because another worker took it over, is left alone.
+    A row whose lease was lost meanwhile, because another worker took it over, is left alone. Who
+    marks the pictures of a lesion locks the same rows, in another order: where PostgreSQL ends our
+    transaction for theirs, it is done once more.
     """
-    owned = DiagnosisRequest.objects.select_for_update().filter(
-        lease=claim.lease, status=Status.RUNNING
-    )
-    rows = {row.pk: row for row in owned}
+    try:
+        return _write(claim, answers, run)
+    except DatabaseError as error:
+        if getattr(error.__cause__, "pgcode", None) != DEADLOCK:
+            raise
+        return _write(claim, answers, run)
+
+
+@transaction.atomic
+def _write(claim: Claim, answers: list[Answer], run: Run) -> int:
+    owned = DiagnosisRequest.objects.filter(lease=claim.lease, status=Status.RUNNING)
+    rows = {row.pk: row for row in owned.order_by("pk").select_for_update()}
     written = [(rows[answer.request_id], answer) for answer in answers if answer.request_id in rows]
     read = [(row, answer) for row, answer in written if answer.probabilities is not None]
     in_force = settings_in_force({row.hospital_id for row, _answer in read})

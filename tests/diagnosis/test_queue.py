@@ -4,6 +4,8 @@ import datetime
 import socket
 import subprocess
 import sys
+import threading
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -360,6 +362,30 @@ def test_of_two_writers_at_the_same_moment_one_writes() -> None:
     assert Prediction.objects.count() == 1
     request.refresh_from_db()
     assert request.prediction.label == LABELS[outcomes.index(1)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_locks_the_rows_in_another_order_stops_no_answer() -> None:
+    needs_postgresql()
+    model = ModelVersionFactory()
+    rows = sorted((order(place, model_version=model) for place in range(2)), key=lambda r: r.pk)
+    claimed = claim(limit=2)
+    first_is_locked = threading.Event()
+
+    def lock_backwards() -> None:
+        with transaction.atomic():
+            # whoever waited longest is ended: the writer, which begins to wait for the second row
+            for row in reversed(rows):
+                DiagnosisRequest.objects.select_for_update().get(pk=row.pk)
+                first_is_locked.set()
+                time.sleep(0.3)
+
+    def write() -> int:
+        first_is_locked.wait(5)
+        return write_answers(claim=claimed, answers=[good(row) for row in rows], run=RUN)
+
+    assert together(lock_backwards, write) == [None, 2]
+    assert Prediction.objects.count() == 2
 
 
 @pytest.mark.django_db(transaction=True)
