@@ -28,7 +28,7 @@ demo: ## run Nevus with sample data on this machine (PORT=8000 HOST=127.0.0.1)
 
 test: ## lint, types, architecture, migrations and all tests (ARGS= for pytest)
 	@echo "Checks and tests on a private PostgreSQL, Redis and nginx and a headless Chromium:"
-	@echo "about 17 minutes on two cores, 3 more the first time to install what is missing."
+	@echo "about 25 minutes on two cores, 5 more the first time to install what is missing."
 	@.ci/need $(if $(wildcard .venv/.requirements),,venv) postgresql redis chromium nginx
 	@$(MAKE) --silent --keep-going stages
 
