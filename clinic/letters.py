@@ -1,4 +1,5 @@
-"""Letters without their marks, so that a name is found however it was typed: nunez finds Núñez."""
+"""Names without the marks of their letters, apostrophes and hyphens, so that one is found however
+it was typed: nunez finds Núñez, obrien O'Brien, and pena Ibáñez-Peña."""
 
 import unicodedata
 from typing import Any
@@ -10,6 +11,10 @@ RANGES = ((0x00C0, 0x0250), (0x1E00, 0x1F00))
 NAMED = {"Đ": "D", "đ": "d", "Ħ": "H", "ħ": "h", "ı": "i", "Ł": "L", "ł": "l", "Ø": "O", "ø": "o"}
 # marks that stand alone after their letter, as some keyboards send them
 MARKS = "".join(map(chr, range(0x0300, 0x0370)))
+# that of keyboards, the typographic ones, and what stands for one
+APOSTROPHES = "'\u2019\u2018\u02bc\u00b4`"
+# they divide words: the one of keyboards, that which is not broken at, and a dash
+HYPHENS = "-\u2010\u2011\u2013"
 
 
 def _plain(letter: str) -> str:
@@ -20,11 +25,14 @@ def _plain(letter: str) -> str:
 _LETTERS = [chr(code) for start, end in RANGES for code in range(start, end)]
 MARKED = "".join(letter for letter in _LETTERS if _plain(letter) != letter)
 PLAIN = "".join(_plain(letter) for letter in MARKED)
-_TABLE = str.maketrans(MARKED, PLAIN, MARKS)
+REPLACED = MARKED + HYPHENS + MARKS + APOSTROPHES
+# what has no counterpart goes
+BY = PLAIN + " " * len(HYPHENS)
+_TABLE = str.maketrans(REPLACED[: len(BY)], BY, MARKS + APOSTROPHES)
 
 
 def fold(text: str | None) -> str | None:
-    """Capitals without marks; on PostgreSQL the function that clinic 0013 makes does the same."""
+    """Capitals without marks; on PostgreSQL the function of clinic 0014 does the same."""
     return None if text is None else text.translate(_TABLE).upper()
 
 

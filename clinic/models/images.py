@@ -61,7 +61,11 @@ class Image(Record, Retractable):
         verbose_name = _("image")
         verbose_name_plural = _("images")
         ordering = ["-created_at", "id"]
-        indexes = list_indexes("image")
+        indexes = [
+            *list_indexes("image"),
+            # the same picture of another patient
+            models.Index(fields=["hospital", "sha256"], name="image_by_hash"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["lesion", "sha256"], name="image_hash_is_unique_in_lesion"

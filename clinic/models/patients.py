@@ -8,7 +8,7 @@ from django.db.models.functions import Upper
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from clinic.letters import Folded, SplitPart
+from clinic.letters import Folded, SplitPart, fold
 from clinic.models.base import Record
 from clinic.models.hospitals import Hospital
 from clinic.models.standing import STANDING, Retractable, StandingQuerySet, list_indexes
@@ -21,11 +21,11 @@ UNSTORABLE = "\0"
 
 def _word(name: str, place: int) -> models.expressions.Combinable:
     # the first word is the beginning of the name, which may be typed further
-    part = name if place == 1 else SplitPart(name, models.Value(" "), models.Value(place))
-    return Folded(part)
+    folded = Folded(name)
+    return folded if place == 1 else SplitPart(folded, models.Value(" "), models.Value(place))
 
 
-# as clinic 0013 and 0014 have indexed them: "de la Fuente García" is one name of four words
+# as clinic 0014 has indexed them: "de la Fuente García" is one name of four words
 SEARCHED: dict[str, models.expressions.Combinable] = {
     f"{name}_{place}": _word(name, place)
     for name in ("family_name", "given_name")
@@ -51,11 +51,17 @@ class PatientQuerySet(StandingQuerySet["Patient"]):
         one of the names; the marks of letters do not matter. "Family, given" is two words."""
         found = (self.none() if UNSTORABLE in text else self).alias(**SEARCHED)
         for word in filter(None, re.split(r",?\s+", text.strip().rstrip(","))):
-            begins = models.Q(medical_record_number__istartswith=word)
-            for name in SEARCHED:
-                begins |= models.Q(**{f"{name}__startswith": Folded(models.Value(word))})
-            found = found.filter(begins)
+            found = found.filter(models.Q(medical_record_number__istartswith=word) | named(word))
         return found
+
+
+def named(word: str) -> models.Q:
+    """By a word as it was typed, of which a hyphen makes several; by none of what is no name."""
+    parts = (fold(word) or "").split()
+    wanted = models.Q()
+    for part in parts:
+        wanted &= models.Q(*[(f"{name}__startswith", part) for name in SEARCHED], _connector="OR")
+    return wanted if parts else models.Q(pk__in=[])
 
 
 class Patient(Record, Retractable):

@@ -44,7 +44,8 @@ class WhoseForm(HospitalChoice):
         self.user = user
 
     def find_patient(self) -> Patient | None:
-        """The patient whose number was typed. Raises FieldError where another one is meant."""
+        """The patient whose number was typed. Raises FieldError where another one is meant, or may
+        be: whom the page did not show is shown first."""
         number = self.cleaned_data["medical_record_number"]
         patient = patient_by_number(self.user, self.cleaned_data["hospital"].pk, number)
         born = self.cleaned_data.get("birth_date")
@@ -55,6 +56,13 @@ class WhoseForm(HospitalChoice):
             raise FieldError("other_birth_date", message, field="medical_record_number")
         if patient is None and "sex" not in self.data:
             self.refuse_marked(number)
+        shown = self.data.get("known", "")
+        if patient is not None and shown != str(patient.pk):
+            message = _("This number is known. Look below whose it is, and send it again.")
+            raise FieldError("patient_not_seen", message, field="medical_record_number")
+        if patient is None and shown:
+            message = _("No patient has this number. Look below, and send it again.")
+            raise FieldError("patient_not_seen", message, field="medical_record_number")
         return patient
 
     def refuse_marked(self, number: str) -> None:

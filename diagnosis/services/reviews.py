@@ -1,6 +1,7 @@
 """Reviews: a draft is saved, a named doctor signs it, a later one amends it."""
 
 import datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -13,6 +14,7 @@ from clinic.services.audit import record_event
 from clinic.services.entered_in_error import lock_standing, require_standing
 from clinic.services.fields import assign
 from clinic.services.seen import check_seen
+from diagnosis.interpretation import label_name
 from diagnosis.models import DiagnosisRequest, Management, Review
 from ml.taxonomy import BY_LABEL
 
@@ -43,8 +45,8 @@ def save_review(
     exists needs ``amends``, the review that the doctor has seen: so of two doctors who sign at the
     same moment the second is told. So is, by ``seen`` (clinic/services/seen.py), who would write
     over a draft of somebody else. Raises DomainError: ``entered_in_error`` (409), ``not_read_yet``
-    (409), ``already_signed`` (409), ``changed_meanwhile`` (409), ``permission_denied`` (403), or
-    field errors.
+    (409), ``already_signed`` (409), ``changed_meanwhile`` (409), ``nothing_changed`` (400),
+    ``permission_denied`` (403), or field errors.
     """
     require_review(actor, request.hospital_id)
     _check(conclusion, management, notes, recall_on)
@@ -62,6 +64,8 @@ def save_review(
     values = (conclusion, management, notes, recall_on)
     fields = dict(zip(EDITABLE, values, strict=True))
     check_seen(review, EDITABLE, fields, seen)
+    if sign and amends is not None and _says_nothing_new(amends, actor, fields):
+        raise DomainError("nothing_changed", _("You have signed exactly this already."))
     assign(review, EDITABLE, fields)
     review.author = actor
     if sign:
@@ -114,10 +118,21 @@ def _already_signed(review: Review | None) -> DomainError:
     if review is None or review.signed_by is None:
         message = _("Another review was signed meanwhile. Look at it before you sign yours.")
         return DomainError("already_signed", message, status=409)
-    message = _("%(name)s has signed a review. Look at it; yours would amend it.")
-    return DomainError(
-        "already_signed", message % {"name": review.signed_by.display_name}, status=409
+    message = _(
+        "%(name)s has signed a review: “%(conclusion)s”, “%(management)s”. Yours would amend it."
     )
+    values = {
+        "name": review.signed_by.display_name,
+        "conclusion": label_name(review.conclusion),
+        "management": review.get_management_display(),
+    }
+    return DomainError("already_signed", message % values, status=409)
+
+
+def _says_nothing_new(amends: Review, actor: User, fields: dict[str, Any]) -> bool:
+    """Of an amendment; a colleague's signature below the same words is one."""
+    same = all(getattr(amends, name) == value for name, value in fields.items())
+    return same and amends.signed_by == actor
 
 
 def is_unusual(conclusion: str | None, management: str | None) -> bool:

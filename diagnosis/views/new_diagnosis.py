@@ -27,6 +27,7 @@ from diagnosis.services.model_versions import without_model
 from diagnosis.services.requests import record_and_request
 
 MAXIMUM_CHOICES = 200
+SAME_PICTURES = 20
 
 
 @signed_in
@@ -59,27 +60,32 @@ def order(request: HttpRequest) -> HttpResponse:
 
 
 def tell_same_picture(request: HttpRequest, made: DiagnosisRequest) -> None:
-    """Within a lesion it is refused; for another lesion of the patient it is most likely a slip."""
+    """Within a lesion it is refused; for another lesion, or another patient of the hospital, it is
+    most likely a slip."""
     image = made.image
-    same = (
-        Image.objects.visible_to(request.user)
-        .standing()
-        .filter(lesion__patient=image.lesion.patient_id, sha256=image.sha256)
-    )
-    other = same.exclude(pk=image.pk).select_related("lesion").first()
-    if other is not None:
-        values = {"lesion": other.lesion.title, "date": f"{localtime(other.taken):%Y-%m-%d}"}
-        messages.warning(
-            request,
-            _("This picture was recorded for the patient before: %(lesion)s, %(date)s.") % values,
-        )
+    same = Image.objects.visible_to(request.user).standing().exclude(pk=image.pk)
+    same = same.filter(hospital=image.hospital_id, sha256=image.sha256)
+    found = list(same.select_related("lesion__patient")[:SAME_PICTURES])
+    if not found:
+        return
+    own = image.lesion.patient
+    other = next((one for one in found if one.lesion.patient_id == own.pk), found[0])
+    values = {"date": f"{localtime(other.taken):%Y-%m-%d}"}
+    if other.lesion.patient_id == own.pk:
+        words = _("This picture was recorded for the patient before: %(lesion)s, %(date)s.")
+        values["lesion"] = other.lesion.title
+    else:
+        words = _("This picture was recorded for another patient before: %(patient)s, %(date)s.")
+        patient = other.lesion.patient
+        values["patient"] = patient.name or patient.medical_record_number
+    messages.warning(request, words % values)
 
 
 def show(request: HttpRequest, form: NewDiagnosisForm, patient: Patient | None) -> HttpResponse:
     template = "diagnoses/new_form.html" if is_fragment(request) else "diagnoses/new.html"
     # said before anything is typed; a refused form says it itself
     unread = [] if form.is_bound else without_model(form.hospitals)
-    context = panel(form, patient) | {"without_model": unread}
+    context = panel(form, patient) | {"without_model": unread, "keeps_file": is_fragment(request)}
     return render(request, template, context, status=form.status)
 
 

@@ -22,7 +22,7 @@
   function focusWrong(form) {
     const seen = [...form.querySelectorAll(".wrong")].filter((part) => part.checkVisibility());
     const parts = [...seen, ...form.querySelectorAll(".notice[role=alert]")];
-    const target = parts[0]?.querySelector(CONTROLS) || parts[0];
+    const target = parts[0]?.querySelector("input:checked") || parts[0]?.querySelector(CONTROLS) || parts[0];
     if (!target) return;
     target.focus({ preventScroll: true });
     parts[0].scrollIntoView({ block: "center" });
@@ -57,6 +57,13 @@
   // come back to by the button of the browser
   window.addEventListener("pageshow", () => (sent = new WeakMap()));
 })();
+
+// Enter in the number looks the patient up, as a scanner that ends with it means to; it sends nothing.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.target.id !== "id_medical_record_number" || !event.target.hasAttribute("hx-post")) return;
+  event.preventDefault();
+  event.target.blur();
+});
 
 // What is entered while a known patient is looked for stays: the answer has only what was sent.
 (() => {

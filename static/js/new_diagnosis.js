@@ -31,8 +31,10 @@
       label.classList.remove("filled");
     };
     image.src = preview;
-    const lost = form().querySelector("[data-file-lost]");
-    if (lost) lost.hidden = true;
+    // what was said of the picture before
+    document.getElementById("id_file_error")?.remove();
+    input.closest(".field").classList.remove("wrong");
+    markFile();
   }
 
   // in the bar, which is in sight where the picture is not, in the place of the camera
@@ -88,7 +90,9 @@
 
   // the camera of a phone; what it took is the chosen file
   function showCamera() {
-    for (const camera of form().querySelectorAll("[data-camera]")) camera.hidden = false;
+    for (const camera of form().querySelectorAll("[data-camera]")) {
+      camera.hidden = camera.closest(".action-bar")?.querySelector(".chosen").hidden === false;
+    }
   }
 
   document.addEventListener("change", (event) => {
@@ -143,6 +147,4 @@
   }
   apply();
   showCamera();
-  // of who comes back by the button of the browser, which keeps the file: it must be seen whose it is
-  window.addEventListener("pageshow", () => document.getElementById("id_file").files.length && showFile());
 })();

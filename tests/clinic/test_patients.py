@@ -302,6 +302,18 @@ def test_search_knows_a_name_behind_its_particles(typed: str) -> None:
     assert list(Patient.objects.search(typed)) == [patient]
 
 
+@pytest.mark.parametrize(
+    "typed", ["pena", "obrien", "o'brien", "O\u2019Brien-Peña", "nuria pena", "n-17", "pe ob"]
+)
+def test_search_asks_for_no_apostrophes_and_hyphens(typed: str) -> None:
+    hospital = HospitalFactory()
+    names = {"given_name": "Ñuria", "family_name": "O\u2019Brien-Peña"}
+    patient = PatientFactory(hospital=hospital, medical_record_number="N-17", **names)
+    PatientFactory(hospital=hospital, given_name="Ada", family_name="O\u2019Brien-Pool")
+    assert patient in Patient.objects.search(typed)
+    assert not Patient.objects.search("-").exists()
+
+
 def test_search_finds_beginnings_of_every_word() -> None:
     hospital = HospitalFactory()
     for number, given, family in [("A1", "Ada", "North"), ("A2", "Bob", "Norton"), ("B1", "", "")]:

@@ -120,8 +120,8 @@ def test_the_identifier_of_somebody_elses_batch_is_unknown(page, batch, hospital
 def test_pictures_of_a_known_lesion_by_a_chosen_model(page, hospital) -> None:
     lesion = LesionFactory(patient=PatientFactory(hospital=hospital, medical_record_number="M-1"))
     model = ModelVersionFactory()
-    fields = form(lesion=str(lesion.pk), model=str(model.pk), files=[picture()])
-    page.post(reverse("batch-create"), fields)
+    fields = form(lesion=str(lesion.pk), model=str(model.pk), known=str(lesion.patient_id))
+    page.post(reverse("batch-create"), fields | {"files": [picture()]})
 
     order = DiagnosisRequest.objects.get()
     assert (order.image.lesion, order.model_version) == (lesion, model)

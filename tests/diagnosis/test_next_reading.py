@@ -6,7 +6,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from clinic.models import Lesion
+from clinic.models import Lesion, Patient
 from diagnosis.models import Batch
 from diagnosis.services.batches import add_file
 from diagnosis.services.worklist import next_to_review
@@ -107,15 +107,16 @@ def test_a_lesion_of_a_batch_is_known_by_its_file(user, hospital, name: str, lab
 
 
 def test_the_same_picture_for_another_lesion_is_told(page, hospital) -> None:
-    def send() -> list[str]:
+    def send(number: str = "M-1", **known: str) -> list[str]:
         file = SimpleUploadedFile("photo.jpg", jpeg_bytes(seed=7))
-        fields = {"medical_record_number": "M-1", "sex": "female", "image_type": "dermoscopic"}
-        sent = page.post(
-            reverse("diagnosis-create"), fields | {"file": file, "anatom_site": "head/neck"}
-        )
+        fields = {"medical_record_number": number, "sex": "female", "image_type": "dermoscopic"}
+        fields |= {"file": file, "anatom_site": "head/neck"} | known
+        sent = page.post(reverse("diagnosis-create"), fields)
         assert sent.status_code == 302, sent.content.decode()
         return [str(message) for message in get_messages(sent.wsgi_request)]
 
     assert send() == []
-    (told,) = send()
+    (told,) = send(known=str(Patient.objects.get().pk))
     assert told.startswith("This picture was recorded for the patient before: 1 · Head or neck, ")
+    told = send("M-2")[-1]
+    assert told.startswith("This picture was recorded for another patient before: M-1, ")

@@ -126,11 +126,33 @@ def test_with_htmx_the_browser_is_told_where_to_go(page):
 def test_a_known_number_is_that_patient(page, hospital, typed):
     known = PatientFactory(hospital=hospital, medical_record_number="M-1", family_name="Reed")
 
-    page.post(reverse("diagnosis-create"), form(birth_date="", medical_record_number=typed))
+    fields = {"birth_date": "", "medical_record_number": typed}
+
+    # nobody has seen yet whose number it is
+    refusal = page.post(reverse("diagnosis-create"), form(**fields))
+    assert refusal.status_code == 400
+    assert "This number is known. Look below whose it is" in text(refusal)
+    assert f'name="known" value="{known.pk}"' in text(refusal)
+    assert stored() == (1, 0, 0, 0)
+    page.post(reverse("diagnosis-create"), form(**fields, known=str(known.pk)))
 
     assert DiagnosisRequest.objects.get().image.lesion.patient == known
     known.refresh_from_db()
     assert known.family_name == "Reed"
+
+
+@pytest.mark.parametrize(
+    ("number", "sentence"),
+    [("M-2", "This number is known."), ("M-3", "No patient has this number.")],
+)
+def test_a_number_that_was_typed_over_is_looked_at_again(page, hospital, number, sentence):
+    shown, _other = (
+        PatientFactory(hospital=hospital, medical_record_number=f"M-{n}") for n in (1, 2)
+    )
+    fields = form(medical_record_number=number, known=str(shown.pk), birth_date="", sex="")
+
+    assert sentence in text(page.post(reverse("diagnosis-create"), fields))
+    assert stored() == (2, 0, 0, 0)
 
 
 def test_a_known_number_with_another_birth_date_is_questioned(page, hospital):
@@ -155,10 +177,8 @@ def test_a_known_lesion_gets_another_picture(page, hospital):
     lesion = LesionFactory(patient__hospital=hospital)
     number = lesion.patient.medical_record_number
 
-    page.post(
-        reverse("diagnosis-create"),
-        form(medical_record_number=number, lesion=str(lesion.pk), birth_date=""),
-    )
+    fields = {"medical_record_number": number, "known": str(lesion.patient_id), "birth_date": ""}
+    page.post(reverse("diagnosis-create"), form(**fields, lesion=str(lesion.pk)))
 
     assert DiagnosisRequest.objects.get().image.lesion == lesion
 
@@ -610,7 +630,7 @@ def test_of_two_signatures_the_second_is_told(page, read):
     response = review(page, read, sign="1", conclusion="dermatofibroma")
 
     assert response.status_code == 409
-    assert "Ada Signer has signed a review" in text(response)
+    assert "Ada Signer has signed a review: “Nevus”, “Monitor”. Yours would" in text(response)
     assert "Kept words." in text(response)
     assert Review.objects.count() == 1
 

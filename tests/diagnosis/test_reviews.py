@@ -50,6 +50,15 @@ def test_a_draft_is_one_row_that_changes(request_: DiagnosisRequest) -> None:
     assert list(actions) == ["save_review"] * 2
 
 
+def test_an_amendment_says_something_new_or_is_a_colleague_s(request_: DiagnosisRequest) -> None:
+    signed = save(request_, sign=True, notes="seen")
+    assert error_of(request_, sign=True, notes="seen", amends=signed).code == "nothing_changed"
+    assert Review.objects.get() == signed
+    colleague = doctor(request_.hospital)
+    second = save(request_, sign=True, notes="seen", amends=signed, actor=colleague)
+    assert (second.amends, second.signed_by) == (signed, colleague)
+
+
 def test_signing_ends_the_draft(request_: DiagnosisRequest) -> None:
     draft = save(request_)
     signed = save(request_, sign=True, notes="seen")
