@@ -37,9 +37,15 @@
 
 // The page that answers a form is come back to, or loaded anew, as the page of the form: the browser
 // would ask whether to send it once more.
+// A search is found again: the words stay with this entry of the tab's history, never in an address.
 (() => {
   const page = document.documentElement.dataset.formPage;
-  if (page !== undefined) history.replaceState(null, "", page || location.href);
+  const search = document.querySelector("form[data-again]");
+  if (page !== undefined) history.replaceState(search && { search: search.q.value }, "", page || location.href);
+  else if (search && history.state?.search) {
+    search.q.value = history.state.search;
+    search.requestSubmit();
+  }
 })();
 
 // A second press while the first is on its way would record it twice. What htmx sends waits by itself;

@@ -31,10 +31,6 @@
       label.classList.remove("filled");
     };
     image.src = preview;
-    // what was said of the picture before
-    document.getElementById("id_file_error")?.remove();
-    input.closest(".field").classList.remove("wrong");
-    markFile();
   }
 
   // in the bar, which is in sight where the picture is not, in the place of the camera
@@ -98,9 +94,9 @@
   document.addEventListener("change", (event) => {
     if (event.target.id === "id_camera" && event.target.files.length) {
       document.getElementById("id_file").files = event.target.files;
-      showFile();
+      takeFile();
     }
-    if (event.target.id === "id_file") showFile();
+    if (event.target.id === "id_file") takeFile();
     apply();
   });
   document.addEventListener("htmx:beforeRequest", (event) => isForm(event) && busy(true));
@@ -128,6 +124,14 @@
     input.setAttribute("aria-describedby", wrong ? `${wrong.id} file-facts` : "file-facts");
   }
 
+  // another one: what was said of the last is no longer true
+  function takeFile() {
+    document.getElementById("id_file_error")?.remove();
+    document.getElementById("id_file").closest(".field").classList.remove("wrong");
+    markFile();
+    showFile();
+  }
+
   document.addEventListener("htmx:afterSettle", () => {
     markFile();
     showCamera();
@@ -142,7 +146,7 @@
       label.classList.toggle("over", name === "dragover");
       if (name !== "drop" || !event.dataTransfer.files.length) return;
       document.getElementById("id_file").files = event.dataTransfer.files;
-      showFile();
+      takeFile();
     });
   }
   apply();

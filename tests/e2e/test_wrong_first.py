@@ -81,6 +81,10 @@ def test_a_damaged_picture_leads_to_the_file(page: Page, clinic: str) -> None:
     expect(page.locator("#id_file_error")).to_be_in_viewport()
     assert "id_file_error" in (file.get_attribute("aria-describedby") or "")
 
+    page.locator("#id_file").set_input_files({**DAMAGED, "buffer": photographs(1)[0]})
+    expect(page.locator("#id_file_error")).to_have_count(0)
+    page.locator("#id_file").set_input_files(DAMAGED)
+
     # of two errors the first has the focus, above what was looked at
     page.get_by_label("Medical record number").fill("")
     press(page, "Read")
@@ -135,17 +139,55 @@ def test_a_double_click_records_one_lesion(
     expect(page.get_by_text("The lesion is recorded.")).to_be_visible()
 
 
-def test_the_picture_that_the_browser_kept_is_seen(page: Page, clinic: str, tmp_path: Path) -> None:
+def test_who_goes_back_finds_nothing_left_of_the_patient_before(
+    page: Page, clinic: str, tmp_path: Path
+) -> None:
     sign_in(page, clinic)
     page.goto(f"{clinic}/diagnoses/new/")
     # of a file of the disk alone is kept which it was
     (tmp_path / "kept.jpg").write_bytes(photographs(1)[0])
+    page.get_by_label("Medical record number").fill("BACK-1")
+    page.get_by_label("Birth date").fill("1961-04-30")
+    page.get_by_role("radio", name="Female").check()
     page.locator("#id_file").set_input_files(tmp_path / "kept.jpg")
-    page.goto(f"{clinic}/patients/")
+    press(page, "Read")
+    page.wait_for_url("**/diagnoses/*-*/")
     page.go_back()
-    assert page.locator("#id_file").evaluate("field => field.files.length") == 1
-    expect(page.locator(".upload-preview")).to_be_visible()
-    expect(page.locator("#file-facts")).to_contain_text("kept.jpg")
+
+    expect(page.get_by_label("Medical record number")).to_have_value("")
+    expect(page.get_by_label("Birth date")).to_have_value("")
+    expect(page.get_by_role("radio", name="Unknown")).to_be_checked()
+    assert page.locator("#id_file").evaluate("field => field.files.length") == 0
+
+    # a number that is known is shown before anything is sent for it
+    page.get_by_label("Medical record number").fill("BACK-1")
+    page.get_by_label("Medical record number").press("Enter")
+    expect(page.get_by_text("Known: BACK-1")).to_be_visible()
+    expect(page.get_by_label("Which lesion")).to_be_visible()
+    assert page.url.endswith("/diagnoses/new/")
+
+
+def test_a_search_is_found_again_on_the_way_back(
+    page: Page, clinic: str, records: dict[str, Any]
+) -> None:
+    sign_in(page, clinic)
+    page.goto(f"{clinic}/patients/")
+    number = records["crowded"].medical_record_number
+    page.get_by_role("main").get_by_role("searchbox").fill(number)
+    page.get_by_role("main").get_by_role("searchbox").press("Enter")
+    rows = page.locator("main tbody tr")
+    expect(rows).to_have_count(1)
+    page.locator("main .row-link").click()
+    page.wait_for_url("**/patients/*-*/")
+    for go in (page.go_back, page.reload):
+        go()
+        expect(page.get_by_role("main").get_by_role("searchbox")).to_have_value(number)
+        expect(rows).to_have_count(1)
+    assert number not in page.url
+    # one step before it, nobody is sent forward again
+    page.go_back()
+    expect(page.get_by_role("heading", name="Patients", exact=True)).to_be_visible()
+    expect(page.get_by_role("main").get_by_role("searchbox")).to_have_value("")
 
 
 @pytest.mark.parametrize("address", ["/diagnoses/new/", "/batches/new/"])
