@@ -24,6 +24,12 @@
       return Boolean(search);
     },
     "?": () => (dialog.open ? dialog.close() : dialog.showModal(), true),
+    c: () => {
+      const form = document.getElementById("review");
+      form?.closest("details")?.setAttribute("open", "");
+      form?.elements.conclusion.focus();
+      return Boolean(form);
+    },
     n: () => dialog.dataset.n && (location.href = dialog.dataset.n),
     r: () => {
       const next = document.querySelector("[data-next]");

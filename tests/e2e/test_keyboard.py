@@ -94,6 +94,8 @@ def test_from_the_sign_in_to_a_signed_review_by_keyboard_alone(
     page.keyboard.press("Enter")
     page.wait_for_url("**/diagnoses/*-*/")
 
+    page.keyboard.press("c")
+    expect(page.get_by_label("Conclusion")).to_be_focused()
     notes = page.get_by_label("Notes")
     tab_to(page, notes)
     page.keyboard.type("border ")
