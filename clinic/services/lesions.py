@@ -48,7 +48,8 @@ def create_lesion(*, actor: User, patient: Patient, **fields: Any) -> Lesion:
 
 @transaction.atomic
 def update_lesion(*, actor: User, lesion: Lesion, seen: str = "", **fields: Any) -> Lesion:
-    """Describe a lesion anew; fields that are not given stay as they are.
+    """Describe a lesion anew; fields that are not given stay as they are. Where none is another
+    value than before, nothing is written.
 
     ``seen`` is what the actor saw of it (clinic/services/seen.py). Raises DomainError, among others
     ``changed_meanwhile`` (409).
@@ -84,12 +85,18 @@ def number_in_query(lesion: str) -> Subquery:
 
 
 def _write(actor: User, lesion: Lesion, fields: dict[str, Any], *, action: str) -> Lesion:
-    details = {"fields": assign(lesion, EDITABLE, fields)}
+    changed = assign(lesion, EDITABLE, fields)
     _check(lesion)
+    if not changed and not lesion._state.adding:
+        return lesion
     _locate(lesion)
     lesion.save()
     record_event(
-        actor=actor, action=action, hospital=lesion.hospital_id, obj=lesion, details=details
+        actor=actor,
+        action=action,
+        hospital=lesion.hospital_id,
+        obj=lesion,
+        details={"fields": changed},
     )
     return lesion
 

@@ -38,7 +38,8 @@ def create_patient(*, actor: User, hospital: Hospital, **fields: Any) -> Patient
 
 @transaction.atomic
 def update_patient(*, actor: User, patient: Patient, seen: str = "", **fields: Any) -> Patient:
-    """Correct some fields of a patient; those that are not given stay as they are.
+    """Correct some fields of a patient; those that are not given stay as they are. Where none is
+    another value than before, nothing is written.
 
     ``seen`` is what the actor saw of it (clinic/services/seen.py). Raises DomainError, among others
     ``changed_meanwhile`` (409).
@@ -52,6 +53,8 @@ def update_patient(*, actor: User, patient: Patient, seen: str = "", **fields: A
 def _write(actor: User, patient: Patient, fields: dict[str, Any], *, action: str) -> Patient:
     changed = assign(patient, EDITABLE, fields)
     _check(patient)
+    if not changed and not patient._state.adding:
+        return patient
     try:
         with transaction.atomic():
             patient.save()

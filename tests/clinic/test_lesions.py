@@ -112,6 +112,13 @@ def test_the_place_can_be_taken_away() -> None:
         update_lesion(actor=actor, lesion=lesion, body_x=0.5)
 
 
+def test_a_description_that_changes_nothing_is_no_event() -> None:
+    lesion = LesionFactory(label="the mole", notes="")
+    actor = doctor(lesion.patient.hospital)
+    update_lesion(actor=actor, lesion=lesion, label=" the mole ", notes="")
+    assert not AuditEvent.objects.exists()
+
+
 def test_who_may_not_record() -> None:
     lesion = LesionFactory()
     home = lesion.patient.hospital

@@ -217,6 +217,19 @@ def test_a_correction_leaves_the_rest() -> None:
     assert AuditEvent.objects.get().details == {"fields": ["given_name"]}
 
 
+def test_a_correction_that_changes_nothing_is_no_event() -> None:
+    patient = PatientFactory(given_name="Ada")
+    actor = doctor(patient.hospital)
+    same = update_patient(
+        actor=actor,
+        patient=patient,
+        medical_record_number=patient.medical_record_number,
+        given_name=" Ada ",
+    )
+    assert (same, update_patient(actor=actor, patient=patient)) == (patient, patient)
+    assert not AuditEvent.objects.exists()
+
+
 def test_a_correction_may_keep_the_own_number_but_take_no_other() -> None:
     patient = PatientFactory(medical_record_number="1")
     PatientFactory(medical_record_number="2", hospital=patient.hospital)
