@@ -57,6 +57,22 @@ ACTIONS = {
     "view_staff": _("Staff looked at"),
     "view_worklist": _("Worklist looked at"),
 }
+# what belongs to an account or to the platform is noted at no hospital
+OF_THE_PLATFORM = frozenset(
+    {
+        "change_password",
+        "create_token",
+        "create_user",
+        "register_model",
+        "remove_orphan_files",
+        "revoke_token",
+        "sign_in",
+        "sign_out",
+    }
+)
+OF_A_HOSPITAL = {
+    action: words for action, words in ACTIONS.items() if action not in OF_THE_PLATFORM
+}
 
 
 def action_words(action: str) -> str:

@@ -4,11 +4,13 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.password_validation import password_validators_help_texts
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from clinic.actions import ACTIONS
+from clinic.actions import OF_A_HOSPITAL
 from clinic.forms.base import DateInput, ServiceForm, optional
 from clinic.models import Hospital, Membership, Role, User
+from clinic.services.audit_log import actors_at
 from clinic.services.invitations import ROLES
 
 ROLE_CHOICES = [(role.value, role.label) for role in ROLES]
@@ -26,6 +28,19 @@ class StaffField(forms.ChoiceField):
         by_name = list(staff.order_by("last_name", "first_name", "username"))
         choices = [(str(user.pk), user.display_name) for user in by_name]
         super().__init__(label=label, required=False, choices=optional(choices, _("All")))
+
+
+class ActorField(forms.ChoiceField):
+    """The key of one of those who did something at the hospital, or may."""
+
+    def __init__(self, hospital: Hospital) -> None:
+        choices = [(str(user.pk), self.words_of(user)) for user in actors_at(hospital)]
+        super().__init__(label=_("Who"), required=False, choices=optional(choices, _("All")))
+
+    def words_of(self, user: Any) -> str:
+        if user.works_here:
+            return user.display_name
+        return gettext("%(name)s (no role now)") % {"name": user.display_name}
 
 
 class InviteForm(ServiceForm):
@@ -93,8 +108,8 @@ class AuditFilter(ServiceForm):
                 choices=[(str(entry.pk), entry.name) for entry in hospitals],
                 initial=str(hospital.pk),
             )
-        self.fields["actor"] = StaffField([hospital.pk], label=_("Who"))
-        words = sorted(ACTIONS.items(), key=lambda item: str(item[1]))
+        self.fields["actor"] = ActorField(hospital)
+        words = sorted(OF_A_HOSPITAL.items(), key=lambda item: str(item[1]))
         self.fields["action"].choices = optional(words, _("All"))
         invalid = {"invalid": _("Enter a date as year-month-day, such as 2026-01-31.")}
         for name, label in (("from", _("From")), ("to", _("To"))):

@@ -4,13 +4,14 @@ read it through the API."""
 import itertools
 from collections.abc import Iterator, Mapping
 
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext_lazy as _
 
 from clinic.actions import action_words
 from clinic.details import details_in_words, record_name
-from clinic.models import AuditEvent, Hospital
+from clinic.models import AuditEvent, Hospital, Membership, User
 from clinic.models.audit import AuditEventQuerySet
 from clinic.services.audit_records import numbers_of
 from clinic.spreadsheets import safe_cell
@@ -24,6 +25,19 @@ HEADINGS = (
     *(_("Hospital"), _("Number in the log")),
     *(_("Time (ISO 8601)"), _("Event code"), _("Record code"), _("Hash")),
 )
+
+
+def actors_at(hospital: Hospital) -> QuerySet[User]:
+    """Whoever has a role at the hospital (``works_here``) or did something there, by name."""
+    roles = Membership.objects.filter(hospital=hospital, user=OuterRef("pk"))
+    # one row of the index by person: of an EXISTS the database may read all of the hospital's events
+    events = AuditEvent.objects.filter(hospital=hospital, actor=OuterRef("pk"))
+    last = Subquery(events.order_by(*ORDERING).values("pk")[:1])
+    people = User.objects.alias(last=last).annotate(works_here=Exists(roles))
+    found = people.filter(Q(works_here=True) | Q(last__isnull=False))
+    return found.only("first_name", "last_name", "username").order_by(
+        "last_name", "first_name", "username"
+    )
 
 
 def sheet_rows(hospital: Hospital, events: AuditEventQuerySet) -> Iterator[list[str]]:

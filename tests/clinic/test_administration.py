@@ -324,6 +324,48 @@ def test_the_log_is_filtered(page, events) -> None:
     assert rows(to=(day - datetime.timedelta(days=1)).isoformat()) == []
 
 
+def choices(response, name: str) -> dict[str, str]:
+    return dict(response.context["form"].fields[name].choices)
+
+
+def test_the_log_is_filtered_by_people_whose_access_has_ended(page, hospital, boss, events) -> None:
+    ada = events["ada"]
+    operator = UserFactory(username="operator")
+    record_event(actor=operator, action="update_hospital", hospital=hospital)
+    stranger = doctor(HospitalFactory())
+    end_access(actor=boss, user=ada, hospital=hospital)
+
+    response = page.get(reverse("audit-log"), {"actor": str(ada.pk)})
+
+    assert (response.status_code, shown(response)) == (200, ["view_patient"])
+    offered = choices(response, "actor")
+    assert offered[str(ada.pk)] == "Ada (no role now)"
+    assert offered[str(operator.pk)] == "operator (no role now)"
+    assert offered[str(boss.pk)] == "Bo Boss"
+    assert str(stranger.pk) not in offered
+    file = page.get(reverse("audit-log-csv"), {"actor": str(ada.pk)})
+    assert "Patient looked at" in b"".join(file.streaming_content).decode()
+
+
+def test_the_filter_offers_what_happens_at_a_hospital_and_names_where_the_rest_is(page) -> None:
+    response = page.get(reverse("audit-log"))
+
+    offered = choices(response, "action")
+    assert "view_patient" in offered
+    of_platform = ["sign_in", "sign_out", "change_password", "create_token", "create_user"]
+    assert not set(of_platform) & set(offered)
+    assert "/admin/clinic/auditevent/" in text(response)
+
+
+def test_the_operator_reads_sign_ins_where_the_log_says(page, boss) -> None:
+    record_event(actor=boss, action="sign_in", hospital=None)
+    operator = Client()
+    operator.force_login(UserFactory(is_staff=True, is_superuser=True))
+    answer = operator.get("/admin/clinic/auditevent/?action=sign_in")
+    assert (answer.status_code, "1 audit event" in text(answer)) == (200, True)
+    assert "sign_in" in text(answer)
+
+
 @pytest.mark.parametrize(
     "filters",
     [{"from": "2026-02-01", "to": "2026-01-01"}, {"object_id": "x"}, {"actor": "nobody"}],
@@ -427,13 +469,13 @@ def test_details_are_words(page, hospital, boss, looked_at) -> None:
 
 def test_pages_of_the_log_hold_every_event_once(page, hospital, boss) -> None:
     for _ in range(60):
-        record_event(actor=boss, action="sign_in", hospital=hospital)
+        record_event(actor=boss, action="view_staff", hospital=hospital)
 
-    address, found = f"{reverse('audit-log')}?action=sign_in", []
+    address, found = f"{reverse('audit-log')}?action=view_staff", []
     while address:
         shown_page = page.get(address).context["page"]
         found += [row["event"].pk for row in shown_page.rows]
-        base = f"{reverse('audit-log')}?action=sign_in&cursor="
+        base = f"{reverse('audit-log')}?action=view_staff&cursor="
         address = shown_page.next and base + shown_page.next
 
     assert (len(found), len(set(found))) == (60, 60)

@@ -41,12 +41,12 @@ def file_of(page, **asked) -> list[dict[str, str]]:
 
 
 def test_the_file_holds_what_was_asked_for_and_no_formula(page, hospital) -> None:
-    record_event(actor=doctor(hospital, username="=1+1"), action="sign_in", hospital=hospital)
-    record_event(actor=None, action="sign_out", hospital=hospital)
+    record_event(actor=doctor(hospital, username="=1+1"), action="view_staff", hospital=hospital)
+    record_event(actor=None, action="view_model", hospital=hospital)
 
-    rows = file_of(page, action="sign_in")
+    rows = file_of(page, action="view_staff")
 
-    assert [(row["User name"], row["What"]) for row in rows] == [("'=1+1", "Signed in")]
+    assert [(row["User name"], row["What"]) for row in rows] == [("'=1+1", "Staff looked at")]
     assert AuditEvent.objects.filter(action="export_audit_log").get().details == {"by": ["action"]}
 
 
