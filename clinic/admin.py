@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from clinic.models import ApiToken, AuditEvent, Hospital, Membership, User
 from clinic.services.audit import record_event
+from clinic.services.staff import remove_membership
 from clinic.services.tokens import revoke_token
 
 admin.site.site_header = admin.site.site_title = _("Nevus: the platform")
@@ -90,20 +91,11 @@ class MembershipAdmin(Audited):
         return request.user.is_superuser
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
-        remove(request, obj)
+        remove_membership(actor=request.user, membership=obj)
 
     def delete_queryset(self, request: HttpRequest, queryset) -> None:
         for membership in queryset:
-            remove(request, membership)
-
-
-def remove(request: HttpRequest, membership: Membership) -> None:
-    details = {"user": str(membership.user_id), "role": membership.role}
-    hospital = membership.hospital_id
-    key = membership.pk
-    membership.delete()
-    details["membership"] = str(key)
-    record_event(actor=request.user, action="remove_membership", hospital=hospital, details=details)
+            remove_membership(actor=request.user, membership=membership)
 
 
 @admin.register(ApiToken)

@@ -23,6 +23,7 @@ NAMES: dict[str, Promise] = {
     "fields": _("fields"),
     "format": _("format"),
     "image": _("image"),
+    "invited_by": _("invited by"),
     "images": pgettext_lazy("how many", "images"),
     "lesions": pgettext_lazy("how many", "lesions"),
     "membership": _("membership"),
@@ -30,6 +31,7 @@ NAMES: dict[str, Promise] = {
     "page": _("on the page"),
     "part": _("what of it"),
     "patient": _("patient"),
+    "person": _("person"),
     "reason": _("reason"),
     "request": _("request"),
     "role": _("role"),
@@ -82,16 +84,36 @@ def record_names() -> dict[str, Any]:
     return {model._meta.model_name or "": model._meta.verbose_name for model in apps.get_models()}
 
 
-def details_in_words(event: AuditEvent, *, short: bool = False) -> str:
-    """All details in one line, identifiers whole or by the characters that pages show."""
+def details_in_words(
+    event: AuditEvent, names: Mapping[str, str] | None = None, *, short: bool = False
+) -> str:
+    """All details in one line, identifiers whole or by the characters that pages show. ``names``
+    stand in place of the keys of people, of their roles and of invitations
+    (clinic/services/audit_records.py)."""
+    names = names or {}
+    details = dict(event.details)
+    if event.object_id in names and "user" not in details:
+        details["person"] = event.object_id
     found = (
-        f"{NAMES.get(name, in_words(name))}{'' if is_key(value) else ':'} "
-        f"{value_in_words(event, name, value, short=short)}"
-        for name, value in sorted(event.details.items())
+        detail_in_words(event, name, value, names, short=short)
+        for name, value in sorted(details.items())
         # an empty list, such as of filters, says nothing
         if value not in (None, [])
     )
     return "; ".join(found)
+
+
+def detail_in_words(
+    event: AuditEvent, name: str, value: Any, names: Mapping[str, str], *, short: bool
+) -> str:
+    called = NAMES.get(name, in_words(name))
+    if is_key(value):
+        return (
+            f"{called}: {names[value]}"
+            if value in names
+            else f"{called} {value_in_words(event, name, value, short=short)}"
+        )
+    return f"{called}: {value_in_words(event, name, value, short=short)}"
 
 
 def value_in_words(event: AuditEvent, name: str, value: Any, *, short: bool) -> str:

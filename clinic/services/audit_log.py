@@ -13,7 +13,7 @@ from clinic.actions import action_words
 from clinic.details import details_in_words, record_name
 from clinic.models import AuditEvent, Hospital, Membership, User
 from clinic.models.audit import AuditEventQuerySet
-from clinic.services.audit_records import numbers_of
+from clinic.services.audit_records import names_of, numbers_of
 from clinic.spreadsheets import safe_cell
 
 ORDERING = ("-at", "-id")
@@ -30,7 +30,7 @@ HEADINGS = (
 def actors_at(hospital: Hospital) -> QuerySet[User]:
     """Whoever has a role at the hospital (``works_here``) or did something there, by name."""
     roles = Membership.objects.filter(hospital=hospital, user=OuterRef("pk"))
-    # one row of the index by person: of an EXISTS the database may read all of the hospital's events
+    # one row of the index by person: of an EXISTS the database may read all of the hospital's
     events = AuditEvent.objects.filter(hospital=hospital, actor=OuterRef("pk"))
     last = Subquery(events.order_by(*ORDERING).values("pk")[:1])
     people = User.objects.alias(last=last).annotate(works_here=Exists(roles))
@@ -42,7 +42,7 @@ def actors_at(hospital: Hospital) -> QuerySet[User]:
 
 def sheet_rows(hospital: Hospital, events: AuditEventQuerySet) -> Iterator[list[str]]:
     """The header and a line for each of the hospital's events, in the language of now; streamed in
-    chunks, each with one more query for the patients of its records."""
+    chunks, each with one more query for the patients of its records and one for the people."""
     # whoever reads the lines may do so after the request, in another language
     return _sheet_rows(hospital, events, get_language())
 
@@ -56,14 +56,14 @@ def _sheet_rows(
     rows = events.order_by(*ORDERING).select_related("hospital", "actor")
     found = rows.iterator(chunk_size=CHUNK)
     while chunk := list(itertools.islice(found, CHUNK)):
-        numbers = numbers_of(hospital, chunk)
+        numbers, names = numbers_of(hospital, chunk), names_of(hospital, chunk)
         for event in chunk:
             with override(language):
-                cells = cells_of(event, numbers)
+                cells = cells_of(event, numbers, names)
             yield [safe_cell(cell) for cell in cells]
 
 
-def cells_of(event: AuditEvent, numbers: Mapping[str, str]) -> list[str]:
+def cells_of(event: AuditEvent, numbers: Mapping[str, str], names: Mapping[str, str]) -> list[str]:
     """In the order of ``HEADINGS``; times as pages show them, in the server's time zone."""
     actor = event.actor
     return [
@@ -75,7 +75,7 @@ def cells_of(event: AuditEvent, numbers: Mapping[str, str]) -> list[str]:
         event.object_id,
         numbers.get(event.object_id, ""),
         event.address or "",
-        details_in_words(event),
+        details_in_words(event, names),
         event.hospital.name if event.hospital else "",
         str(event.sequence),
         event.at.isoformat(timespec="seconds"),

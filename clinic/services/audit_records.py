@@ -10,15 +10,18 @@ from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
 from django.utils.translation import gettext as _
 
+from clinic.details import is_key
 from clinic.errors import FieldError
-from clinic.models import AuditEvent, Hospital, Patient
+from clinic.models import AuditEvent, Hospital, Invitation, Membership, Patient, User
 from clinic.models.base import Record
 
 # as many characters of a key as pages show
 SHOWN = 8
+# the details that name people
+PEOPLE = ("user", "invited_by")
 BEGINNING = re.compile(rf"[0-9a-f]{{{SHOWN}}}", re.IGNORECASE)
 
 
@@ -86,6 +89,29 @@ def numbers_of(hospital: Hospital, events: Iterable[AuditEvent]) -> dict[str, st
         for model in models_of_patients()
     )
     return {str(key): number for key, number in all_of(rows)}
+
+
+def names_of(hospital: Hospital, events: Iterable[AuditEvent]) -> dict[str, str]:
+    """Of each person, role and invitation that the events name, whose it is; one query."""
+    keys: dict[str, set[str]] = defaultdict(set)
+    for event in events:
+        keys[event.object_type].add(event.object_id)
+        keys["user"].update(filter(is_key, map(event.details.get, PEOPLE)))
+    people = User.objects.filter(pk__in=keys["user"])
+    roles = Membership.objects.filter(pk__in=keys["membership"], hospital=hospital)
+    invitations = Invitation.objects.filter(pk__in=keys["invitation"], hospital=hospital)
+    names = ("first_name", "last_name", "username")
+    rows = [
+        people.values_list("pk", *names),
+        roles.values_list("pk", *(f"user__{name}" for name in names)),
+        invitations.values_list("pk", "name", Value(""), Value("")),
+    ]
+    return {str(pk): name_in_words(*parts) for pk, *parts in all_of(rows)}
+
+
+def name_in_words(given: str, family: str, username: str) -> str:
+    name = f"{given} {family}".strip()
+    return f"{name} ({username})" if name and username else name or username
 
 
 def models_of_patients() -> list[type[Record]]:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from clinic.errors import DomainError, FieldError, from_validation_error
-from clinic.models import Hospital, Invitation, Role, User
+from clinic.models import Hospital, Invitation, Membership, Role, User
 from clinic.permissions import require_administer
 from clinic.services.audit import record_event
 from clinic.services.staff import add_membership, create_user
@@ -74,22 +74,32 @@ def accept_as_new(*, secret: str, **account: Any) -> User:
     ``create_user`` takes. Raises DomainError; the link can then be used again."""
     invitation = find_invitation(secret, lock=True)
     user = create_user(actor=None, **account)
-    return _accept(invitation, user)
+    _accept(invitation, user)
+    return user
 
 
 @transaction.atomic
-def accept_as(*, secret: str, user: User) -> User:
-    """Give the role to somebody who has an account. Raises DomainError, ``membership_exists``."""
+def accept_as(*, secret: str, user: User) -> bool:
+    """Give the role to somebody who has an account; whether it is new to them. The link is used up
+    in any case. Raises DomainError."""
     return _accept(find_invitation(secret, lock=True), user)
 
 
-def _accept(invitation: Invitation, user: User) -> User:
-    hospital = invitation.hospital
-    add_membership(actor=invitation.invited_by, user=user, hospital=hospital, role=invitation.role)
+def _accept(invitation: Invitation, user: User) -> bool:
+    hospital, role = invitation.hospital, invitation.role
+    is_new = not Membership.objects.filter(user=user, hospital=hospital, role=role).exists()
+    if is_new:
+        add_membership(
+            actor=user,
+            user=user,
+            hospital=hospital,
+            role=role,
+            invited_by=invitation.invited_by,
+        )
     invitation.accepted_at, invitation.accepted_by = timezone.now(), user
     invitation.save(update_fields=["accepted_at", "accepted_by"])
     record_event(actor=user, action="accept_invitation", hospital=hospital, obj=invitation)
-    return user
+    return is_new
 
 
 @transaction.atomic

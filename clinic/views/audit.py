@@ -19,7 +19,7 @@ from clinic.models.audit import AuditEventQuerySet
 from clinic.periods import Period
 from clinic.services.audit import record_event
 from clinic.services.audit_log import ORDERING, sheet_rows
-from clinic.services.audit_records import find_keys, numbers_of
+from clinic.services.audit_records import find_keys, names_of, numbers_of
 from clinic.spreadsheets import BYTE_ORDER_MARK, csv_lines
 from clinic.views.access import signed_in
 from clinic.views.administration import administered, chosen_hospital
@@ -34,13 +34,13 @@ PAGES = {"patient": "patient", "lesion": "lesion", "diagnosisrequest": "diagnosi
 def audit_log(request: HttpRequest) -> HttpResponse:
     form, hospital, events = asked_for(request)
     page = page_of(events.select_related("actor"), request, ORDERING)
-    numbers = numbers_of(hospital, page.rows)
+    numbers, names = numbers_of(hospital, page.rows), names_of(hospital, page.rows)
     details = {"rows": len(page.rows)}
     record_event(actor=request.user, action="view_audit_log", hospital=hospital, details=details)
     context = {
         "form": form,
         "hospital": hospital,
-        "page": replace(page, rows=[row_of(event, numbers) for event in page.rows]),
+        "page": replace(page, rows=[row_of(event, numbers, names) for event in page.rows]),
         "query": request.GET.urlencode(),
     }
     return render(request, "administration/audit.html", context, status=form.status)
@@ -82,12 +82,14 @@ def asked_for(request: HttpRequest) -> tuple[AuditFilter, Hospital, AuditEventQu
     return form, hospital, events.matching(values)
 
 
-def row_of(event: AuditEvent, numbers: Mapping[str, str]) -> dict[str, Any]:
+def row_of(
+    event: AuditEvent, numbers: Mapping[str, str], names: Mapping[str, str]
+) -> dict[str, Any]:
     return {
         "event": event,
         "action": action_words(event.action),
         "record": record_name(event.object_type),
         "number": numbers.get(event.object_id),
         "page": PAGES.get(event.object_type),
-        "details": details_in_words(event, short=True),
+        "details": details_in_words(event, names, short=True),
     }

@@ -185,7 +185,9 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
 
 def accept_signed_in(request: HttpRequest, found: Invitation, secret: str) -> HttpResponse:
     if request.method == "POST":
-        accept_as(secret=secret, user=request.user)
-        messages.success(request, _("You have the role from now on."))
+        if accept_as(secret=secret, user=request.user):
+            messages.success(request, _("You have the role from now on."))
+        else:
+            messages.info(request, _("You have this role already."))
         return redirect("worklist")
     return render(request, "account/invitation.html", {"invitation": found})

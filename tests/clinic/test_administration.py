@@ -107,8 +107,32 @@ def test_somebody_with_an_account_gets_another_role(hospital, boss) -> None:
     accept_as(secret=secret, user=somebody)
 
     assert somebody.memberships.filter(hospital=hospital, role="doctor").exists()
-    other = invite(actor=boss, hospital=hospital, role="doctor", name="Somebody")[1]
-    assert refused(accept_as, secret=other, user=somebody) == "membership_exists"
+
+
+def test_a_link_for_a_role_that_is_held_is_used_up(hospital, boss) -> None:
+    person = doctor(hospital)
+    invitation, secret = invite(actor=boss, hospital=hospital, role="doctor", name="Somebody")
+    browser = Client()
+    browser.force_login(person)
+
+    answer = browser.post(reverse("invitation", args=[secret]), follow=True)
+
+    assert (answer.status_code, "You have this role already." in text(answer)) == (200, True)
+    invitation.refresh_from_db()
+    assert (invitation.is_open, invitation.accepted_by) == (False, person)
+    assert not AuditEvent.objects.filter(action="add_membership").exists()
+
+
+def test_an_accepted_role_is_the_act_of_who_accepts_and_names_who_invited(
+    page, hospital, boss
+) -> None:
+    secret = invite(actor=boss, hospital=hospital, role="doctor", name="Nell")[1]
+    user = accept_as_new(secret=secret, **ACCOUNT)
+
+    event = AuditEvent.objects.get(action="add_membership")
+    assert event.actor == user
+    assert event.details == {"user": str(user.pk), "role": "doctor", "invited_by": str(boss.pk)}
+    assert f"invited by: Bo Boss ({boss.username})" in text(page.get(reverse("audit-log")))
 
 
 @pytest.mark.parametrize("how", ["unknown", "expired", "revoked"])
@@ -467,6 +491,43 @@ def test_details_are_words(page, hospital, boss, looked_at) -> None:
     assert "{" not in content
 
 
+def test_events_of_roles_and_invitations_say_about_whom(page, hospital, boss) -> None:
+    ada = doctor(hospital, username="ada", first_name="Ada", last_name="North")
+    nameless = doctor(hospital, username="nameless")
+    give_role(actor=boss, user=ada, hospital=hospital, role="administrator")
+    give_role(actor=boss, user=nameless, hospital=hospital, role="administrator")
+    taken = nameless.memberships.get(role="doctor")
+    take_role(actor=boss, membership=taken)
+    end_access(actor=boss, user=ada, hospital=hospital)
+    invite(actor=boss, hospital=hospital, role="doctor", name="Nell New")
+
+    html = text(page.get(reverse("audit-log")))
+
+    assert html.count("role: Doctor; user: Ada North (ada)<") == 1
+    assert html.count("role: Administrator; user: Ada North (ada)<") == 2
+    assert "role: Doctor; user: nameless<" in html
+    assert "person: Nell New; role: Doctor<" in html
+    assert f'title="{taken.pk}"' in html
+    assert AuditEvent.objects.filter(
+        action="remove_membership", object_type="membership", object_id=str(taken.pk)
+    ).exists()
+    file = b"".join(page.get(reverse("audit-log-csv")).streaming_content).decode()
+    assert "role: Doctor; user: Ada North (ada)" in file
+    assert "person: Nell New; role: Doctor" in file
+
+
+def test_what_the_operator_recorded_of_a_role_says_about_whom(page, hospital) -> None:
+    ada = doctor(hospital, username="ada", first_name="Ada", last_name="North")
+    record_event(
+        actor=None,
+        action="create_membership",
+        hospital=hospital,
+        obj=ada.memberships.get(),
+        details={"fields": ["role"]},
+    )
+    assert "fields: role; person: Ada North (ada)<" in text(page.get(reverse("audit-log")))
+
+
 def test_pages_of_the_log_hold_every_event_once(page, hospital, boss) -> None:
     for _ in range(60):
         record_event(actor=boss, action="view_staff", hospital=hospital)
@@ -490,11 +551,13 @@ def test_the_number_of_queries_does_not_grow(page, hospital, boss, name) -> None
         return len(captured)
 
     record_event(actor=doctor(hospital), action="x", hospital=hospital, obj=LesionFactory().patient)
+    invite(actor=boss, hospital=hospital, role="doctor", name="Nell")
     few = queries()
     for _ in range(15):
         person = doctor(hospital)
         patient = PatientFactory(hospital=hospital)
         record_event(actor=person, action="view_patient", hospital=hospital, obj=patient)
+        give_role(actor=boss, user=person, hospital=hospital, role="administrator")
         invite(actor=boss, hospital=hospital, role="doctor", name="Nell")
     assert queries() == few
 
