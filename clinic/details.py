@@ -23,8 +23,8 @@ NAMES: dict[str, Promise] = {
     "fields": _("fields"),
     "format": _("format"),
     "image": _("image"),
-    "invited_by": _("invited by"),
     "images": pgettext_lazy("how many", "images"),
+    "invited_by": _("invited by"),
     "lesions": pgettext_lazy("how many", "lesions"),
     "membership": _("membership"),
     "model_version": _("model version"),
@@ -107,13 +107,10 @@ def detail_in_words(
     event: AuditEvent, name: str, value: Any, names: Mapping[str, str], *, short: bool
 ) -> str:
     called = NAMES.get(name, in_words(name))
-    if is_key(value):
-        return (
-            f"{called}: {names[value]}"
-            if value in names
-            else f"{called} {value_in_words(event, name, value, short=short)}"
-        )
-    return f"{called}: {value_in_words(event, name, value, short=short)}"
+    if is_key(value) and value in names:
+        return f"{called}: {names[value]}"
+    words = value_in_words(event, name, value, short=short)
+    return f"{called} {words}" if is_key(value) else f"{called}: {words}"
 
 
 def value_in_words(event: AuditEvent, name: str, value: Any, *, short: bool) -> str:

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from clinic.errors import DomainError, FieldError, from_validation_error
-from clinic.models import Hospital, Membership, Role, User
+from clinic.models import AuditEvent, Hospital, Membership, Role, User
 from clinic.permissions import forget_roles, require_administer
 from clinic.services.audit import record_event
 
@@ -118,14 +118,24 @@ def take_role(*, actor: User, membership: Membership) -> None:
     """Take one role away; it counts from the person's next request on.
 
     Raises ``last_administrator`` (409): a hospital that nobody administers can give no roles; and
-    ``not_found`` (404) where somebody has taken it meanwhile.
+    ``role_taken`` (409) where somebody has taken it meanwhile.
     """
     require_administer(actor, membership.hospital_id)
     _lock_roles(membership.hospital_id)
     if not Membership.objects.filter(pk=membership.pk).exists():
-        raise DomainError("not_found", _("There is no such record."), status=404)
+        raise role_taken()
     _keep_an_administrator(membership.hospital_id, [membership])
     remove_membership(actor=actor, membership=membership)
+
+
+def was_taken(*, actor: User, membership: UUID) -> bool:
+    """Whether it was a role at a hospital that the actor administers."""
+    taken = AuditEvent.objects.filter(action="remove_membership", object_id=str(membership))
+    return taken.visible_to(actor).exists()
+
+
+def role_taken() -> DomainError:
+    return DomainError("role_taken", _("This role was taken away already."), status=409)
 
 
 @transaction.atomic

@@ -16,9 +16,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from clinic.errors import DomainError
-from clinic.forms.administration import InviteForm, NewAccountForm, RoleForm
+from clinic.forms.administration import ROLE_CHOICES, InviteForm, NewAccountForm, RoleForm
 from clinic.models import Hospital, Invitation, Membership, User
-from clinic.permissions import get_visible, hospital_ids
+from clinic.permissions import forget_roles, get_visible, hospital_ids, may_administer
 from clinic.services.audit import record_event
 from clinic.services.invitations import (
     VALID_DAYS,
@@ -28,7 +28,7 @@ from clinic.services.invitations import (
     invite,
     revoke_invitation,
 )
-from clinic.services.staff import end_access, give_role, take_role
+from clinic.services.staff import end_access, give_role, role_taken, take_role, was_taken
 from clinic.views.access import signed_in
 from clinic.views.administration import administered, chosen_hospital
 
@@ -55,7 +55,6 @@ def staff(request: HttpRequest) -> HttpResponse:
         "hospital": hospital,
         "hospitals": hospitals,
         "people": people_of(hospital),
-        "role_form": RoleForm(),
         "invitations": Invitation.objects.filter(hospital=hospital).open(),
         "link": link,
         "mailed": mailed,
@@ -66,12 +65,15 @@ def staff(request: HttpRequest) -> HttpResponse:
 
 
 def people_of(hospital: Hospital) -> list[dict[str, Any]]:
-    """Everybody with a role here, by name, with the roles; one query."""
+    """Everybody with a role here, by name, with the roles held and left to add; one query."""
     memberships = Membership.objects.filter(hospital=hospital).select_related("user")
     found: dict[Any, dict[str, Any]] = {}
     for membership in memberships.order_by("user__last_name", "user__first_name", "role"):
         entry = found.setdefault(membership.user_id, {"user": membership.user, "roles": []})
         entry["roles"].append(membership)
+    for entry in found.values():
+        held = {membership.role for membership in entry["roles"]}
+        entry["addable"] = [choice for choice in ROLE_CHOICES if choice[0] not in held]
     return list(found.values())
 
 
@@ -114,7 +116,7 @@ def role_give(request: HttpRequest, pk) -> HttpResponse:
     person = colleague(hospital, pk)
     give_role(actor=request.user, user=person, hospital=hospital, role=form.cleaned_data["role"])
     messages.success(request, _("The role is given."))
-    return back_to_staff(hospital)
+    return back_to_staff(request, hospital)
 
 
 @signed_in
@@ -125,11 +127,13 @@ def role_take(request: HttpRequest, pk) -> HttpResponse:
     mine = Membership.objects.filter(hospital__in=hospital_ids(request.user, "administrator"))
     membership = mine.filter(pk=pk).first()
     if membership is None:
+        if was_taken(actor=request.user, membership=pk):
+            raise role_taken()
         raise DomainError("not_found", _("There is no such record."), status=404)
     hospital = membership.hospital
     take_role(actor=request.user, membership=membership)
     messages.success(request, _("The role is taken away."))
-    return back_to_staff(hospital)
+    return back_to_staff(request, hospital)
 
 
 @signed_in
@@ -139,7 +143,7 @@ def access_end(request: HttpRequest, pk) -> HttpResponse:
     hospital = chosen_hospital(request, administered(request))
     end_access(actor=request.user, user=colleague(hospital, pk), hospital=hospital)
     messages.success(request, _("The access is ended. What the person signed stays."))
-    return back_to_staff(hospital)
+    return back_to_staff(request, hospital)
 
 
 @signed_in
@@ -149,7 +153,7 @@ def invitation_revoke(request: HttpRequest, pk) -> HttpResponse:
     invitation = get_visible(Invitation.objects.select_related("hospital"), request.user, pk=pk)
     revoke_invitation(actor=request.user, invitation=invitation)
     messages.success(request, _("The invitation is taken back."))
-    return back_to_staff(invitation.hospital)
+    return back_to_staff(request, invitation.hospital)
 
 
 def colleague(hospital: Hospital, pk: Any) -> User:
@@ -159,7 +163,11 @@ def colleague(hospital: Hospital, pk: Any) -> User:
     return found
 
 
-def back_to_staff(hospital: Hospital) -> HttpResponse:
+def back_to_staff(request: HttpRequest, hospital: Hospital) -> HttpResponse:
+    """Or to the worklist, for whoever has just taken the own role away."""
+    forget_roles(request.user)
+    if not may_administer(request.user, hospital.pk):
+        return redirect("worklist")
     return redirect(f"{reverse('staff')}?hospital={hospital.pk}")
 
 

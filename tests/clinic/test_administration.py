@@ -234,6 +234,60 @@ def test_a_role_is_taken_after_one_more_question(page, hospital) -> None:
     assert html.count("Eve Both loses the role") == 2
 
 
+def test_only_roles_that_are_not_held_can_be_added(page, hospital, boss) -> None:
+    person = doctor(hospital)
+    both = member(hospital, "doctor", "administrator")
+
+    html = text(page.get(reverse("staff")))
+
+    def addable(user) -> list[str] | None:
+        action = f'action="{reverse("role-give", args=[user.pk])}"'
+        if action not in html:
+            return None
+        return re.findall(r'<option value="(\w+)"', html.split(action)[1].split("</form>")[0])
+
+    assert addable(boss) == ["doctor"]
+    assert addable(person) == ["administrator"]
+    assert addable(both) is None
+
+
+def test_a_role_that_another_window_took_was_taken_already(page, hospital, boss) -> None:
+    person = member(hospital, "doctor", "administrator")
+    address = reverse("role-take", args=[person.memberships.get(role="doctor").pk])
+    staff = f"http://testserver{reverse('staff')}"
+    assert page.post(address).status_code == 302
+
+    second = page.post(address, headers={"Referer": staff})
+
+    assert second.status_code == 409
+    assert "This role was taken away already." in text(second)
+    assert f'<a class="button primary" href="{staff}">' in text(second)
+    # elsewhere nobody learns that there was such a role
+    stranger = Client()
+    stranger.force_login(administrator(HospitalFactory()))
+    assert stranger.post(address).status_code == 404
+
+
+@pytest.mark.parametrize("way", ["role-take", "access-end"])
+def test_who_takes_the_own_role_is_asked_as_such_and_led_to_the_worklist(
+    page, hospital, boss, way
+) -> None:
+    other = administrator(hospital)
+    key = {"role-take": boss.memberships.get().pk, "access-end": boss.pk}[way]
+    address = reverse(way, args=[key])
+    asked = questions(text(page.get(reverse("staff"))))
+    (mine,) = (part for part in asked if f'action="{address}"' in part)
+    assert "This is you." in mine
+    assert sum("This is you." in part for part in asked) == 2
+
+    answer = page.post(address, {"hospital": str(hospital.pk)}, follow=True)
+
+    assert answer.redirect_chain == [(reverse("worklist"), 302)]
+    said = {"role-take": "The role is taken away.", "access-end": "The access is ended."}[way]
+    assert (answer.status_code, said in text(answer)) == (200, True)
+    assert other.memberships.exists()
+
+
 def test_an_invitation_is_taken_back_after_one_more_question(page, hospital) -> None:
     invitation = InvitationFactory(hospital=hospital, name="Grace Guest")
 
@@ -283,6 +337,8 @@ def test_who_has_no_role_is_told_whom_to_ask() -> None:
     html = text(browser.get(reverse("worklist")))
     assert "You have no role at any hospital. Ask an administrator for an invitation." in html
     assert "Nothing waits for you" not in html
+    account = text(browser.get(reverse("account")))
+    assert "You have no role at any hospital. Ask an administrator for an invitation." in account
 
 
 def test_an_ended_access_ends_here_only(hospital, boss) -> None:

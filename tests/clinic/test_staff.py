@@ -114,7 +114,7 @@ def test_a_role_that_somebody_took_already_is_not_taken_again() -> None:
     take_role(actor=boss, membership=stale[0])
     with pytest.raises(DomainError) as refused:
         take_role(actor=boss, membership=stale[1])
-    assert (refused.value.code, refused.value.status) == ("not_found", 404)
+    assert (refused.value.code, refused.value.status) == ("role_taken", 409)
     assert AuditEvent.objects.filter(action="remove_membership").count() == 1
 
 
