@@ -42,6 +42,12 @@ def plain_address(text: str) -> str | None:
     return str(mapped or address)
 
 
+def name_tried(request: HttpRequest, credentials: dict[str, str] | None = None) -> str | None:
+    """Under what wrong passwords are counted: one in every case of the name, as for the sign-in."""
+    name = (credentials or request.POST).get("username")
+    return name.upper() if name else None
+
+
 class AuditOriginMiddleware:
     """Remember the address for the audit events that this request will write."""
 

@@ -2,7 +2,8 @@
 
 import uuid
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth import models as auth
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -10,7 +11,19 @@ from clinic.models.base import Record
 from clinic.models.hospitals import Hospital
 
 
-class User(AbstractUser):
+class UserManager(auth.UserManager["User"]):
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """Who signs in with the name, in any case where exactly one has it. Raises DoesNotExist."""
+        found = self.filter(username=username).first()
+        if found is None and username:
+            same = list(self.filter(username__iexact=username)[:2])
+            found = same[0] if len(same) == 1 else None
+        if found is None:
+            raise self.model.DoesNotExist
+        return found
+
+
+class User(auth.AbstractUser):
     """A person, or the service account of another system. Superusers operate the platform.
 
     Being a superuser opens the Django admin; it shows no clinical record: for that, a user needs
@@ -20,9 +33,19 @@ class User(AbstractUser):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     memberships: models.Manager["Membership"]
 
-    class Meta(AbstractUser.Meta):
+    objects = UserManager()
+
+    class Meta(auth.AbstractUser.Meta):
         verbose_name = _("user")
         verbose_name_plural = _("users")
+
+    def clean(self) -> None:
+        """A new name differs from every other by more than its case. Raises ValidationError."""
+        super().clean()
+        others = User.objects.exclude(pk=self.pk)
+        kept = User.objects.filter(pk=self.pk, username=self.username)
+        if others.filter(username__iexact=self.username).exists() and not kept.exists():
+            raise ValidationError({"username": self.unique_error_message(User, ("username",))})
 
     @property
     def display_name(self) -> str:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from clinic.errors import DomainError, FieldError, from_validation_error
 from clinic.models import AuditEvent, Hospital, Membership, Role, User
 from clinic.permissions import forget_roles, require_administer
-from clinic.services.audit import record_event
+from clinic.services.audit import PLATFORM, lock_chain, record_event
 
 
 @transaction.atomic
@@ -33,6 +33,8 @@ def create_user(
     try:
         check_password_of(user, password)
         user.set_password(password)
+        # two who make the same name in another case at once: the second waits, and is told
+        lock_chain(PLATFORM)
         user.full_clean()
     except ValidationError as error:
         raise from_validation_error(error) from error

@@ -249,6 +249,7 @@ AXES_LOCKOUT_TEMPLATE = "errors/locked.html"
 AXES_CLIENT_IP_CALLABLE = "clinic.middleware.client_address"
 AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ADMIN = False
+AXES_USERNAME_CALLABLE = "clinic.middleware.name_tried"
 AXES_VERBOSE = False
 # the proxies in front of the application whose X-Forwarded-For is believed
 TRUSTED_PROXIES = env.integer("NEVUS_TRUSTED_PROXIES", 0, least=0)

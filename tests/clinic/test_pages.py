@@ -22,6 +22,7 @@ from tests.factories import (
     LesionFactory,
     MembershipFactory,
     PatientFactory,
+    UserFactory,
     doctor,
 )
 
@@ -114,6 +115,35 @@ def test_too_many_wrong_passwords_close_the_account(user, settings):
 
     assert response.status_code == 429
     assert "Too many attempts" in text(response)
+
+
+def signs_in(name: str, password: str = PASSWORD) -> int:
+    return Client().post(reverse("sign-in"), {"username": name, "password": password}).status_code
+
+
+def test_a_name_signs_in_in_any_case_where_one_has_it():
+    UserFactory(username="Doctor")
+    assert [signs_in(name) for name in ("Doctor", "doctor", "DOCTOR")] == [302, 302, 302]
+    UserFactory(username="doctor")
+    assert [signs_in(name) for name in ("Doctor", "doctor", "DOCTOR")] == [302, 302, 200]
+    assert signs_in("") == 200
+
+
+def test_wrong_passwords_of_a_name_are_counted_together_in_any_case(settings):
+    settings.AXES_FAILURE_LIMIT = 3
+    UserFactory(username="doctor")
+    tried = [signs_in(name, "no") for name in ("doctor", "Doctor", "DOCTOR")]
+    assert (tried, signs_in("docTor")) == ([200, 200, 429], 429)
+
+
+def test_a_right_password_forgets_the_wrong_ones_of_any_case(settings):
+    settings.AXES_FAILURE_LIMIT = 3
+    UserFactory(username="doctor")
+    for _round in range(2):
+        assert [signs_in("Doctor", "no"), signs_in("DOCTOR", "no"), signs_in("dOctor")] == [
+            *(200, 200),
+            302,
+        ]
 
 
 def test_the_password_is_changed(page, user):

@@ -58,6 +58,8 @@ def test_an_account_can_sign_in_and_sees_nothing() -> None:
         ("new", "9" * 20),
         ("adalovelace1815", "adalovelace1815"),
         ("taken", PASSWORD),
+        ("Taken", PASSWORD),
+        ("TAKEN", PASSWORD),
         ("", PASSWORD),
         ("two words", PASSWORD),
         ("x" * 151, PASSWORD),
@@ -147,10 +149,27 @@ def test_a_role_given_while_the_access_ends_leaves_nobody_half_inside(monkeypatc
 @pytest.mark.django_db(transaction=True)
 def test_of_two_who_choose_the_same_name_at_once_the_second_is_told() -> None:
     needs_postgresql()
-    account = {"actor": None, "username": "ada", "password": PASSWORD}
-    outcomes = together(*[lambda: create_user(**account)] * 4)
+    account = {"actor": None, "password": PASSWORD}
+    names = ("ada", "ada", "Ada", "ADA")
+    outcomes = together(
+        *[lambda name=name: create_user(username=name, **account) for name in names]
+    )
     told = [error.errors for error in outcomes if isinstance(error, DomainError)]
     assert [list(errors) for errors in told] == [["username"]] * 3, outcomes
+
+
+def test_names_that_differ_by_their_case_stay_as_they_are_and_are_not_made_by_hand() -> None:
+    old, other = UserFactory(username="doctor"), UserFactory(username="Doctor")
+    other.first_name = "Ada"
+    other.full_clean()
+    operator = UserFactory(is_staff=True, is_superuser=True)
+    third = UserFactory(username="third")
+    browser = Client()
+    browser.force_login(operator)
+    address = reverse("admin:clinic_user_change", args=[third.pk])
+    answer = browser.post(address, {"username": "DOCTOR", "is_active": "on"})
+    assert (answer.status_code, "already exists" in answer.content.decode()) == (200, True)
+    assert set(User.objects.filter(username__iexact="doctor")) == {old, other}
 
 
 def test_a_password_that_the_operator_sets_is_noted() -> None:
