@@ -172,6 +172,24 @@ def test_names_that_differ_by_their_case_stay_as_they_are_and_are_not_made_by_ha
     assert set(User.objects.filter(username__iexact="doctor")) == {old, other}
 
 
+def test_a_role_that_the_operator_takes_away_is_noted_with_its_record() -> None:
+    operator = UserFactory(is_staff=True, is_superuser=True)
+    membership = Membership.objects.get(user=doctor(HospitalFactory()))
+    browser = Client()
+    browser.force_login(operator)
+
+    answer = browser.post(
+        reverse("admin:clinic_membership_delete", args=[membership.pk]), {"post": "yes"}
+    )
+
+    assert answer.status_code == 302
+    assert not Membership.objects.filter(pk=membership.pk).exists()
+    event = AuditEvent.objects.get(action="remove_membership")
+    assert (event.actor, event.hospital) == (operator, membership.hospital)
+    assert (event.object_type, event.object_id) == ("membership", str(membership.pk))
+    assert event.details == {"user": str(membership.user_id), "role": "doctor"}
+
+
 def test_a_password_that_the_operator_sets_is_noted() -> None:
     operator = UserFactory(is_staff=True, is_superuser=True)
     user = UserFactory()

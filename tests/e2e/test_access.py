@@ -211,6 +211,16 @@ def test_on_a_phone_the_bar_at_the_bottom_covers_nothing_for_good(
     assert last[1] <= bar[0]
 
 
+@pytest.mark.parametrize("width", [320, 820, 1440])
+def test_a_long_word_in_a_question_stays_in_its_panel(visit: Callable, width: int) -> None:
+    page = visit("administrator", "/administration/staff/")
+    unfold(page)
+    question = page.locator(".ask-again p").first
+    question.evaluate("part => { part.textContent = 'x'.repeat(150); }")
+    assert too_wide(page, width) == ""
+    assert question.evaluate("part => part.scrollWidth <= part.parentElement.clientWidth")
+
+
 SIDEWAYS = """() => [...document.querySelectorAll("main .scroll, svg.columns, .curve svg")]
   .filter((part) => part.scrollWidth > part.clientWidth + 1 ||
     part.getBoundingClientRect().right > innerWidth)
