@@ -6,7 +6,7 @@ import clinic.models.users
 
 
 class Migration(migrations.Migration):
-    dependencies = [("clinic", "0014_names_of_four_words")]
+    dependencies = [("clinic", "0015_same_pictures_are_found")]
 
     operations = [
         migrations.AlterModelManagers(
