@@ -419,7 +419,7 @@ def test_the_grid_is_drawn_again_only_when_something_changed(page, batch) -> Non
     row.save()
     changed = page.get(again, headers=FRAGMENT)
     assert changed.status_code == 200
-    assert "hx-get" not in changed.content.decode()
+    assert "hx-trigger" not in changed.content.decode()
 
 
 def test_a_failed_one_is_read_again_by_the_same_model(page, batch) -> None:
