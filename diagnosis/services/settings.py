@@ -1,6 +1,7 @@
 """A hospital's settings: each change is kept as a new version, the newest is in force."""
 
 from collections.abc import Collection
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -62,7 +63,8 @@ def change_settings(
 
 
 def _check_bands(values: dict[str, Any]) -> None:
-    """All three or none, and rising: a gap or a fold would recommend nothing or two things."""
+    """All three or none, and none of them empty: a gap or a fold would recommend nothing or two
+    things, and a reading is never certain. Only "no action" may be given up, by monitoring all."""
     given = [values[name] for name in BANDS]
     if all(value is None for value in given):
         return
@@ -70,7 +72,16 @@ def _check_bands(values: dict[str, Any]) -> None:
         missing = next(name for name in BANDS if values[name] is None)
         message = _("Give all three bands, or none to use those of the model.")
         raise FieldError("bands_incomplete", message, field=missing)
-    monitor, dermatologist, urgent = given
-    if not monitor <= dermatologist < urgent:
-        message = _("The bands must rise: monitor, then dermatologist, then urgent.")
-        raise FieldError("bands_fall", message, field="urgent_from")
+    for lower, name in pairwise(BANDS):
+        if values[name] <= values[lower]:
+            message = _(
+                "The bands must rise: monitor, then dermatologist, then urgent. Of two that are "
+                "equal, the first would never be recommended."
+            )
+            raise FieldError("bands_fall", message, field=name)
+    if values["urgent_from"] >= 1:
+        message = _(
+            "Below 100%, please: from 100% on no reading would be of high risk, “Urgent” would "
+            "never be recommended, and no alarm would ever be raised."
+        )
+        raise FieldError("urgent_never", message, field="urgent_from")
