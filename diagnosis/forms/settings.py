@@ -34,13 +34,21 @@ def band_field(label: Any) -> PercentField:
     )
 
 
-def words_field(label: Any, action: Action) -> forms.CharField:
+def words_field(action: Action) -> forms.CharField:
     return forms.CharField(
-        label=label,
+        label=ACTION_NAMES[action],
         required=False,
         max_length=WORDS_LENGTH,
         help_text=ACTION_WORDS[action],
     )
+
+
+ACTION_NAMES = {
+    Action.NONE: _("No action"),
+    Action.MONITOR: _("Monitor"),
+    Action.DERMATOLOGIST: _("Dermatologist"),
+    Action.URGENT: _("Urgent"),
+}
 
 
 class SettingsForm(ServiceForm):
@@ -56,10 +64,10 @@ class SettingsForm(ServiceForm):
     monitor_from = band_field(_("Monitor from (%)"))
     dermatologist_from = band_field(_("Dermatologist from (%)"))
     urgent_from = band_field(_("Urgent from (%)"))
-    words_none = words_field(_("No action"), Action.NONE)
-    words_monitor = words_field(_("Monitor"), Action.MONITOR)
-    words_dermatologist = words_field(_("Dermatologist"), Action.DERMATOLOGIST)
-    words_urgent = words_field(_("Urgent"), Action.URGENT)
+    words_none = words_field(Action.NONE)
+    words_monitor = words_field(Action.MONITOR)
+    words_dermatologist = words_field(Action.DERMATOLOGIST)
+    words_urgent = words_field(Action.URGENT)
     seen = seen_field()
 
     @classmethod

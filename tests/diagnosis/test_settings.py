@@ -19,8 +19,11 @@ from tests.factories import (
     DiagnosisRequestFactory,
     HospitalFactory,
     HospitalSettingsFactory,
+    ModelPolicyFactory,
+    ModelVersionFactory,
     administrator,
     doctor,
+    manifest,
     spread,
 )
 from tests.threads import needs_postgresql, together
@@ -73,7 +76,11 @@ def test_what_changes_nothing_is_no_version(hospital, boss) -> None:
     [
         ({"monitor_from": 0.1}, "bands_incomplete"),
         (BANDS | {"urgent_from": 0.15}, "bands_fall"),
-        (BANDS | {"urgent_from": 1.5}, "invalid"),
+        (BANDS | {"urgent_from": 0.2}, "bands_fall"),
+        (BANDS | {"dermatologist_from": 0.1}, "bands_fall"),
+        ({"monitor_from": 0.0, "dermatologist_from": 0.0, "urgent_from": 0.9}, "bands_fall"),
+        (BANDS | {"urgent_from": 1.0}, "urgent_never"),
+        (BANDS | {"monitor_from": -0.1}, "invalid"),
         ({"alarm_hours": 0}, "invalid"),
         ({"words_urgent": "x" * 201}, "invalid"),
     ],
@@ -83,6 +90,12 @@ def test_what_is_refused(hospital, boss, fields, code) -> None:
         change_settings(actor=boss, hospital=hospital, **fields)
     assert caught.value.code == code
     assert not HospitalSettings.objects.exists()
+
+
+def test_urgent_may_begin_late_and_monitoring_at_nothing(hospital, boss) -> None:
+    rare = {"monitor_from": 0.0, "dermatologist_from": 0.3, "urgent_from": 0.97}
+    change_settings(actor=boss, hospital=hospital, **rare)
+    assert settings_in_force([hospital.pk])[hospital.pk].urgent_from == 0.97
 
 
 def test_only_an_administrator_changes_them(hospital) -> None:
@@ -197,6 +210,9 @@ def test_the_page_explains_and_saves(hospital, boss) -> None:
     assert "Give all three bands" in wrong.content.decode()
     above = browser.post(address, {"alarm_hours": "24", "urgent_from": "101"})
     assert "less than or equal to 100" in above.content.decode()
+    off = {"monitor_from": "10", "dermatologist_from": "20", "urgent_from": "100"}
+    never = browser.post(address, {"alarm_hours": "24"} | off).content.decode()
+    assert "no alarm would ever be raised" in never
     percent = {name: f"{share:.0%}".strip("%") for name, share in BANDS.items()}
     saved = browser.post(address, {"alarm_hours": "6"} | percent)
 
@@ -206,3 +222,32 @@ def test_the_page_explains_and_saves(hospital, boss) -> None:
     assert 'value="30"' in shown
     assert ">30%<" in shown
     assert "Versions, the newest in force" in shown
+
+
+def test_the_history_shows_what_was_entered_and_where_the_words_changed(hospital, boss) -> None:
+    finely = BANDS | {"dermatologist_from": 0.155}
+    change_settings(actor=boss, hospital=hospital, **finely)
+    change_settings(actor=boss, hospital=hospital, words_urgent="Call 123.")
+    change_settings(actor=boss, hospital=hospital, alarm_hours=6)
+    browser = Client()
+    browser.force_login(boss)
+
+    answer = browser.get(reverse("hospital-settings"))
+
+    shown = answer.content.decode()
+    assert shown.count(">15.5%<") == 3
+    assert ">16%<" not in shown
+    # the newest first: the same words, other words, those that come with the application
+    assert [row.words_changed for row in answer.context["versions"]] == [False, True, False]
+    assert shown.count("words changed") == 1
+    assert shown.count("<dd>Call 123.</dd>") == 2
+
+
+def test_the_models_own_bands_are_shown_to_a_tenth_of_a_percent(hospital, boss) -> None:
+    thresholds = THRESHOLDS | {"malignancy_medium": 0.155, "malignancy_high": 0.6}
+    model = ModelVersionFactory(manifest=manifest(thresholds=thresholds))
+    ModelPolicyFactory(hospital=hospital, model_version=model)
+    browser = Client()
+    browser.force_login(boss)
+    shown = browser.get(reverse("hospital-settings")).content.decode()
+    assert "dermatologist from 15.5%, urgent from 60%" in shown
