@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from django.utils import timezone
+from django.utils.formats import get_format
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext_lazy as _
 
@@ -92,8 +93,10 @@ def csv_rows(rows: DiagnosisRequestQuerySet, *, language: str) -> Iterator[list[
 def sheet_rows(rows: DiagnosisRequestQuerySet) -> Iterator[list[str]]:
     """For people: a header and a line a request, all in the language of now."""
     language = get_language()
+    # a number of the language, that a spreadsheet may sort
+    share = partial(percent, point=get_format("DECIMAL_SEPARATOR"))
     yield [str(heading) for heading in HEADINGS.values()]
-    for cells in table(rows, language=language, moment=minute, share=percent):
+    for cells in table(rows, language=language, moment=minute, share=share):
         yield [safe_cell(cells[name]) for name in HEADINGS]
 
 
@@ -154,7 +157,8 @@ def display_name(username: str, given_name: str, family_name: str) -> str:
 
 
 def iso(at: datetime.datetime) -> str:
-    return at.isoformat(timespec="seconds")
+    """In UTC with a Z, as in the answers of the API."""
+    return f"{at.astimezone(datetime.UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def minute(at: datetime.datetime) -> str:
@@ -166,6 +170,11 @@ def four_places(share: float) -> str:
     return f"{share:.4f}"
 
 
-def percent(share: float) -> str:
-    """A whole number: a spreadsheet of another language takes a decimal point for a date."""
-    return str(round(share * 100))
+def percent(share: float, *, point: str) -> str:
+    """A whole number, for a spreadsheet of another language takes a decimal point for a date; with
+    up to two decimals where it would else claim 0 or 100, which the pages never do."""
+    whole = round(share * 100)
+    if 0 < whole < 100 or share in (0, 1):
+        return str(whole)
+    fine = min(max(share * 100, 0.01), 99.99)
+    return f"{fine:.2f}".rstrip("0").replace(".", point)

@@ -19,7 +19,7 @@ from diagnosis.documents import pdf
 from diagnosis.documents import report as document
 from diagnosis.models import DiagnosisRequest, ModelVersion
 from diagnosis.services import report_tables
-from diagnosis.services.report_tables import CSV_COLUMNS, sheet_rows
+from diagnosis.services.report_tables import CSV_COLUMNS, percent, sheet_rows
 from diagnosis.services.reports import Period, hospital_report, totals
 from tests.factories import (
     LABELS,
@@ -279,6 +279,7 @@ def test_csv_is_in_words(world: World) -> None:
     assert (row["diagnosis"], row["probability"]) == ("Melanoma", "0.9123")
     assert (row["conclusion"], row["management"]) == ("Nevus", "Monitor")
     assert row["signed_by"] == "Ada"
+    assert row["signed_at"].endswith("Z")
     assert datetime.datetime.fromisoformat(row["signed_at"]) == review.signed_at.replace(
         microsecond=0
     )
@@ -347,9 +348,22 @@ def test_a_sheet_is_for_people(world: World) -> None:
     assert (row["Tomada el"], row["Solicitada"]) == ("2026-01-02 06:04",) * 2
     assert row["IA: clase más probable"] == "Nevo"
     assert row["IA: probabilidad de la clase (%)"] == "91"
-    assert row["IA: malignidad (%)"] == "0"
+    assert row["IA: malignidad (%)"] == "0,49"
     assert (row["Conclusión firmada"], row["Histopatología"]) == ("", "Melanoma")
     assert row["Solicitud"] == str(read.pk)
+
+
+@pytest.mark.parametrize(
+    ("share", "written"),
+    [
+        *((0.0, "0"), (0.00001, "0.01"), (0.004, "0.4"), (0.0049, "0.49"), (0.0051, "1")),
+        *((0.155, "16"), (0.994, "99"), (0.996, "99.6"), (0.99999, "99.99"), (1.0, "100")),
+    ],
+)
+def test_a_sheet_claims_no_certainty_that_a_page_does_not(share, written) -> None:
+    assert percent(share, point=".") == written
+    # a spreadsheet sorts it
+    assert 0 <= float(percent(share, point=".")) <= 100
 
 
 def test_a_record_number_stands_in_one_line_of_the_document() -> None:
