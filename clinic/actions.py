@@ -21,6 +21,7 @@ ACTIONS = {
     "export_hospital_report": _("Report handed out as a file"),
     "export_patient_report": _("Patient's report handed out"),
     "invite": _("Somebody invited"),
+    "list_batches": _("Batches of pictures listed"),
     "list_images": _("Pictures listed"),
     "list_lesions": _("Lesions listed"),
     "list_patients": _("Patients listed"),

@@ -77,7 +77,11 @@ class CursorPagination(BasePagination):
         size = {"type": "integer", "minimum": 1, "maximum": self.max_page_size}
         return [
             parameter(CURSOR, {"type": "string"}, "Where the page begins, from next or previous."),
-            parameter(PAGE_SIZE, size | {"default": self.page_size}, "How many rows at most."),
+            parameter(
+                PAGE_SIZE,
+                size | {"default": self.page_size},
+                f"How many rows at most; whoever asks for more gets {self.max_page_size}.",
+            ),
         ]
 
 

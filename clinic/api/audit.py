@@ -10,8 +10,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from clinic.actions import ACTIONS
 from clinic.api.base import ApiViewSet
-from clinic.api.fields import IdField, RecordSerializer
+from clinic.api.fields import IdField, RecordSerializer, WordField
 from clinic.models import AuditEvent, Hospital, Scope
 from clinic.periods import Period
 from clinic.permissions import denied, hospital_ids, require_administer
@@ -54,7 +55,7 @@ class AuditEventSerializer(RecordSerializer):
 class AuditQuerySerializer(serializers.Serializer):
     hospital = IdField(required=False)
     actor = serializers.UUIDField(required=False)
-    action = serializers.CharField(required=False, max_length=50)
+    action = WordField(choices=sorted(ACTIONS), required=False)
     object_id = serializers.UUIDField(required=False)
     patient = serializers.UUIDField(required=False)
 
@@ -89,7 +90,7 @@ class AuditEventViewSet(ApiViewSet):
         parameters=[
             OpenApiParameter("hospital", OpenApiTypes.UUID),
             OpenApiParameter("actor", OpenApiTypes.UUID),
-            OpenApiParameter("action", str, description="Such as view_patient."),
+            OpenApiParameter("action", str, enum=sorted(ACTIONS)),
             OpenApiParameter("object_id", OpenApiTypes.UUID, description="Of this record alone."),
             OpenApiParameter(
                 "patient",

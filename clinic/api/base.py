@@ -1,7 +1,7 @@
 """What the view sets share: how a record is found, shown, listed, and that this is noted."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from django.db.models import Model
@@ -34,6 +34,38 @@ def no_such_record(field: str = "") -> DomainError:
     return DomainError("not_found", message, status=404)
 
 
+# what the form of a page sends along with a file
+FORM_FIELDS = {"csrfmiddlewaretoken"}
+
+
+def in_shape(body: serializers.Serializer, *, field: str = "") -> dict[str, Any]:
+    """What a client sent, in shape. ``field`` is where it stood, if not the body itself.
+
+    A field that is not known is refused: mistyped, it would be lost without a word.
+    """
+    given = body.initial_data if isinstance(body.initial_data, Mapping) else {}
+    unknown = set(given) - set(body.fields) - FORM_FIELDS
+    if unknown:
+        known = [name for name, shape in body.fields.items() if not shape.read_only]
+        message = _("“%(name)s” is no field here. Known are: %(known)s.")
+        raise unknown_names("unknown_field", message, unknown, known, field=field)
+    body.is_valid(raise_exception=True)
+    return dict(body.validated_data)
+
+
+def unknown_names(
+    code: str, message: str, unknown: Iterable[str], known: Iterable[str], *, field: str = ""
+) -> DomainError:
+    """One message for each name that the client gave."""
+    said = {}
+    for given in sorted(unknown):
+        # half a surrogate pair can be received but not sent back
+        name = given.encode("utf-8", "replace").decode()[:50]
+        said[name] = message % {"name": name, "known": ", ".join(known)}
+    errors = {field: list(said.values())} if field else {name: [said[name]] for name in said}
+    return DomainError(code, next(iter(said.values())), errors=errors)
+
+
 class ApiViewSet(GenericViewSet):
     """No answer is kept by a cache; options are described by the schema, not by OPTIONS."""
 
@@ -42,6 +74,28 @@ class ApiViewSet(GenericViewSet):
     ordering: tuple[str, ...] = ("-created_at", "id")
     # the shape of the query parameters of the list
     query_serializer_class: ClassVar[type[serializers.Serializer] | None] = None
+    # what an address that is not a list reads beside it
+    other_parameters: ClassVar[tuple[str, ...]] = ()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if self.action == "list" or self.other_parameters:
+            self.refuse_unknown_parameters()
+
+    def refuse_unknown_parameters(self) -> None:
+        """A filter that is mistyped would list everything."""
+        known = [*self.known_parameters()]
+        unknown = set(self.request.query_params) - set(known)
+        if unknown:
+            message = _("“%(name)s” is no parameter here. Known are: %(known)s.")
+            raise unknown_names("unknown_parameter", message, unknown, known)
+
+    def known_parameters(self) -> Iterator[str]:
+        if self.query_serializer_class is not None:
+            yield from self.query_serializer_class().fields
+        yield from self.other_parameters
+        for parameter in self.paginator.get_schema_operation_parameters(self):
+            yield parameter["name"]
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
@@ -62,9 +116,7 @@ class ApiViewSet(GenericViewSet):
 
     def read_body(self, instance: Model | None = None, *, partial: bool = False) -> dict[str, Any]:
         """The request's body, in shape."""
-        body = self.get_serializer(instance, data=self.request.data, partial=partial)
-        body.is_valid(raise_exception=True)
-        return dict(body.validated_data)
+        return in_shape(self.get_serializer(instance, data=self.request.data, partial=partial))
 
     def find(self, source: Any, query: dict[str, Any], field: str) -> Any:
         """The record that a body or query names, or None where it names none."""

@@ -19,6 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from clinic.api.base import in_shape
 from clinic.api.fields import IdField, NumberField, RecordSerializer, UtcDateTimeField, WordField
 from clinic.api.idempotency import idempotent
 from clinic.api.parsers import UploadParser
@@ -179,9 +180,7 @@ class ImageViewSet(RetractableViewSet):
     )
     @idempotent
     def create(self, request: Request) -> Response:
-        body = NewImageSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        fields = body.validated_data
+        fields = in_shape(NewImageSerializer(data=request.data))
         lesion = self.find(Lesion.objects, fields, "lesion")
         file = fields.pop("file")
         image = add_image(

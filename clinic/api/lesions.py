@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from clinic.api.base import in_shape
 from clinic.api.fields import FractionField, IdField, NumberField, RecordSerializer, WordField
 from clinic.api.idempotency import idempotent
 from clinic.api.standing import ErrorField, RetractableViewSet, StandingQuerySerializer
@@ -39,9 +40,8 @@ class BodyMapField(serializers.Field):
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if data is None:
             return {"body_view": None, "body_x": None, "body_y": None}
-        body = BodyMapSerializer(data=data)
-        body.is_valid(raise_exception=True)
-        return {f"body_{name}": value for name, value in body.validated_data.items()}
+        point = in_shape(BodyMapSerializer(data=data), field="body_map")
+        return {f"body_{name}": value for name, value in point.items()}
 
 
 class LesionSerializer(RecordSerializer):

@@ -98,7 +98,7 @@ class PatientViewSet(RetractableViewSet):
             return self.find(Hospital.objects, {"hospital": pk}, "hospital")
         candidates = hospital_ids(self.request.user, "doctor", "integration")
         if not candidates:
-            raise denied(_("Only a doctor of a hospital may record patients."))
+            raise denied(_("Only a doctor or an integration of a hospital may record patients."))
         if len(candidates) > 1:
             message = _("You record at several hospitals: say at which one.")
             raise FieldError("hospital_required", message, field="hospital")

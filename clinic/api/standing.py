@@ -8,7 +8,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from clinic.api.base import RecordViewSet
+from clinic.api.base import RecordViewSet, in_shape
 from clinic.api.fields import UtcDateTimeField, WordField
 from clinic.api.idempotency import idempotent
 from clinic.api.parsers import LimitedJSONParser
@@ -70,9 +70,8 @@ class RetractableViewSet(RecordViewSet):
     @idempotent
     def entered_in_error(self, request: Request, pk: str) -> Response:
         record = self.get_object()
-        body = ErrorReasonSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        marked = mark_entered_in_error(actor=request.user, record=record, **body.validated_data)
+        fields = in_shape(ErrorReasonSerializer(data=request.data))
+        marked = mark_entered_in_error(actor=request.user, record=record, **fields)
         return Response(self.get_serializer(marked).data)
 
     @extend_schema(summary="Reinstate, with what was marked together", request=None)

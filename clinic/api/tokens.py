@@ -13,7 +13,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from clinic.api.base import ApiViewSet, find_visible
+from clinic.api.base import ApiViewSet, find_visible, in_shape
 from clinic.api.fields import RecordSerializer, UtcDateTimeField, WordField
 from clinic.errors import DomainError, RetryError
 from clinic.models import ApiToken, Scope, User
@@ -87,9 +87,7 @@ class TokenViewSet(ApiViewSet):
         auth=[],
     )
     def create(self, request: Request) -> Response:
-        body = CredentialsSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        given = body.validated_data
+        given = in_shape(CredentialsSerializer(data=request.data))
         # the sign-in guard counts on Django's own request
         user = sign_in(request._request, given.pop("username"), given.pop("password"))
         token, secret = create_token(actor=user, user=user, **given)

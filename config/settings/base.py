@@ -295,7 +295,9 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Nevus API",
     "DESCRIPTION": "Patients, lesions, images and second readings. A reading assists a doctor; "
-    "nothing is final until a named doctor has signed.",
+    "nothing is final until a named doctor has signed. A field of a body that is not described "
+    "here is refused (400 unknown_field), and so is a parameter of a list or report (400 "
+    "unknown_parameter).",
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,

@@ -15,7 +15,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from clinic.api.base import RecordViewSet
+from clinic.api.base import RecordViewSet, in_shape
 from clinic.api.fields import IdField, RecordSerializer, UtcDateTimeField, WordField
 from clinic.api.idempotency import HEADER, idempotent, resumable
 from clinic.api.parsers import BatchParser, LimitedJSONParser, UploadParser
@@ -167,9 +167,7 @@ class BatchViewSet(RecordViewSet):
     @resumable
     def create(self, request: Request, identifier: uuid.UUID | None = None) -> Response:
         files = sent_files(request)
-        body = NewBatchSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        about = self.about(body.validated_data)
+        about = self.about(in_shape(NewBatchSerializer(data=request.data)))
         batch = create_batch(actor=request.user, pk=identifier, **about)
         add_files(
             actor=request.user, batch=batch, files=((file.name or "", file) for file in files)
@@ -187,6 +185,9 @@ class BatchViewSet(RecordViewSet):
                 "invalid", message, errors={"lesion": [message], "patient": [message]}
             )
         patient = patient or lesion.patient
+        if lesion is not None and lesion.patient_id != patient.pk:
+            message = _("The lesion is not this patient's.")
+            raise FieldError("lesion_of_another_patient", message, field="lesion")
         model = fields.get("model")
         return {
             "hospital": patient.hospital,
@@ -207,9 +208,7 @@ class BatchViewSet(RecordViewSet):
     @idempotent
     def files(self, request: Request, pk: str) -> Response:
         batch = self.get_object()
-        body = NewFileSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        file = body.validated_data["file"]
+        file = in_shape(NewFileSerializer(data=request.data))["file"]
         add_file(
             actor=request.user,
             batch=batch,

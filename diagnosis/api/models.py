@@ -10,7 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from clinic.api.base import ApiViewSet, find_visible, no_such_record
+from clinic.api.base import ApiViewSet, find_visible, in_shape, no_such_record
 from clinic.api.fields import IdField, RecordSerializer
 from clinic.api.idempotency import idempotent
 from clinic.models import Hospital, Scope
@@ -180,11 +180,8 @@ class ModelVersionViewSet(ApiViewSet):
         return self.answer(model)
 
     def named_hospital(self, request: Request) -> Hospital:
-        body = ActivationSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        return find_visible(
-            Hospital.objects, request.user, body.validated_data["hospital"], field="hospital"
-        )
+        fields = in_shape(ActivationSerializer(data=request.data))
+        return find_visible(Hospital.objects, request.user, fields["hospital"], field="hospital")
 
     def answer(self, model: ModelVersion) -> Response:
         return Response(ModelCardSerializer(model, context=self.get_serializer_context()).data)

@@ -53,6 +53,7 @@ class PatientReportViewSet(RecordViewSet):
     noun = "patient"
     serializer_class = PatientReportSerializer
     content_negotiation_class = AnyType
+    other_parameters = ("format",)
 
     def get_records(self) -> Any:
         return Patient.objects.select_related("hospital")

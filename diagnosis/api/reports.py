@@ -108,6 +108,7 @@ class HospitalReportViewSet(RecordViewSet):
     serializer_class = ReportRowSerializer
     query_serializer_class = ReportQuerySerializer
     content_negotiation_class = AnyType
+    other_parameters = ("format",)
 
     @extend_schema(
         operation_id="reports_hospital_retrieve",

@@ -19,7 +19,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from clinic.api.base import RecordViewSet
+from clinic.api.base import RecordViewSet, in_shape
 from clinic.api.fields import IdField, WordField
 from clinic.api.idempotency import idempotent
 from clinic.api.images import AnyType, UploadSerializer
@@ -169,12 +169,12 @@ class DiagnosisViewSet(RecordViewSet):
         return Response(body, status=202, headers={"Location": self.address_of(order)})
 
     def order_image(self) -> DiagnosisRequest:
-        fields = in_shape(ImageOrderSerializer, self.request.data)
+        fields = in_shape(ImageOrderSerializer(data=self.request.data))
         image = self.find(Image.objects.select_related("lesion__patient"), fields, "image")
         return request_diagnosis(actor=self.request.user, image=image, **self.how(fields))
 
     def order_upload(self) -> DiagnosisRequest:
-        fields = in_shape(UploadOrderSerializer, self.request.data)
+        fields = in_shape(UploadOrderSerializer(data=self.request.data))
         lesions = Lesion.objects.select_related("patient__hospital")
         lesion = self.find(lesions, fields, "lesion")
         file = fields["file"]
@@ -204,7 +204,7 @@ class DiagnosisViewSet(RecordViewSet):
     @idempotent
     def review(self, request: Request, pk: str) -> Response:
         order = self.get_object()
-        fields = in_shape(NewReviewSerializer, request.data)
+        fields = in_shape(NewReviewSerializer(data=request.data))
         amends = self.find(Review.objects.filter(request=order), fields, "amends")
         review = save_review(
             actor=request.user,
@@ -249,12 +249,6 @@ class DiagnosisViewSet(RecordViewSet):
     def cancel(self, request: Request, pk: str) -> Response:
         cancelled = cancel_request(actor=request.user, request=self.get_object())
         return Response(self.get_serializer(self.get_records().get(pk=cancelled.pk)).data)
-
-
-def in_shape(shape: type[serializers.Serializer], data: Any) -> dict[str, Any]:
-    body = shape(data=data)
-    body.is_valid(raise_exception=True)
-    return dict(body.validated_data)
 
 
 def unclear(message: str) -> DomainError:

@@ -8,12 +8,14 @@ import pytest
 from django.utils import timezone
 
 from clinic.models import AuditEvent, Lesion, Patient
+from config.api_urls import router
 from tests.api_client import API, assert_problem, client, count_queries, stored
 from tests.factories import (
     HospitalFactory,
     LesionFactory,
     MembershipFactory,
     PatientFactory,
+    administrator,
     doctor,
 )
 
@@ -137,6 +139,43 @@ def test_a_bad_patient_is_refused(api, media, fields, status, code, field) -> No
     before = stored(media)
     assert_problem(api.post(f"{API}/patients/", PATIENT | fields), status, code, field)
     assert stored(media) == before
+
+
+@pytest.mark.parametrize("field", ["birthdate", "Sex", "\ud800"])
+def test_a_mistyped_field_of_a_patient_is_named(api, media, field: str) -> None:
+    before = stored(media)
+    response = api.generic(
+        "POST", f"{API}/patients/", json.dumps(PATIENT | {field: "1960"}), "application/json"
+    )
+    name = field.encode("utf-8", "replace").decode()
+    body = assert_problem(response, 400, "unknown_field", name)
+    assert "birth_date" in body["errors"][name][0]
+    assert "entered_in_error" not in body["errors"][name][0]
+    assert stored(media) == before
+
+
+def test_every_mistyped_field_of_a_lesion_is_named(api, hospital) -> None:
+    lesion = LesionFactory(patient__hospital=hospital, notes="as it was")
+    address = f"{API}/lesions/{lesion.pk}/"
+    wrong = api.patch(address, {"diameter": 5, "site": "back", "notes": "new"})
+    assert_problem(wrong, 400, "unknown_field", "diameter", "site")
+    # a field of an object in the body is named where that object stands
+    point = {"view": "back", "x": 0.1, "y": 0.2, "z": 0.3}
+    body = assert_problem(api.patch(address, {"body_map": point}), 400, "unknown_field", "body_map")
+    assert "“z”" in body["detail"]
+    lesion.refresh_from_db()
+    assert lesion.notes == "as it was"
+
+
+def test_a_record_is_sent_back_as_it_was_given(api, hospital) -> None:
+    """Fields that only the answer has are no mistake of the client's."""
+    for noun, record in (
+        ("patients", PatientFactory(hospital=hospital)),
+        ("lesions", LesionFactory(patient__hospital=hospital)),
+    ):
+        address = f"{API}/{noun}/{record.pk}/"
+        given = api.get(address).json()
+        assert api.patch(address, given).json() == given
 
 
 @pytest.mark.parametrize("field", ["medical_record_number", "sex", "hospital", "birth_date"])
@@ -300,6 +339,26 @@ def test_a_list_takes_the_same_queries_for_one_row_and_for_twenty(api, hospital,
     assert Patient.objects.count() == Lesion.objects.count() == 20
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("patients/?pacient=1", "lesions/?search=1", "images/?lesions=1", "batches/?page=2"),
+        *("diagnoses/?pacient=1", "models/?name=x", "hospitals/?search=x", "tokens/?all=1"),
+        *("reports/hospital/?since=2026-01-01", "reports/patient/{patient}/?fmt=pdf"),
+        *("lesions/{lesion}/histopathology/?newest=1", "audit-events/?user=1"),
+    ],
+)
+def test_a_mistyped_filter_lists_nothing(hospital, address: str) -> None:
+    user = doctor(hospital)
+    MembershipFactory(user=user, hospital=hospital, role="administrator")
+    lesion = LesionFactory(patient__hospital=hospital)
+    path = address.format(patient=lesion.patient_id, lesion=lesion.pk)
+    name = path.partition("?")[2].partition("=")[0]
+    answer = client(user).get(f"{API}/{path}")
+    assert_problem(answer, 400, "unknown_parameter", name)
+    assert not AuditEvent.objects.filter(action__startswith="list_").exists()
+
+
 def test_a_list_is_one_event_in_each_hospital_that_it_may_show() -> None:
     user = doctor(HospitalFactory())
     second = MembershipFactory(user=user).hospital
@@ -309,3 +368,14 @@ def test_a_list_is_one_event_in_each_hospital_that_it_may_show() -> None:
     client(user).get(f"{API}/patients/?hospital={second.pk}")
     assert last_event().hospital == second
     assert AuditEvent.objects.filter(action="list_patients").count() == 3
+
+
+def test_the_log_is_filtered_by_every_action_that_the_api_notes(hospital) -> None:
+    api = client(administrator(hospital))
+    viewsets = [viewset for _prefix, viewset, _name in router.registry]
+    noted = {f"list_{viewset.plural}" for viewset in viewsets if hasattr(viewset, "plural")}
+    noted |= {f"view_{viewset.noun}" for viewset in viewsets if hasattr(viewset, "noun")}
+    assert "list_batches" in noted
+    for action in sorted(noted):
+        assert api.get(f"{API}/audit-events/?action={action}").status_code == 200, action
+    assert_problem(api.get(f"{API}/audit-events/?action=fly"), 400, "invalid", "action")

@@ -160,6 +160,7 @@ def test_the_chosen_model_reads(user, lesion) -> None:
         ({"patient": "x"}, 404, "not_found", ["patient"]),
         ({"model": UNKNOWN}, 404, "not_found", ["model"]),
         ({"image_type": "x-ray"}, 400, "invalid", ["image_type"]),
+        ({"lesions": UNKNOWN}, 400, "unknown_field", ["lesions"]),
     ],
 )
 def test_bad_fields_store_nothing(user, lesion, media, fields, status, code, wrong) -> None:
@@ -176,7 +177,12 @@ def test_a_batch_without_files_is_refused(user, lesion) -> None:
 def test_a_lesion_of_another_patient_is_refused(user, lesion, hospital) -> None:
     other = LesionFactory(patient__hospital=hospital)
     response = send(client(user), picture(), lesion=lesion.pk, patient=other.patient_id)
-    assert_problem(response, 404, "not_found")
+    body = assert_problem(response, 400, "lesion_of_another_patient", "lesion")
+    assert body["errors"]["lesion"] == ["The lesion is not this patient's."]
+    # whose patient it is, is not told of one that the user may not see
+    elsewhere = LesionFactory()
+    response = send(client(user), picture(), lesion=elsewhere.pk, patient=lesion.patient_id)
+    assert_problem(response, 404, "not_found", "lesion")
 
 
 def test_too_many_files_are_refused(user, lesion, settings) -> None:
