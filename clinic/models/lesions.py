@@ -113,11 +113,6 @@ class Lesion(Record, Retractable):
         return place_in_words(site, side)
 
     @property
-    def name(self) -> str:
-        """Beside its number: the label that a doctor gave, or where the lesion is."""
-        return self.label or self.place or str(_("Lesion"))
-
-    @property
     def title(self) -> str:
         """By which it is told apart from the patient's others, on every page and printout."""
         return title_in_words(self.number, self.label or self.place)

@@ -98,16 +98,15 @@ def overview(cards: Sequence[Card]) -> Iterator[Flowable]:
         yield pdf.text(_("No lesion of this patient is recorded."))
         return
     rows = [overview_row(card) for card in cards]
-    columns = (_("No."), _("Lesion"), _("Pictures"), _("AI reading"), _("Doctor"), _("Pathologist"))
-    yield pdf.table(columns, rows, (0.4, 2, 0.8, 1.8, 1.8, 1.6))
+    columns = (_("Lesion"), _("Pictures"), _("AI reading"), _("Doctor"), _("Pathologist"))
+    yield pdf.table(columns, rows, (2.4, 0.8, 1.8, 1.8, 1.6))
 
 
 def overview_row(card: Card) -> tuple[Any, ...]:
     request, reviews, findings = card.request, card.signed_reviews, findings_of(card)
     prediction = request.prediction if request else None
     return (
-        card.number,
-        card.lesion.name,
+        card.lesion.title,
         len(card.pictures),
         label_name(prediction.label) if prediction else "–",
         label_name(reviews[0].conclusion) if reviews else "–",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from django.db.models import prefetch_related_objects
+from django.utils.timezone import localdate
 
 from clinic.models import Image, Lesion, Patient, User
 from clinic.vocabulary import AnatomSite
@@ -122,12 +123,21 @@ class Card:
         return BY_LABEL[self.conclusion.conclusion].malignant if self.conclusion else None
 
     @property
+    def cleared(self) -> bool:
+        """Found benign by the pathologist, and no later picture was read, which may show what the
+        pathologist has not seen."""
+        if self.finding is None or self.called_malignant:
+            return False
+        request = self.request
+        return request is None or localdate(request.image.taken) <= self.finding.date
+
+    @property
     def rank(self) -> tuple[int, float]:
         """By which a patient's lesions are sorted: what a person calls malignant is above every
-        reading, what a pathologist found benign below."""
+        reading, what a pathologist cleared below."""
         if self.called_malignant:
             return 1, self.malignancy
-        return (-1 if self.finding else 0), self.malignancy
+        return (-1 if self.cleared else 0), self.malignancy
 
 
 def cards_of(user: User, lesions: Iterable[Lesion]) -> list[Card]:

@@ -48,8 +48,8 @@ class Danger:
 
 @register.filter
 def danger(card: Card) -> Danger | None:
-    """By what a person calls malignant or the pathologist benign, else by the reading."""
-    if card.finding:
+    """By what a person calls malignant or the pathologist cleared, else by the reading."""
+    if card.finding and (card.called_malignant or card.cleared):
         risk = Risk.HIGH if card.called_malignant else Risk.LOW
         words = _("Histopathology: %(diagnosis)s")
         return Danger(risk, words % {"diagnosis": label_name(card.finding.diagnosis)})

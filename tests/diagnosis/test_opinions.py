@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.html import strip_tags
 
 from clinic.models import Lesion
-from diagnosis.documents.patient import doctor_lines
+from diagnosis.documents.patient import doctor_lines, overview_row
 from diagnosis.services.patient_records import report_cards
 from tests.factories import (
     DiagnosisRequestFactory,
@@ -78,13 +78,43 @@ def test_what_a_person_calls_malignant_stands_first_and_what_histology_cleared_l
     cleared, suspected, calm, called = (
         read(patient, label) for label in ("melanoma", "melanoma", "nevus", "nevus")
     )
-    HistopathologyFactory(lesion=cleared.image.lesion, diagnosis="nevus")
+    today = timezone.localdate()
+    HistopathologyFactory(lesion=cleared.image.lesion, diagnosis="nevus", date=today)
     ReviewFactory(request=called, signed=True, conclusion="melanoma")
 
     cards = page.get(reverse("patient", args=[patient.pk])).context["cards"]
 
     order = [called, suspected, calm, cleared]
     assert [card.lesion for card in cards] == [row.image.lesion for row in order]
+
+
+def test_a_picture_after_a_benign_finding_stands_where_its_reading_puts_it(page, patient):
+    suspected = read(patient, "melanoma")
+    for label in ("nevus", "nevus"):
+        read(patient, label)
+    yesterday = timezone.localdate() - datetime.timedelta(days=1)
+    HistopathologyFactory(lesion=suspected.image.lesion, diagnosis="nevus", date=yesterday)
+
+    html, words = seen(page, "patient", patient)
+
+    cards = page.get(reverse("patient", args=[patient.pk])).context["cards"]
+    assert cards[0].lesion == suspected.image.lesion
+    assert 'class="dot high"' in html
+    # the pathologist's word stays on the card
+    assert "Histopathology: Nevus High risk" in words
+    assert "First what a doctor or pathologist calls malignant" in words
+
+
+def test_an_unnamed_lesion_is_called_the_same_on_the_page_and_in_the_overview(page, patient):
+    lesion = read(patient, "nevus").image.lesion
+    Lesion.objects.filter(pk=lesion.pk).update(anatom_site=None, laterality=None, label="")
+
+    _, words = seen(page, "patient", patient)
+
+    assert "1 Lesion" not in words
+    assert "Lesion 1" in words
+    [card] = report_cards(doctor(patient.hospital), patient)
+    assert overview_row(card)[0] == "Lesion 1"
 
 
 def test_an_earlier_signature_is_not_lost_behind_a_newer_picture(page, patient):

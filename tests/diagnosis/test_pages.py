@@ -299,6 +299,7 @@ def test_lesions_to_choose_from_are_told_apart(page, hospital):
     LesionFactory(patient=patient, **place)
     LesionFactory(patient=patient, **place)
     lesion = LesionFactory(patient=patient, anatom_site=None)
+    LesionFactory(patient=patient, label="Mole", **place)
     taken = datetime.datetime(2025, 3, 1, 12, tzinfo=datetime.UTC)
     ImageFactory(lesion=lesion, captured_at=taken)
 
@@ -307,6 +308,7 @@ def test_lesions_to_choose_from_are_told_apart(page, hospital):
     assert "1 · Head or neck, left · 0 pictures" in shown
     assert "2 · Head or neck, left · 0 pictures" in shown
     assert "Lesion 3 · 1 picture, 2025-03-01" in shown
+    assert "4 · Mole · 0 pictures · Head or neck, left" in shown
 
 
 def test_an_unknown_number_keeps_what_was_typed(page):
