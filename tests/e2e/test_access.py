@@ -325,6 +325,26 @@ def test_on_a_wide_screen_a_new_diagnosis_has_a_figure_to_point_at(visit: Callab
     assert page.get_by_text("Take a photograph").is_visible()
 
 
+def test_a_question_in_the_head_of_a_page_moves_nothing(visit: Callable) -> None:
+    page = visit("administrator", "/models/{model}/")
+    places = """() => [...document.querySelectorAll("h1, .page-header summary, main h2")]
+      .map((part) => Math.round(part.getBoundingClientRect().top))"""
+    for width in (1440, 1000):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(page.url)
+        before = page.evaluate(places)
+        page.locator(".page-header .ask-again summary").first.click()
+        really = page.locator(".page-header .ask-again[open] button")
+        assert page.evaluate(places) == before, width
+        box = really.bounding_box()
+        assert box
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        over = "part => part.contains(document.elementFromPoint(...(({x, y, width, height}) => "
+        over += "[x + width / 2, y + height / 2])(part.getBoundingClientRect())))"
+        assert really.evaluate(over), width
+
+
 def test_on_a_phone_a_link_back_is_as_high_as_a_finger(visit: Callable) -> None:
     page = visit("doctor", "/diagnoses/{signed}/")
     page.set_viewport_size({"width": 390, "height": 844})
