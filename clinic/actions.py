@@ -14,6 +14,7 @@ ACTIONS = {
     "create_image": _("Picture recorded"),
     "create_membership": _("Role recorded"),
     "create_lesion": _("Lesion recorded"),
+    "create_operator": _("Operator's account made"),
     "create_patient": _("Patient recorded"),
     "create_token": _("API token made"),
     "create_user": _("Account made"),
@@ -44,8 +45,10 @@ ACTIONS = {
     "sign_out": _("Signed out"),
     "sign_review": _("Review signed"),
     "update_hospital": _("Hospital corrected"),
+    "update_membership": _("Role changed"),
     "update_lesion": _("Lesion described anew"),
     "update_patient": _("Patient corrected"),
+    "update_user": _("Account changed"),
     "view_audit_log": _("Audit log looked at"),
     "view_heat_map": _("Heat map looked at"),
     "view_hospital_report": _("Report looked at"),
@@ -62,6 +65,7 @@ ACTIONS = {
 OF_THE_PLATFORM = frozenset(
     {
         "change_password",
+        "create_operator",
         "create_token",
         "create_user",
         "register_model",
@@ -69,6 +73,7 @@ OF_THE_PLATFORM = frozenset(
         "revoke_token",
         "sign_in",
         "sign_out",
+        "update_user",
     }
 )
 OF_A_HOSPITAL = {
