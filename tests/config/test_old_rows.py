@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from tests.support.postgres import Postgres
 
@@ -62,6 +63,19 @@ def database(postgres: Postgres) -> Iterator[str]:
     name = f"old_{uuid.uuid4().hex}"
     postgres.create_database(name)
     yield postgres.url(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def migrated(postgres: Postgres, migrated_database: str) -> Iterator[tuple[str, Cursor]]:
+    """The address of a database with every migration and no row, and a cursor there."""
+    name = f"migrated_{uuid.uuid4().hex}"
+    postgres.create_database(name, template=migrated_database)
+    connection = psycopg2.connect(postgres.url(name))
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        yield postgres.url(name), cursor
+    connection.close()
     postgres.drop_database(name)
 
 
@@ -127,29 +141,20 @@ UPDATE clinic_lesion SET entered_in_error_at = '2026-02-28', entered_in_error_re
 
 
 def test_batches_of_what_was_marked_before_are_marked_and_the_way_back_and_forth_is_open(
-    postgres: Postgres, migrated_database: str
+    migrated: tuple[str, Cursor],
 ) -> None:
-    name = f"batches_{uuid.uuid4().hex}"
-    postgres.create_database(name, template=migrated_database)
-    url = postgres.url(name)
-    connection = psycopg2.connect(url)
-    connection.autocommit = True
-    with connection.cursor() as cursor:
+    url, cursor = migrated
+    cursor.execute(MADE)
+    made = cursor.fetchall()
+    migrate(url, *BEFORE_BATCHES)
+    cursor.execute(ROWS.partition("INSERT INTO clinic_lesion")[0] + BATCHES, KEYS)
+    for _twice in range(2):
+        migrate(url)
+        cursor.execute("SELECT entered_in_error_at::date::text FROM diagnosis_batch ORDER BY id")
+        assert cursor.fetchall() == [("2026-01-31",), (None,), ("2026-02-28",)]
         cursor.execute(MADE)
-        made = cursor.fetchall()
+        assert cursor.fetchall() == made
         migrate(url, *BEFORE_BATCHES)
-        cursor.execute(ROWS.partition("INSERT INTO clinic_lesion")[0] + BATCHES, KEYS)
-        for _twice in range(2):
-            migrate(url)
-            cursor.execute(
-                "SELECT entered_in_error_at::date::text FROM diagnosis_batch ORDER BY id"
-            )
-            assert cursor.fetchall() == [("2026-01-31",), (None,), ("2026-02-28",)]
-            cursor.execute(MADE)
-            assert cursor.fetchall() == made
-            migrate(url, *BEFORE_BATCHES)
-    connection.close()
-    postgres.drop_database(name)
 
 
 # before a refusal was kept without its sentence
@@ -186,34 +191,25 @@ INSERT INTO diagnosis_batchfile (id, created_at, batch_id, key, name, digest, er
 """
 
 
-def test_what_old_refusals_say_is_found_in_them_or_kept(
-    postgres: Postgres, migrated_database: str
-) -> None:
-    name = f"refusals_{uuid.uuid4().hex}"
-    postgres.create_database(name, template=migrated_database)
-    url = postgres.url(name)
-    connection = psycopg2.connect(url)
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        migrate(url, *BEFORE_REFUSALS)
-        cursor.execute(ROWS.partition("INSERT INTO clinic_lesion")[0] + REFUSALS, KEYS)
-        for place, (code, sentence, _values) in enumerate(OLD_REFUSALS, 1):
-            row = (str(uuid.UUID(int=place)), KEYS["L"], str(place), code, sentence)
-            cursor.execute(REFUSAL, row)
-        migrate(url)
-        kept = "SELECT error_code, error_message, error_values FROM diagnosis_batchfile ORDER BY id"
-        cursor.execute(kept)
-        assert cursor.fetchall() == [
-            (code, sentence if values is None else "", values or {})
-            for code, sentence, values in OLD_REFUSALS
-        ]
+def test_what_old_refusals_say_is_found_in_them_or_kept(migrated: tuple[str, Cursor]) -> None:
+    url, cursor = migrated
+    migrate(url, *BEFORE_REFUSALS)
+    cursor.execute(ROWS.partition("INSERT INTO clinic_lesion")[0] + REFUSALS, KEYS)
+    for place, (code, sentence, _values) in enumerate(OLD_REFUSALS, 1):
+        row = (str(uuid.UUID(int=place)), KEYS["L"], str(place), code, sentence)
+        cursor.execute(REFUSAL, row)
+    migrate(url)
+    kept = "SELECT error_code, error_message, error_values FROM diagnosis_batchfile ORDER BY id"
+    cursor.execute(kept)
+    assert cursor.fetchall() == [
+        (code, sentence if values is None else "", values or {})
+        for code, sentence, values in OLD_REFUSALS
+    ]
 
-        migrate(url, *BEFORE_REFUSALS)
-        cursor.execute("SELECT count(*) FROM diagnosis_batchfile WHERE error_message = ''")
-        assert cursor.fetchone() == (0,)
-        migrate(url)
-    connection.close()
-    postgres.drop_database(name)
+    migrate(url, *BEFORE_REFUSALS)
+    cursor.execute("SELECT count(*) FROM diagnosis_batchfile WHERE error_message = ''")
+    assert cursor.fetchone() == (0,)
+    migrate(url)
 
 
 MADE = """
@@ -228,28 +224,19 @@ UPDATE clinic_patient SET entered_in_error_at = now(), entered_in_error_reason =
 """
 
 
-def test_the_way_back_is_open_until_something_is_marked(
-    postgres: Postgres, migrated_database: str
-) -> None:
-    name = f"back_{uuid.uuid4().hex}"
-    postgres.create_database(name, template=migrated_database)
-    url = postgres.url(name)
-    connection = psycopg2.connect(url)
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        cursor.execute(ROWS.partition("INSERT INTO clinic_lesion")[0], KEYS)
-        cursor.execute(MADE)
-        made = cursor.fetchall()
-        migrate(url, "clinic", "0011")
-        migrate(url)
-        cursor.execute(MADE)
-        assert cursor.fetchall() == made
+def test_the_way_back_is_open_until_something_is_marked(migrated: tuple[str, Cursor]) -> None:
+    url, cursor = migrated
+    cursor.execute(ROWS.partition("INSERT INTO clinic_lesion")[0], KEYS)
+    cursor.execute(MADE)
+    made = cursor.fetchall()
+    migrate(url, "clinic", "0011")
+    migrate(url)
+    cursor.execute(MADE)
+    assert cursor.fetchall() == made
 
-        cursor.execute(MARK)
-        with pytest.raises(subprocess.CalledProcessError) as refused:
-            migrate(url, "clinic", "0011")
-        assert refused.value.stderr.startswith("2 records are marked as entered in error")
-        cursor.execute("SELECT count(*) FROM clinic_patient WHERE entered_in_error_at IS NOT NULL")
-        assert cursor.fetchone() == (2,)
-    connection.close()
-    postgres.drop_database(name)
+    cursor.execute(MARK)
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        migrate(url, "clinic", "0011")
+    assert refused.value.stderr.startswith("2 records are marked as entered in error")
+    cursor.execute("SELECT count(*) FROM clinic_patient WHERE entered_in_error_at IS NOT NULL")
+    assert cursor.fetchone() == (2,)
