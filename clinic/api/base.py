@@ -143,7 +143,8 @@ class RecordViewSet(ApiViewSet):
     route: str
 
     def get_records(self) -> Any:
-        """The query set from which everything starts, not yet restricted to a user."""
+        """The query set from which everything starts, not yet restricted to a user; each kind of
+        record has its own."""
         raise NotImplementedError
 
     def get_queryset(self) -> Any:
@@ -153,6 +154,7 @@ class RecordViewSet(ApiViewSet):
         return find_visible(self.get_records(), self.request.user, self.kwargs["pk"])
 
     def hospital_of(self, record: Any) -> uuid.UUID:
+        """At which hospital the record is, for the audit log; each kind says it in its own way."""
         raise NotImplementedError
 
     def filter_rows(self, rows: Any, query: dict[str, Any]) -> Any:

@@ -77,6 +77,8 @@ def tell_same_picture(request: HttpRequest, made: DiagnosisRequest) -> None:
     else:
         words = _("This picture was recorded for another patient before: %(patient)s, %(date)s.")
         patient = other.lesion.patient
+        # their name is shown
+        note_patient(request, patient)
         values["patient"] = patient.name or patient.medical_record_number
     messages.warning(request, words % values)
 

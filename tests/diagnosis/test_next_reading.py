@@ -6,7 +6,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from clinic.models import Lesion, Patient
+from clinic.models import AuditEvent, Lesion, Patient
 from diagnosis.models import Batch
 from diagnosis.services.batches import add_file
 from diagnosis.services.worklist import next_to_review
@@ -120,3 +120,5 @@ def test_the_same_picture_for_another_lesion_is_told(page, hospital) -> None:
     assert told.startswith("This picture was recorded for the patient before: 1 · Head or neck, ")
     told = send("M-2")[-1]
     assert told.startswith("This picture was recorded for another patient before: M-1, ")
+    looked_at = AuditEvent.objects.filter(action="view_patient")
+    assert looked_at.latest("id").object_id == str(Patient.objects.earliest("created_at").pk)
