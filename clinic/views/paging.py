@@ -1,8 +1,9 @@
 """Pages of a long list, without counting it: a count of a million rows is dearer than the page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -32,15 +33,17 @@ def page_of(
     request: HttpRequest,
     ordering: Sequence[str],
     wrap: Callable[[Any], Any] | None = None,
+    hospitals: Collection[UUID] | None = None,
 ) -> Page:
     """The page at the request's cursor; the first where that makes no sense.
 
-    ``rows`` are of hospitals of the user. ``ordering`` ends with a unique field and holds none that
-    may be null.
+    ``rows`` are of ``hospitals``, those of the user where it is None; empty for rows that name
+    none. ``ordering`` ends with a unique field and holds none that may be null.
     """
     text = request.POST.get(CURSOR) or request.GET.get(CURSOR, "")
     cursor = keyset.read_cursor(text, ordering) if text else None
-    hospitals = hospital_ids(request.user)
+    if hospitals is None:
+        hospitals = hospital_ids(request.user)
     found = keyset.slice_of(rows, ordering, cursor, PAGE_SIZE, hospitals)
     # a page from which everything has gone: the list begins again
     if not found.rows and cursor is not None:

@@ -1,12 +1,16 @@
 """Who works at a hospital: invited, given roles, their access ended."""
 
 import logging
+from functools import reduce
+from operator import or_
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.core.mail import send_mail
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -31,9 +35,13 @@ from clinic.services.invitations import (
 from clinic.services.staff import end_access, give_role, role_taken, take_role, was_taken
 from clinic.views.access import signed_in
 from clinic.views.administration import administered, chosen_hospital
+from clinic.views.errors import form_page
+from clinic.views.paging import page_of
 
 logger = logging.getLogger(__name__)
 BACKEND = "django.contrib.auth.backends.ModelBackend"
+BY_NAME = ("last_name", "first_name", "id")
+MAXIMUM_SEARCH = 200
 
 
 @signed_in
@@ -43,6 +51,7 @@ def staff(request: HttpRequest) -> HttpResponse:
     hospitals = administered(request)
     hospital = chosen_hospital(request, hospitals)
     form, link, mailed = InviteForm(request.POST or None), "", False
+    search = request.GET.get("q", "").strip()[:MAXIMUM_SEARCH]
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
         made = form.submit(invite, actor=request.user, hospital=hospital, **values)
@@ -54,7 +63,8 @@ def staff(request: HttpRequest) -> HttpResponse:
         "form": form,
         "hospital": hospital,
         "hospitals": hospitals,
-        "people": people_of(hospital),
+        "page": page_of(found_people(hospital, search), request, BY_NAME, roles_of, hospitals=()),
+        "search": search,
         "invitations": Invitation.objects.filter(hospital=hospital).open(),
         "link": link,
         "mailed": mailed,
@@ -64,17 +74,23 @@ def staff(request: HttpRequest) -> HttpResponse:
     return render(request, "administration/staff.html", context, status=form.status)
 
 
-def people_of(hospital: Hospital) -> list[dict[str, Any]]:
-    """Everybody with a role here, by name, with the roles held and left to add; one query."""
-    memberships = Membership.objects.filter(hospital=hospital).select_related("user")
-    found: dict[Any, dict[str, Any]] = {}
-    for membership in memberships.order_by("user__last_name", "user__first_name", "role"):
-        entry = found.setdefault(membership.user_id, {"user": membership.user, "roles": []})
-        entry["roles"].append(membership)
-    for entry in found.values():
-        held = {membership.role for membership in entry["roles"]}
-        entry["addable"] = [choice for choice in ROLE_CHOICES if choice[0] not in held]
-    return list(found.values())
+def found_people(hospital: Hospital, search: str) -> QuerySet[User]:
+    """Everybody with a role here whose names or user name hold each word of ``search``; the roles
+    held here as ``roles_here``."""
+    here = Membership.objects.filter(hospital=hospital)
+    found = User.objects.filter(Exists(here.filter(user=OuterRef("pk"))))
+    for word in search.split():
+        names = ("last_name", "first_name", "username")
+        found = found.filter(reduce(or_, (Q(**{f"{name}__icontains": word}) for name in names)))
+    held = Prefetch("memberships", here.order_by("role"), to_attr="roles_here")
+    return found.prefetch_related(held)
+
+
+def roles_of(user: Any) -> dict[str, Any]:
+    """One row of the table: the roles held here, and those left to add."""
+    held = {membership.role for membership in user.roles_here}
+    addable = [choice for choice in ROLE_CHOICES if choice[0] not in held]
+    return {"user": user, "roles": user.roles_here, "addable": addable}
 
 
 def link_of(request: HttpRequest, secret: str) -> str:
@@ -164,11 +180,14 @@ def colleague(hospital: Hospital, pk: Any) -> User:
 
 
 def back_to_staff(request: HttpRequest, hospital: Hospital) -> HttpResponse:
-    """Or to the worklist, for whoever has just taken the own role away."""
+    """To the page of it that was open; or to the worklist, for whoever has just taken the own role
+    away."""
     forget_roles(request.user)
     if not may_administer(request.user, hospital.pk):
         return redirect("worklist")
-    return redirect(f"{reverse('staff')}?hospital={hospital.pk}")
+    page, staff_page = form_page(request), reverse("staff")
+    was_there = page and urlsplit(page).path == staff_page
+    return redirect(page if was_there else f"{staff_page}?hospital={hospital.pk}")
 
 
 @never_cache

@@ -288,6 +288,45 @@ def test_who_takes_the_own_role_is_asked_as_such_and_led_to_the_worklist(
     assert other.memberships.exists()
 
 
+def names_in(html: str) -> list[str]:
+    return re.findall(r'<tr class="no-picture">\s*<th scope="row">([^<]+)<br>', html)
+
+
+def test_a_long_staff_has_pages_and_is_searched(page, hospital) -> None:
+    short = text(page.get(reverse("staff")))
+    assert 'id="id_q"' not in short
+    # somebody with two roles is one row, and who works elsewhere none
+    for place in range(28):
+        member(hospital, "doctor", "administrator", first_name="Ann", last_name=f"Staff{place:02}")
+    doctor(HospitalFactory(), first_name="Ann", last_name="Elsewhere")
+    wanted = doctor(hospital, username="zoe.wanted", first_name="Zoë", last_name="O'Brien Peña")
+
+    first = page.get(reverse("staff"))
+    cursor = re.search(r'rel="next" href="(\?cursor=[^"]+)"', text(first))[1]
+    second = page.get(f"{reverse('staff')}{cursor}")
+
+    found = [names_in(text(answer)) for answer in (first, second)]
+    assert [len(names) for names in found] == [25, 30 - 25]
+    assert {f"Ann Staff{place:02}" for place in range(28)} < set(found[0] + found[1])
+    for search in ("peña", "zoë brien", "O'BRIEN", "zoe.w"):
+        html = text(page.get(reverse("staff"), {"q": search}))
+        assert names_in(html) == ["Zoë O&#x27;Brien Peña"], search
+    for search in ("Elsewhere", "zoe nobody"):
+        html = text(page.get(reverse("staff"), {"q": search}))
+        assert f"Nobody here has “{search}” in the name or the user name." in html
+
+    # what is done to somebody on the second page leads back to it
+    there = f"http://testserver{reverse('staff')}{cursor}"
+    give, role = reverse("role-give", args=[wanted.pk]), {"role": "administrator"}
+    for come_from, led_to in [
+        (there, there),
+        ("https://evil.example" + reverse("staff"), f"{reverse('staff')}?hospital={hospital.pk}"),
+    ]:
+        wanted.memberships.filter(role="administrator").delete()
+        answer = page.post(give, role, headers={"Referer": come_from})
+        assert (answer.status_code, answer["Location"]) == (302, led_to)
+
+
 def test_an_invitation_is_taken_back_after_one_more_question(page, hospital) -> None:
     invitation = InvitationFactory(hospital=hospital, name="Grace Guest")
 
@@ -609,7 +648,7 @@ def test_the_number_of_queries_does_not_grow(page, hospital, boss, name) -> None
     record_event(actor=doctor(hospital), action="x", hospital=hospital, obj=LesionFactory().patient)
     invite(actor=boss, hospital=hospital, role="doctor", name="Nell")
     few = queries()
-    for _ in range(15):
+    for _ in range(30):
         person = doctor(hospital)
         patient = PatientFactory(hospital=hospital)
         record_event(actor=person, action="view_patient", hospital=hospital, obj=patient)

@@ -6,8 +6,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import Count, F
 
-from clinic.models import AuditEvent, Hospital, Image, Lesion, Patient
+from clinic.models import AuditEvent, Hospital, Image, Lesion, Membership, Patient
 from clinic.services.audit import verify_chains
+from clinic.views.paging import PAGE_SIZE
 from diagnosis.demo.fill import draw, people, pictures, tables
 from diagnosis.models import DiagnosisRequest, Histopathology, Prediction, Review
 
@@ -49,6 +50,10 @@ def test_it_fills(filled: str) -> None:
     files = len(pictures.HAM10000) * pictures.FILES_PER_CLASS
     assert Image.objects.values("file").distinct().count() <= files
     assert "filled-doctor-01-1" in filled
+    # a full page of staff at every size, of whom the further ones do nothing
+    largest = Membership.objects.filter(hospital__name="Filled Hospital 01")
+    assert largest.count() > PAGE_SIZE
+    assert "colleague" not in filled
 
     with pytest.raises(CommandError, match="filled already"):
         call_command("fill", patients=120)

@@ -15,6 +15,8 @@ MOST_HOSPITALS = 20
 SMALL = 40
 # a hospital has this many patients for each of its doctors, between two doctors and twelve
 PATIENTS_PER_DOCTOR = 2000
+# the largest has more people than a page of its staff shows, however few patients
+COLLEAGUES = 26
 ONSETS = ("b", "br", "d", "f", "g", "gr", "h", "k", "kl", "l", "m", "n", "p", "r", "s", "st", "t")
 VOWELS = ("a", "e", "i", "o", "u", "ei", "au")
 CODAS = ("l", "n", "r", "s", "m", "nd", "rt", "ck")
@@ -22,7 +24,7 @@ CODAS = ("l", "n", "r", "s", "m", "nd", "rt", "ck")
 
 @dataclass
 class Site:
-    """One hospital with the people who work there; ``logins`` are of the first ones."""
+    """One hospital with the people who order and sign there; ``logins`` are theirs."""
 
     hospital: Hospital
     patients: int
@@ -42,7 +44,10 @@ def sizes(patients: int) -> list[int]:
 
 
 def make_sites(patients: int, model: ModelVersion) -> list[Site]:
-    return [make_site(number, size, model) for number, size in enumerate(sizes(patients), 1)]
+    sites = [make_site(number, size, model) for number, size in enumerate(sizes(patients), 1)]
+    for place in range(1, COLLEAGUES + 1):
+        make_user(f"filled-colleague-01-{place}", sites[0].hospital, Role.DOCTOR, {})
+    return sites
 
 
 def make_site(number: int, patients: int, model: ModelVersion) -> Site:
