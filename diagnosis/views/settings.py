@@ -60,8 +60,13 @@ def hospital_settings(request: HttpRequest) -> HttpResponse:
     form = SettingsForm.of(found, request.POST or None)
     if request.method == "POST" and form.is_valid():
         values = {"actor": request.user, "hospital": hospital, **form.cleaned_data}
-        if form.submit(change_settings, **values) is not None:
-            messages.success(request, _("Saved. It holds for what is read from now on."))
+        after = form.submit(change_settings, **values)
+        if after is not None:
+            # without a version there are those of the program, which no row holds
+            if after._state.adding or after.pk == found.pk:
+                messages.info(request, _("Nothing was changed."))
+            else:
+                messages.success(request, _("Saved. It holds for what is read from now on."))
             return redirect(f"{reverse('hospital-settings')}?hospital={hospital.pk}")
     policy = ModelPolicy.objects.select_related("model_version").filter(hospital=hospital).first()
     versions = HospitalSettings.objects.filter(hospital=hospital).select_related("author")

@@ -100,7 +100,8 @@
     entry.tile.dataset.state = state;
     entry.tile.querySelector(".file-state").textContent = text;
     entry.tile.querySelector("[data-remove]").hidden = !["waiting", "refused", "failed"].includes(state);
-    entry.tile.querySelector("[data-repeat]").hidden = !["refused", "failed"].includes(state);
+    // the same bytes would be refused again
+    entry.tile.querySelector("[data-repeat]").hidden = state !== "failed";
     showSent(entry, state === "stored" ? entry.file.size : state === "waiting" ? 0 : entry.sent);
   }
 
@@ -149,10 +150,17 @@
     event.preventDefault();
     document.getElementById("upload-problem").replaceChildren();
     for (const entry of inState("failed")) show(entry, "waiting", words.waiting);
-    if (!inState("waiting").length) return complain(words.none);
+    if (!inState("waiting").length) return missing();
     button.disabled = true;
     if (target || (await begin())) return run();
     button.disabled = false;
+  }
+
+  // without a number too: both are said, and nothing begins
+  async function missing() {
+    const number = document.getElementById("id_medical_record_number");
+    if (number && !number.value.trim()) await begin();
+    complain(words.none);
   }
 
   // the batch is begun once, by the identifier in the form; then the address is that of this batch

@@ -222,6 +222,20 @@ def test_the_page_explains_and_saves(hospital, boss) -> None:
     assert 'value="30"' in shown
     assert ">30%<" in shown
     assert "Versions, the newest in force" in shown
+    again = browser.post(address, {"alarm_hours": "6"} | percent, follow=True).content.decode()
+    assert "Nothing was changed." in again
+    assert "Saved." not in again
+    assert HospitalSettings.objects.count() == 1
+
+
+def test_what_changes_nothing_of_the_program_s_own_is_no_version(hospital, boss) -> None:
+    browser = Client()
+    browser.force_login(boss)
+    alarm = browser.get(reverse("hospital-settings")).context["form"]["alarm_hours"].value()
+    values = {"alarm_hours": str(alarm)}
+    said = browser.post(reverse("hospital-settings"), values, follow=True).content.decode()
+    assert "Nothing was changed." in said
+    assert not HospitalSettings.objects.exists()
 
 
 def test_the_history_shows_what_was_entered_and_where_the_words_changed(hospital, boss) -> None:
