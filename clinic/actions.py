@@ -21,6 +21,7 @@ ACTIONS = {
     "export_audit_log": _("Audit log handed out"),
     "export_hospital_report": _("Report handed out as a file"),
     "export_patient_report": _("Patient's report handed out"),
+    "forget_batch_file": _("Refused file taken off its batch"),
     "invite": _("Somebody invited"),
     "list_batches": _("Batches of pictures listed"),
     "list_images": _("Pictures listed"),

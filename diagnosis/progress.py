@@ -74,6 +74,16 @@ class Progress:
         return len(self.entries)
 
     @property
+    def again(self) -> int:
+        """Files that brought a picture of another name once more."""
+        return sum(len(entry.file.other_names) for entry in self.entries)
+
+    @property
+    def sent(self) -> int:
+        """Files, of which some may have brought the same picture."""
+        return self.total + self.again
+
+    @property
     def waiting(self) -> int:
         return sum(entry.is_open for entry in self.entries)
 

@@ -50,6 +50,7 @@ urlpatterns = [
     path("batches/<uuid:pk>/", batches.batch, name="batch"),
     path("batches/<uuid:pk>/files/", batches.batch_file, name="batch-file"),
     path("batches/<uuid:pk>/files/<uuid:file>/repeat/", batches.batch_repeat, name="batch-repeat"),
+    path("batches/<uuid:pk>/files/<uuid:file>/forget/", batches.batch_forget, name="batch-forget"),
     path("reports/hospital/", reports.hospital, name="hospital-report"),
     path("reports/hospital.csv", reports.hospital_csv, name="hospital-report-csv"),
     path("reports/hospital.pdf", reports.hospital_document, name="hospital-report-pdf"),

@@ -83,6 +83,7 @@ TABLE = {
     "GET batch": ("in", 200, 404, 200, 200),
     "POST batch-file": ("in", 201, 404, 403, 201),
     "POST batch-repeat": ("in", 302, 404, 403, 302),
+    "POST batch-forget": ("in", 302, 404, 403, 302),
     "GET hospital-report": ("in", 200, 200, 200, 200),
     "GET hospital-report-csv": ("in", 200, 200, 200, 200),
     "GET hospital-report-pdf": ("in", 200, 200, 200, 200),
@@ -156,6 +157,7 @@ def records(hospital, people):
         "token": token,
         "batch": file.batch,
         "file": file,
+        "refused": BatchFileFactory(batch=file.batch, refused=True),
         "colleague": colleague,
         "role": colleague.memberships.get(),
         "invitation": InvitationFactory(hospital=hospital, digest=digest_of(SECRET)),
@@ -167,6 +169,8 @@ def key_of(name: str, records):
     """The record that the address names, None for an address without one."""
     if name == "batch-repeat":
         return records["batch"].pk, records["file"].pk
+    if name == "batch-forget":
+        return records["batch"].pk, records["refused"].pk
     row = records["read"]
     image = row.image
     of_record = {"patient": image.lesion.patient_id, "lesion": image.lesion_id, "image": image.pk}

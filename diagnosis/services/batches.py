@@ -149,6 +149,31 @@ def repeat_file(*, actor: User, file: BatchFile) -> DiagnosisRequest:
     )
 
 
+@transaction.atomic
+def forget_file(*, actor: User, file: BatchFile) -> None:
+    """Take a refused file off its batch, where another has come in its place or none is wanted.
+
+    Raises DomainError: ``permission_denied`` (403), ``entered_in_error`` (409), ``file_is_stored``
+    (409) where it became an image, also meanwhile.
+    """
+    require_record(actor, file.batch.hospital_id)
+    lock_standing(file.batch.holder)
+    row = BatchFile.objects.select_for_update().filter(pk=file.pk).first()
+    if row is None:
+        return
+    if row.image_id is not None:
+        message = _("This file was stored. Only one that was refused can be taken off the list.")
+        raise DomainError("file_is_stored", message, status=409)
+    row.delete()
+    record_event(
+        actor=actor,
+        action="forget_batch_file",
+        hospital=file.batch.hospital_id,
+        obj=file.batch,
+        details={"code": row.error_code},
+    )
+
+
 def digest_of(file: BinaryIO) -> str:
     """SHA-256 of the bytes as they were sent; the file is at its beginning again."""
     digest = hashlib.sha256()

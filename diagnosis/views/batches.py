@@ -29,6 +29,7 @@ from diagnosis.services.batches import (
     add_files,
     clean_name,
     create_batch,
+    forget_file,
     repeat_file,
 )
 from diagnosis.services.workers import readers_alive
@@ -208,11 +209,12 @@ def batch(request: HttpRequest, pk) -> HttpResponse:
 
 
 def tallies(progress: Progress) -> list[str]:
-    """What became of the files, each outcome by its name; they add up to all."""
+    """What became of the files that were sent, each outcome by its name; they add up to all."""
     counts, refused = progress.counts, progress.refused
     read, unlike = counts[Status.SUCCEEDED], counts[Status.REJECTED] - refused
     waiting, reading = counts[Status.QUEUED], counts[Status.RUNNING]
     failed, cancelled = counts[Status.FAILED], counts[Status.CANCELLED]
+    again = progress.again
     said = [
         (read, ngettext("%(n)d read", "%(n)d read", read)),
         (reading, ngettext("%(n)d being read", "%(n)d being read", reading)),
@@ -224,6 +226,10 @@ def tallies(progress: Progress) -> list[str]:
         (refused, ngettext("%(n)d refused", "%(n)d refused", refused)),
         (failed, ngettext("%(n)d failed", "%(n)d failed", failed)),
         (cancelled, ngettext("%(n)d cancelled", "%(n)d cancelled", cancelled)),
+        (
+            again,
+            ngettext("%(n)d the same as another", "%(n)d the same as another", again),
+        ),
     ]
     return [text % {"n": n} for n, text in said if n]
 
@@ -235,11 +241,25 @@ def sort_of(asked: str) -> str:
 @signed_in
 @require_POST
 def batch_repeat(request: HttpRequest, pk, file) -> HttpResponse:
+    row = visible_file(request, pk, file)
+    repeat_file(actor=request.user, file=row)
+    messages.success(request, _("A new reading is ordered."))
+    return redirect("batch", pk)
+
+
+@signed_in
+@require_POST
+def batch_forget(request: HttpRequest, pk, file) -> HttpResponse:
+    row = visible_file(request, pk, file)
+    forget_file(actor=request.user, file=row)
+    messages.success(request, _("“%(name)s” is off the list.") % {"name": row.name})
+    return redirect("batch", pk)
+
+
+def visible_file(request: HttpRequest, pk: UUID, file: UUID) -> BatchFile:
     found = get_visible(Batch.objects.with_records(), request.user, pk=pk)
     row = found.files.select_related("image__lesion__patient").filter(pk=file).first()
     if row is None:
         raise DomainError("not_found", _("There is no such record."), status=404)
     row.batch = found
-    repeat_file(actor=request.user, file=row)
-    messages.success(request, _("A new reading is ordered."))
-    return redirect("batch", found.pk)
+    return row

@@ -14,7 +14,7 @@ from django.utils.html import escape
 
 from clinic import pictures
 from clinic.errors import DomainError
-from clinic.models import Image, Lesion, Patient
+from clinic.models import AuditEvent, Image, Lesion, Patient
 from clinic.pictures import StorageError
 from clinic.services.entered_in_error import mark_entered_in_error
 from diagnosis.models import Batch, BatchFile, DiagnosisRequest, Priority
@@ -163,7 +163,9 @@ def test_the_results_name_a_picture_by_every_name_it_came_under(page, batch) -> 
         send(page, batch, picture(name), str(key))
     address = reverse("batch", args=[batch.pk])
     stage = page.get(address).context["stage"]
-    assert "The same picture as b.jpg, c.jpg, read once." in page.get(address).content.decode()
+    shown = page.get(address).content.decode()
+    assert "The same picture as b.jpg, c.jpg, read once." in shown
+    assert "<strong>3 files</strong>: 1 waiting, 2 the same as another" in shown
 
     send(page, batch, picture("d.jpg"), "later")
     assert page.get(f"{address}?seen={stage}", headers=FRAGMENT).status_code == 200
@@ -439,12 +441,34 @@ def test_a_picture_of_no_lesion_can_be_taken_anew(page, batch) -> None:
     DiagnosisRequestFactory(image=image, rejected=True)
     shown = page.get(reverse("batch", args=[batch.pk])).content.decode()
     assert f"{reverse('diagnosis-create')}?lesion={image.lesion_id}" in shown
+    # the same model would say the same
+    assert "Read again" not in shown
 
 
 def test_a_refused_file_has_nothing_to_read_again(page, batch) -> None:
     file = BatchFileFactory(batch=batch, refused=True)
     response = page.post(reverse("batch-repeat", args=[batch.pk, file.pk]))
     assert response.status_code == 409
+
+
+def test_a_refused_file_is_taken_off_the_list_and_a_stored_one_is_not(page, batch) -> None:
+    stored = BatchFileFactory(batch=batch)
+    DiagnosisRequestFactory(image=stored.image, succeeded=True)
+    refused = BatchFileFactory(batch=batch, refused=True, name="notes.txt")
+    address = reverse("batch", args=[batch.pk])
+    assert "1 read, 1 refused" in page.get(address).content.decode()
+
+    gone = page.post(reverse("batch-forget", args=[batch.pk, refused.pk]), follow=True)
+    kept = page.post(reverse("batch-forget", args=[batch.pk, stored.pk]))
+
+    assert "“notes.txt” is off the list." in gone.content.decode()
+    assert "<strong>1 file</strong>: 1 read" in page.get(address).content.decode()
+    assert (kept.status_code, list(batch.files.all())) == (409, [stored])
+    event = AuditEvent.objects.get(action="forget_batch_file")
+    assert (event.object_id, event.details) == (str(batch.pk), {"code": "not_an_image"})
+    # another window still shows it
+    again = page.post(reverse("batch-forget", args=[batch.pk, refused.pk]))
+    assert again.status_code == 404
 
 
 def test_queries_do_not_grow_with_the_files(page, hospital) -> None:
