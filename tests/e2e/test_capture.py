@@ -81,9 +81,9 @@ def test_a_folder_over_a_line_that_breaks(
     expect(page.locator("#upload-summary")).to_contain_text("3 of", timeout=60_000)
     expect(page.locator('.file[data-state="refused"]')).to_contain_text("The file is not a picture")
     # the same bytes would be refused again
-    expect(page.locator('.file[data-state="refused"]').get_by_role("button")).to_have_accessible_name(
-        "Remove broken.jpg"
-    )
+    expect(
+        page.locator('.file[data-state="refused"]').get_by_role("button")
+    ).to_have_accessible_name("Remove broken.jpg")
     assert line.broken == 2
     expect(page.locator(".action-bar .primary:visible")).to_have_text("Results so far")
 
@@ -100,15 +100,16 @@ def test_a_missing_number_and_missing_pictures_are_said_at_once(
     page: Page, line: Line, stack: Stack
 ) -> None:
     open_form(page, line, "")
+    no_picture = page.get_by_role("alert").filter(has_text="Choose at least one picture.")
     page.get_by_role("button", name="Send and read").click()
-    expect(page.get_by_role("alert").filter(has_text="Choose at least one picture.")).to_be_visible()
+    expect(no_picture).to_be_visible()
     number = page.get_by_label("Medical record number")
     expect(number).to_have_attribute("aria-invalid", "true")
     expect(number).to_be_focused()
     expect(page.locator(".field.wrong")).to_contain_text("required")
     number.fill("LINE-5")
     page.get_by_role("button", name="Send and read").click()
-    expect(page.get_by_role("alert").filter(has_text="Choose at least one picture.")).to_be_visible()
+    expect(no_picture).to_be_visible()
     with stack.orm():
         from diagnosis.models import Batch
 
