@@ -50,10 +50,13 @@ class RetryError(DomainError):
 
 
 class OvertakenError(DomainError):
-    """Somebody else changed the record meanwhile: ``errors`` says what is different, and ``seen``
-    is the mark of what stands there now (clinic/services/seen.py)."""
+    """Somebody else changed the record meanwhile: ``errors`` says what is different, ``seen`` is the
+    mark of what stands there now (clinic/services/seen.py), and ``now`` has the values of the
+    fields that the actor left as they were."""
 
-    def __init__(self, errors: Mapping[str, Iterable[str]], *, seen: str) -> None:
+    def __init__(
+        self, errors: Mapping[str, Iterable[str]], *, seen: str, now: Mapping[str, Any]
+    ) -> None:
         message = _(
             "This was changed meanwhile, by somebody else or in another window. Nothing was "
             "stored: what is different now is said below. Save again to put what you typed in "
@@ -62,6 +65,7 @@ class OvertakenError(DomainError):
         errors = {"__all__": [message], **errors}
         super().__init__("changed_meanwhile", message, status=409, errors=errors)
         self.seen = seen
+        self.now = now
 
 
 def from_validation_error(error: ValidationError) -> DomainError:

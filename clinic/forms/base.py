@@ -70,7 +70,8 @@ class ServiceForm(forms.Form):
         if isinstance(error, OvertakenError):
             # what stands there now is on the page that comes back: the next time it was seen
             self.data = self.data.copy()
-            self.data["seen"] = error.seen
+            for name, value in {**error.now, "seen": error.seen}.items():
+                self.data[name] = value
         for field, messages in (error.errors or {"__all__": [error.message]}).items():
             for message in messages:
                 self.add_error(field if field in self.fields else None, message)

@@ -18,7 +18,7 @@ from clinic.permissions import require_record
 from clinic.services.audit import record_event
 from clinic.services.entered_in_error import lock_standing
 from clinic.services.fields import assign, check_past
-from clinic.services.seen import check_seen
+from clinic.services.seen import merge_seen
 from clinic.vocabulary import BodyView
 
 PLACE = ("body_view", "body_x", "body_y")
@@ -56,7 +56,7 @@ def update_lesion(*, actor: User, lesion: Lesion, seen: str = "", **fields: Any)
     """
     require_record(actor, lesion.hospital_id)
     locked = lock_standing(lesion)
-    check_seen(locked, EDITABLE, fields, seen, together=PLACE)
+    fields = merge_seen(locked, EDITABLE, fields, seen, together=PLACE)
     return _write(actor, locked, fields, action="update_lesion")
 
 

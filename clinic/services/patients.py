@@ -15,7 +15,7 @@ from clinic.permissions import require_record
 from clinic.services.audit import record_event
 from clinic.services.entered_in_error import lock_standing
 from clinic.services.fields import OLDEST_YEAR, assign
-from clinic.services.seen import check_seen
+from clinic.services.seen import merge_seen
 
 EDITABLE = (
     "medical_record_number",
@@ -46,7 +46,7 @@ def update_patient(*, actor: User, patient: Patient, seen: str = "", **fields: A
     """
     require_record(actor, patient.hospital_id)
     locked = lock_standing(patient)
-    check_seen(locked, EDITABLE, fields, seen)
+    fields = merge_seen(locked, EDITABLE, fields, seen)
     return _write(actor, locked, fields, action="update_patient")
 
 

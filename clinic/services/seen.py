@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Collection, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
 from django.db import models
 from django.utils.formats import localize
@@ -20,6 +20,9 @@ def seen_of(record: models.Model, names: Collection[str]) -> str:
 
 
 def digest(value: Any) -> str:
+    if isinstance(value, Decimal):
+        # 5 as it is typed, and 5.00 as it is kept
+        value = value.normalize()
     return hashlib.sha256(repr(value).encode()).hexdigest()[:12]
 
 
@@ -38,20 +41,62 @@ def check_seen(
     """
     if not seen:
         return
+    overtaken = [name for name, _as_seen in differences(record, names, fields, seen)]
+    if overtaken:
+        refuse(record, names, overtaken, together)
+
+
+def merge_seen(
+    record: models.Model,
+    names: Collection[str],
+    fields: Mapping[str, Any],
+    seen: str,
+    *,
+    together: Collection[str] = (),
+) -> dict[str, Any]:
+    """``fields`` without those in which another value stands now and the actor left the one that
+    was seen: what somebody else changed meanwhile stays. Takes what ``check_seen`` takes.
+
+    Raises OvertakenError (409) where both changed the same field.
+    """
+    if not seen:
+        return dict(fields)
+    found = differences(record, names, fields, seen)
+    overtaken = [name for name, as_seen in found if not as_seen]
+    if any(name in together for name in overtaken):
+        overtaken = [name for name, as_seen in found if not as_seen or name in together]
+    left = [name for name, _as_seen in found if name not in overtaken]
+    if overtaken:
+        refuse(record, names, overtaken, together, left)
+    return {name: value for name, value in fields.items() if name not in left}
+
+
+def differences(
+    record: models.Model, names: Collection[str], fields: Mapping[str, Any], seen: str
+) -> list[tuple[str, bool]]:
+    """The names in which another value stands than was seen and than is given; and whether the one
+    given is the one that was seen."""
     before = dict(zip(names, seen.split(), strict=False))
-    overtaken = [
-        name
-        for name in names
-        if before.get(name) != digest(getattr(record, name))
-        and name in fields
-        and as_stored(record, name, fields[name]) != getattr(record, name)
+    given = {name: as_stored(record, name, fields[name]) for name in names if name in fields}
+    return [
+        (name, before.get(name) == digest(value))
+        for name, value in given.items()
+        if value != getattr(record, name) and before.get(name) != digest(getattr(record, name))
     ]
-    if not overtaken:
-        return
+
+
+def refuse(
+    record: models.Model,
+    names: Collection[str],
+    overtaken: Collection[str],
+    together: Collection[str],
+    left: Collection[str] = (),
+) -> NoReturn:
     errors = {name: [message_of(record, name)] for name in overtaken if name not in together}
     if len(errors) < len(overtaken):
         errors[next(iter(together))] = [_("The place on the figure was changed meanwhile.")]
-    raise OvertakenError(errors, seen=seen_of(record, names))
+    now = {name: getattr(record, name) for name in left}
+    raise OvertakenError(errors, seen=seen_of(record, names), now=now)
 
 
 def message_of(record: models.Model, name: str) -> str:

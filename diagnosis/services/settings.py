@@ -14,7 +14,7 @@ from clinic.errors import FieldError, from_validation_error
 from clinic.models import Hospital, User
 from clinic.permissions import require_administer
 from clinic.services.audit import record_event
-from clinic.services.seen import check_seen
+from clinic.services.seen import merge_seen
 from diagnosis.models import HospitalSettings
 
 BANDS = ("monitor_from", "dermatologist_from", "urgent_from")
@@ -43,7 +43,7 @@ def change_settings(
     # versions are only added, so that there is no row of theirs to lock
     Hospital.objects.select_for_update(no_key=True).get(pk=hospital.pk)
     before = settings_in_force([hospital.pk]).get(hospital.pk) or HospitalSettings()
-    check_seen(before, EDITABLE, fields, seen)
+    fields = merge_seen(before, EDITABLE, fields, seen)
     values = {name: fields.get(name, getattr(before, name)) for name in EDITABLE}
     changed = sorted(name for name in EDITABLE if values[name] != getattr(before, name))
     if not changed:

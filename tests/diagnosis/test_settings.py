@@ -168,14 +168,37 @@ def test_settings_changed_in_another_tab_are_not_changed_back(hospital, boss) ->
     # sent twice is no conflict
     assert [browser.post(address, first).status_code for _twice in range(2)] == [302, 302]
 
-    told = browser.post(address, {"alarm_hours": "24", "words_urgent": "Come.", "seen": seen})
+    words = {"alarm_hours": "24", "words_urgent": "Come.", "seen": seen}
+    assert browser.post(address, words).status_code == 302
+
+    found = settings_in_force([hospital.pk])[hospital.pk]
+    assert (found.alarm_hours, found.urgent_from, found.words_urgent) == (6, 0.3, "Come.")
+
+
+def test_of_two_who_set_the_same_the_second_is_told(hospital, boss) -> None:
+    browser = Client()
+    browser.force_login(boss)
+    address = reverse("hospital-settings")
+    percent = {"monitor_from": "10", "dermatologist_from": "20", "urgent_from": "30"}
+    browser.post(address, {"alarm_hours": "6"} | percent)
+    form = browser.get(address).context["form"]
+    shown = {name: form[name].value() for name in form.fields if form[name].value() is not None}
+    others = {"urgent_from": "35", "dermatologist_from": "22.5", "words_urgent": "Come."}
+    assert browser.post(address, shown | others).status_code == 302
+
+    told = browser.post(address, shown | {"urgent_from": "40"})
 
     assert told.status_code == 409
-    errors = told.context["form"].errors
-    assert sorted(errors) == ["__all__", "alarm_hours", *sorted(percent)]
-    assert "“30%”" in errors["urgent_from"][0]
-    assert 'value="Come."' in told.content.decode()
-    assert settings_in_force([hospital.pk])[hospital.pk].alarm_hours == 6
+    form = told.context["form"]
+    assert sorted(form.errors) == ["__all__", "urgent_from"]
+    assert "“35%”" in form.errors["urgent_from"][0]
+    # only what was typed is put in the place of what stands now
+    again = {name: form[name].value() for name in form.fields if form[name].value() is not None}
+    assert (again["urgent_from"], again["dermatologist_from"]) == ("40", "22.5")
+    assert browser.post(address, again).status_code == 302
+    found = settings_in_force([hospital.pk])[hospital.pk]
+    assert (found.urgent_from, found.dermatologist_from) == (0.4, 0.225)
+    assert found.words_urgent == "Come."
 
 
 @pytest.mark.django_db(transaction=True)
