@@ -3,18 +3,23 @@
 from typing import Any
 
 from django import forms
-from django.utils.timezone import localtime
+from django.utils.timezone import localdate, localtime
 from django.utils.translation import gettext_lazy as _
 
 from clinic.forms.base import FutureDateInput, ServiceForm, optional, rule, seen_field
 from clinic.services.seen import seen_of
 from diagnosis.interpretation import LABEL_NAMES, label_name
 from diagnosis.models import DiagnosisRequest, Management, Review
-from diagnosis.services.recalls import last_recall
+from diagnosis.services.recalls import last_review, open_recall
 from diagnosis.services.reviews import EDITABLE, MAXIMUM_NOTES, check_recall, is_unusual
 
 ASKED = _(
     "You conclude “%(conclusion)s” with “%(management)s”. Press “Sign” once more if that is meant."
+)
+
+RECALL_ENDS = _(
+    "This lesion is to be seen again on %(date)s. Signed without a day, that recall ends. Press "
+    "“Sign” once more if that is meant."
 )
 
 CARRIED = _("As in the last review of this lesion, of %(date)s.")
@@ -51,28 +56,46 @@ class ReviewForm(ServiceForm):
     amends = forms.UUIDField(required=False, widget=forms.HiddenInput)
     # the draft that the doctor has seen
     seen = seen_field()
-    # the pair of conclusion and management that the doctor was asked about
+    # what the doctor was asked about
     meant = forms.CharField(required=False, widget=forms.HiddenInput)
 
+    def __init__(self, *args: Any, request: DiagnosisRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+
     def clean(self) -> dict[str, Any]:
-        """A slip of the finger between four tiles is asked about once, before it is signed."""
+        """What may be a slip is asked about once, before it is signed."""
         values = super().clean() or self.cleaned_data
-        conclusion, management = values.get("conclusion"), values.get("management")
-        if "sign" in self.data and is_unusual(conclusion, management):
-            pair = f"{conclusion} {management}"
-            if values.get("meant") != pair:
-                self.data = self.data.copy()
-                self.data["meant"] = pair
-                said = {
-                    "conclusion": label_name(str(conclusion)),
-                    "management": Management(management).label,
-                }
-                self.add_error("management", ASKED % said)
+        asked = self.questions(values) if "sign" in self.data else {}
+        meant = values.get("meant", "").split(",")
+        if any(key not in meant for key in asked):
+            self.data = self.data.copy()
+            self.data["meant"] = ",".join(asked)
+            for key, (field, message) in asked.items():
+                if key not in meant:
+                    self.add_error(field, message)
         return values
+
+    def questions(self, values: dict[str, Any]) -> dict[str, tuple[str, str]]:
+        """The field and the words of each, by what it is about."""
+        found: dict[str, tuple[str, str]] = {}
+        conclusion, management = values.get("conclusion"), values.get("management")
+        # a slip of the finger between four tiles
+        if is_unusual(conclusion, management):
+            said = {
+                "conclusion": label_name(str(conclusion)),
+                "management": Management(management).label,
+            }
+            found[f"{conclusion} {management}"] = ("management", ASKED % said)
+        if "recall_on" in values and values["recall_on"] is None:
+            day = open_recall(self.request.image.lesion)
+            if day is not None:
+                found[f"recall {day}"] = ("recall_on", RECALL_ENDS % {"date": day.isoformat()})
+        return found
 
     @classmethod
     def of(cls, request: DiagnosisRequest) -> "ReviewForm":
-        """Filled with the draft, or with the signed review that would be amended; else with the
+        """Filled with the draft, or with the signed review that would be amended; and with the
         recall of the lesion's last review, whose place this one takes."""
         signed, draft = signed_review(request), draft_review(request)
         source = draft or signed
@@ -87,13 +110,20 @@ class ReviewForm(ServiceForm):
                 "recall_on": source.recall_on,
                 "notes": source.notes,
             }
-            return cls(initial=initial)
-        form = cls(initial=initial)
-        if recalling := last_recall(request):
-            form.initial["recall_on"] = recalling.recall_on
-            date = localtime(recalling.signed_at).date().isoformat()
-            form.fields["recall_on"].help_text = CARRIED % {"date": date}
+        form = cls(initial=initial, request=request)
+        last = None if draft else last_review(request.image.lesion)
+        if last is not None and last != signed:
+            form.carry(last)
         return form
+
+    def carry(self, last: Review) -> None:
+        """Offer the day of the lesion's last review, so that nobody loses the follow-up by a second
+        photograph or by a correction of an older review."""
+        self.initial.pop("recall_on", None)
+        if last.recall_on is not None and last.recall_on > localdate():
+            self.initial["recall_on"] = last.recall_on
+            date = localtime(last.signed_at).date().isoformat()
+            self.fields["recall_on"].help_text = CARRIED % {"date": date}
 
     def has_seen(self, request: DiagnosisRequest) -> None:
         """Name what stands on the page with this form, which had been refused."""

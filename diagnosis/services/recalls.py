@@ -1,8 +1,11 @@
 """Recalls: the lesions that a doctor wanted to see again, and have not been seen since."""
 
+import datetime
+
+from django.db.models import Max
 from django.utils import timezone
 
-from clinic.models import User
+from clinic.models import Lesion, User
 from diagnosis.models import DiagnosisRequest, Review
 from diagnosis.models.requests import DiagnosisRequestQuerySet
 
@@ -24,18 +27,18 @@ def overdue_recalls(user: User) -> DiagnosisRequestQuerySet:
     return open_recalls(user).filter(recall_on__lt=timezone.localdate())
 
 
-def last_recall(request: DiagnosisRequest) -> Review | None:
-    """The lesion's last signed review, if it recalls on a day that is still to come.
-
-    A review of any picture takes that recall's place, and so may a picture of today: the day is
-    offered to the next review, so that nobody loses the follow-up by a second photograph.
-    """
+def last_review(lesion: Lesion) -> Review | None:
+    """The lesion's last signed review. A review of any of its pictures takes the place of its
+    recall, also one that amends an older review."""
     signed = Review.objects.filter(
         signed_at__isnull=False,
-        request__image__lesion=request.image.lesion_id,
+        request__image__lesion=lesion,
         request__entered_in_error_at__isnull=True,
     )
-    last = signed.order_by("-signed_at", "id").first()
-    if last is None or last.recall_on is None or last.recall_on <= timezone.localdate():
-        return None
-    return last
+    return signed.order_by("-signed_at", "id").first()
+
+
+def open_recall(lesion: Lesion) -> datetime.date | None:
+    """The day on which the lesion is to be seen again, also one that has passed."""
+    rows = DiagnosisRequest.objects.standing().filter(image__lesion=lesion)
+    return rows.aggregate(day=Max("recall_on"))["day"]

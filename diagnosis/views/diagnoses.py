@@ -57,7 +57,7 @@ def review(request: HttpRequest, pk) -> HttpResponse:
     if request.method != "POST":
         return redirect("diagnosis", pk)
     row = get_visible(DiagnosisRequest.objects.with_records(), request.user, pk=pk)
-    form, sign = ReviewForm(request.POST), "sign" in request.POST
+    form, sign = ReviewForm(request.POST, request=row), "sign" in request.POST
     if form.is_valid():
         values = form.cleaned_data
         key, _asked = values.pop("amends"), values.pop("meant")

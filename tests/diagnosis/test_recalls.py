@@ -207,6 +207,65 @@ def test_the_next_review_of_the_lesion_is_offered_the_recall(hospital, user) -> 
         assert ReviewForm.of(row).initial.get("recall_on") is None
 
 
+def test_amending_an_older_review_keeps_the_recall_of_the_newest(hospital, user) -> None:
+    older = recalled(hospital, 60)
+    lesion = older.request.image.lesion
+    newer = DiagnosisRequestFactory(image=ImageFactory(lesion=lesion), succeeded=True)
+    ReviewFactory(request=newer, signed=True, recall_on=day(150))
+    page = Client()
+    page.force_login(user)
+    shown = page.get(reverse("diagnosis", args=[older.request_id])).context["form"]
+    assert shown.initial["recall_on"] == day(150)
+    assert "As in the last review of this lesion" in shown.fields["recall_on"].help_text
+    typed = {name: shown[name].value() or "" for name in shown.fields}
+    typed |= {"notes": "corrected", "sign": "1"}
+
+    assert page.post(reverse("diagnosis-review", args=[older.request_id]), typed).status_code == 302
+
+    open_days = set(open_recalls(user).values_list("recall_on", flat=True))
+    assert open_days == {day(150)}
+
+
+@pytest.mark.parametrize("offset", [-3, 60])
+def test_who_signs_an_open_recall_away_is_asked_once(hospital, user, offset: int) -> None:
+    older = recalled(hospital, 90)
+    newer = DiagnosisRequestFactory(
+        image=ImageFactory(lesion=older.request.image.lesion), succeeded=True
+    )
+    ReviewFactory(request=newer, signed=True, recall_on=day(offset))
+    assert open_recalls(user).get().recall_on == day(offset)
+    page, address = Client(), reverse("diagnosis-review", args=[older.request_id])
+    page.force_login(user)
+    typed = {"conclusion": "melanoma", "management": "none", "amends": str(older.pk), "sign": "1"}
+
+    asked = page.post(address, typed)
+
+    # beside the other slip that it may be
+    errors = asked.context["form"].errors
+    assert (asked.status_code, sorted(errors)) == (400, ["management", "recall_on"])
+    assert f"to be seen again on {day(offset)}" in errors["recall_on"][0]
+    assert open_recalls(user).exists()
+    meant = {"meant": asked.context["form"]["meant"].value()}
+    # asked about something else meanwhile, and not about the same again
+    less = page.post(address, typed | meant | {"management": "monitor"})
+    assert sorted(less.context["form"].errors) == ["management"]
+    assert page.post(address, typed | meant).status_code == 302
+    assert not open_recalls(user).exists()
+
+
+def test_a_draft_and_a_lesion_without_a_recall_are_not_asked_about(hospital, user) -> None:
+    row = recalled(hospital, 60).request
+    page = Client()
+    page.force_login(user)
+    typed = {"conclusion": "nevus", "management": "monitor"}
+    amends = {"amends": str(row.review.pk)}
+    address = reverse("diagnosis-review", args=[row.pk])
+    assert page.post(address, typed | amends | {"save": "1"}).status_code == 302
+    other = DiagnosisRequestFactory(image__lesion__patient__hospital=hospital, succeeded=True)
+    address = reverse("diagnosis-review", args=[other.pk])
+    assert page.post(address, typed | {"sign": "1"}).status_code == 302
+
+
 @pytest.mark.parametrize("offset", [-1, 0])
 def test_a_recall_whose_day_has_come_is_not_offered(hospital, offset: int) -> None:
     lesion = recalled(hospital, offset).request.image.lesion
