@@ -78,28 +78,29 @@ def accept_as_new(*, secret: str, **account: Any) -> User:
     return user
 
 
+def holds_role(invitation: Invitation, user: User) -> bool:
+    """Whether the user has already what the link gives: then it is meant for somebody else."""
+    where = {"hospital": invitation.hospital_id, "role": invitation.role}
+    return Membership.objects.filter(user=user, **where).exists()
+
+
 @transaction.atomic
 def accept_as(*, secret: str, user: User) -> bool:
-    """Give the role to somebody who has an account; whether it is new to them. The link is used up
-    in any case. Raises DomainError."""
-    return _accept(find_invitation(secret, lock=True), user)
+    """Give the role to somebody who has an account; False, with the link as it was, where they have
+    it. Raises DomainError."""
+    invitation = find_invitation(secret, lock=True)
+    if holds_role(invitation, user):
+        return False
+    _accept(invitation, user)
+    return True
 
 
-def _accept(invitation: Invitation, user: User) -> bool:
-    hospital, role = invitation.hospital, invitation.role
-    is_new = not Membership.objects.filter(user=user, hospital=hospital, role=role).exists()
-    if is_new:
-        add_membership(
-            actor=user,
-            user=user,
-            hospital=hospital,
-            role=role,
-            invited_by=invitation.invited_by,
-        )
+def _accept(invitation: Invitation, user: User) -> None:
+    hospital, role, invited_by = invitation.hospital, invitation.role, invitation.invited_by
+    add_membership(actor=user, user=user, hospital=hospital, role=role, invited_by=invited_by)
     invitation.accepted_at, invitation.accepted_by = timezone.now(), user
     invitation.save(update_fields=["accepted_at", "accepted_by"])
     record_event(actor=user, action="accept_invitation", hospital=hospital, obj=invitation)
-    return is_new
 
 
 @transaction.atomic

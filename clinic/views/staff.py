@@ -1,8 +1,6 @@
 """Who works at a hospital: invited, given roles, their access ended."""
 
 import logging
-from functools import reduce
-from operator import or_
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,7 +8,8 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.core.mail import send_mail
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet, Value
+from django.db.models.functions import Concat
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -21,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from clinic.errors import DomainError
 from clinic.forms.administration import ROLE_CHOICES, InviteForm, NewAccountForm, RoleForm
+from clinic.letters import Folded, fold
 from clinic.models import Hospital, Invitation, Membership, User
 from clinic.permissions import forget_roles, get_visible, hospital_ids, may_administer
 from clinic.services.audit import record_event
@@ -29,6 +29,7 @@ from clinic.services.invitations import (
     accept_as,
     accept_as_new,
     find_invitation,
+    holds_role,
     invite,
     revoke_invitation,
 )
@@ -40,7 +41,7 @@ from clinic.views.paging import page_of
 
 logger = logging.getLogger(__name__)
 BACKEND = "django.contrib.auth.backends.ModelBackend"
-BY_NAME = ("last_name", "first_name", "id")
+BY_NAME = ("names", "id")
 MAXIMUM_SEARCH = 200
 
 
@@ -50,14 +51,16 @@ def staff(request: HttpRequest) -> HttpResponse:
     """The link of a new invitation is on the answer to the form, once: so that is no redirect."""
     hospitals = administered(request)
     hospital = chosen_hospital(request, hospitals)
-    form, link, mailed = InviteForm(request.POST or None), "", False
+    form, link, invited = InviteForm(request.POST or None), "", None
+    mailed = False
     search = request.GET.get("q", "").strip()[:MAXIMUM_SEARCH]
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
         made = form.submit(invite, actor=request.user, hospital=hospital, **values)
         if made is not None:
-            form, link = InviteForm(), link_of(request, made[1])
-            mailed = bool(values["email"]) and mail_link(made[0], link)
+            invited, secret = made
+            form, link = InviteForm(), link_of(request, secret)
+            mailed = bool(values["email"]) and mail_link(invited, link)
     record_event(actor=request.user, action="view_staff", hospital=hospital)
     context = {
         "form": form,
@@ -66,6 +69,7 @@ def staff(request: HttpRequest) -> HttpResponse:
         "page": page_of(found_people(hospital, search), request, BY_NAME, roles_of, hospitals=()),
         "search": search,
         "invitations": Invitation.objects.filter(hospital=hospital).open(),
+        "invited": invited,
         "link": link,
         "mailed": mailed,
         "days": VALID_DAYS,
@@ -76,12 +80,13 @@ def staff(request: HttpRequest) -> HttpResponse:
 
 def found_people(hospital: Hospital, search: str) -> QuerySet[User]:
     """Everybody with a role here whose names or user name hold each word of ``search``; the roles
-    held here as ``roles_here``."""
+    held here as ``roles_here``, and ``names`` as they are searched and put in order."""
     here = Membership.objects.filter(hospital=hospital)
-    found = User.objects.filter(Exists(here.filter(user=OuterRef("pk"))))
-    for word in search.split():
-        names = ("last_name", "first_name", "username")
-        found = found.filter(reduce(or_, (Q(**{f"{name}__icontains": word}) for name in names)))
+    names = Concat("last_name", Value(" "), "first_name", Value(" "), "username")
+    found = User.objects.annotate(names=Folded(names))
+    found = found.filter(Exists(here.filter(user=OuterRef("pk"))))
+    for word in (fold(search) or "").split():
+        found = found.filter(names__contains=word)
     held = Prefetch("memberships", here.order_by("role"), to_attr="roles_here")
     return found.prefetch_related(held)
 
@@ -211,10 +216,8 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
 
 
 def accept_signed_in(request: HttpRequest, found: Invitation, secret: str) -> HttpResponse:
-    if request.method == "POST":
-        if accept_as(secret=secret, user=request.user):
-            messages.success(request, _("You have the role from now on."))
-        else:
-            messages.info(request, _("You have this role already."))
+    if request.method == "POST" and accept_as(secret=secret, user=request.user):
+        messages.success(request, _("You have the role from now on."))
         return redirect("worklist")
-    return render(request, "account/invitation.html", {"invitation": found})
+    context = {"invitation": found, "held": holds_role(found, request.user)}
+    return render(request, "account/invitation.html", context)
