@@ -50,8 +50,8 @@ class RetryError(DomainError):
 
 
 class OvertakenError(DomainError):
-    """Somebody else changed the record meanwhile: ``errors`` says what is different, ``seen`` is the
-    mark of what stands there now (clinic/services/seen.py), and ``now`` has the values of the
+    """Somebody else changed the record meanwhile: ``errors`` says what is different, ``seen`` is
+    the mark of what stands there now (clinic/services/seen.py), and ``now`` has the values of the
     fields that the actor left as they were."""
 
     def __init__(

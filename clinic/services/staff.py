@@ -136,6 +136,12 @@ def was_taken(*, actor: User, membership: UUID) -> bool:
     return taken.visible_to(actor).exists()
 
 
+def worked_at(hospital: Hospital, user: UUID) -> bool:
+    """Whether somebody took a role at the hospital from this user."""
+    taken = AuditEvent.objects.filter(action="remove_membership", hospital=hospital)
+    return taken.filter(details__user=str(user)).exists()
+
+
 def role_taken() -> DomainError:
     return DomainError("role_taken", _("This role was taken away already."), status=409)
 

@@ -33,7 +33,14 @@ from clinic.services.invitations import (
     invite,
     revoke_invitation,
 )
-from clinic.services.staff import end_access, give_role, role_taken, take_role, was_taken
+from clinic.services.staff import (
+    end_access,
+    give_role,
+    role_taken,
+    take_role,
+    was_taken,
+    worked_at,
+)
 from clinic.views.access import signed_in
 from clinic.views.administration import administered, chosen_hospital
 from clinic.views.errors import form_page
@@ -179,6 +186,9 @@ def invitation_revoke(request: HttpRequest, pk) -> HttpResponse:
 
 def colleague(hospital: Hospital, pk: Any) -> User:
     found = User.objects.filter(pk=pk, memberships__hospital=hospital).first()
+    if found is None and worked_at(hospital, pk):
+        message = _("This person's access here was ended already.")
+        raise DomainError("access_ended", message, status=409)
     if found is None:
         raise DomainError("not_found", _("There is no such record."), status=404)
     return found

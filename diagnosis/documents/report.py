@@ -13,13 +13,15 @@ from clinic.periods import Period
 from diagnosis import report_charts
 from diagnosis.documents import pdf
 from diagnosis.interpretation import label_name
-from diagnosis.models.requests import DiagnosisRequestQuerySet
+from diagnosis.models.requests import DiagnosisRequestQuerySet, Status
 from diagnosis.services.confirmed import confirmed
 from diagnosis.services.dashboard import BANDS, Dashboard, dashboard
 from diagnosis.services.report_tables import minute, table
 from diagnosis.services.reports import Totals
 from diagnosis.templatetags.readings import percent
 
+# what may stand beside those that were read
+NOT_READ = [state for state in Status if state != Status.SUCCEEDED]
 # what a person reads on paper; the whole is in the CSV file
 MOST_ROWS = 500
 SHOWN = ("requested_at", "lesion", "medical_record_number", "diagnosis", "probability")
@@ -82,6 +84,7 @@ def figure_parts(figures: Totals) -> Iterator[Flowable]:
     rows = [
         (_("Orders"), figures.requests),
         (pgettext("how many", "Read"), read),
+        *((state.label, count) for state in NOT_READ if (count := figures.by_status.get(state))),
         (_("From order to answer, on average"), seconds),
         (_("Reviewed and signed"), figures.reviewed),
         (

@@ -15,7 +15,7 @@ from diagnosis.interpretation import GROUP_NAMES, LABEL_NAMES, RISK_NAMES
 STATES = [
     ("open", _("Being read")),
     ("succeeded", _("Read")),
-    ("failed", _("Failed")),
+    ("failed", _("Not answered")),
     ("cancelled", _("Cancelled")),
 ]
 PERIODS = [("1", _("Today")), ("7", _("7 days")), ("30", _("30 days"))]

@@ -20,7 +20,7 @@ from diagnosis.documents.report import Heading, hospital_pdf
 from diagnosis.forms.filters import ReportFilter
 from diagnosis.interpretation import label_name
 from diagnosis.models import Status
-from diagnosis.models.requests import OPEN, UNANSWERED, DiagnosisRequestQuerySet
+from diagnosis.models.requests import OPEN, DiagnosisRequestQuerySet
 from diagnosis.services.confirmed import confirmed
 from diagnosis.services.dashboard import BANDS, Dashboard, dashboard
 from diagnosis.services.report_tables import sheet_rows
@@ -152,7 +152,8 @@ def shares_of(figures: Totals) -> dict[str, Any]:
         "read": count(Status.SUCCEEDED, 0),
         "unread": {
             "open": sum(count(status, 0) for status in OPEN),
-            "failed": sum(count(status, 0) for status in UNANSWERED),
+            "rejected": count(Status.REJECTED, 0),
+            "failed": count(Status.FAILED, 0),
             "cancelled": count(Status.CANCELLED, 0),
         },
         "reviewed_share": figures.reviewed / figures.requests if figures.requests else None,

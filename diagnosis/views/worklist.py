@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import npgettext
 from django.views.decorators.http import require_safe
 
 from clinic.permissions import hospital_ids
@@ -116,11 +115,7 @@ def tallies(figures: Counts, given: QueryDict) -> list[Tally]:
         (_("High risk"), figures.high, {"state": "succeeded", "risk": "high"}),
         (_("Overdue"), figures.overdue, {"overdue": "on"}),
         (_("Being read"), figures.open, {"state": "open"}),
-        (
-            npgettext("how many", "Failed", "Failed", figures.failed),
-            figures.failed,
-            {"state": "failed"},
-        ),
+        (_("Not answered"), figures.failed, {"state": "failed"}),
     )
     return [tally(name, count, wanted, given) for name, count, wanted in rows]
 

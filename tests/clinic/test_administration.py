@@ -273,6 +273,18 @@ def test_a_role_that_another_window_took_was_taken_already(page, hospital, boss)
     assert stranger.post(address).status_code == 404
 
 
+@pytest.mark.parametrize(("way", "data"), [("access-end", {}), ("role-give", {"role": "doctor"})])
+def test_an_access_that_another_window_ended_was_ended_already(page, hospital, way, data) -> None:
+    person = doctor(hospital)
+    assert page.post(reverse("access-end", args=[person.pk])).status_code == 302
+
+    second = page.post(reverse(way, args=[person.pk]), data)
+
+    assert (second.status_code, "was ended already" in text(second)) == (409, True)
+    never_here = doctor(HospitalFactory())
+    assert page.post(reverse(way, args=[never_here.pk]), data).status_code == 404
+
+
 @pytest.mark.parametrize("way", ["role-take", "access-end"])
 def test_who_takes_the_own_role_is_asked_as_such_and_led_to_the_worklist(
     page, hospital, boss, way

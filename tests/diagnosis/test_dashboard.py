@@ -21,7 +21,8 @@ from clinic.periods import Period
 from diagnosis import report_charts
 from diagnosis.charts import BROADEST, HEIGHT, WIDTH, Column, columns, scale
 from diagnosis.documents import pdf
-from diagnosis.documents.report import MOST_ROWS
+from diagnosis.documents.report import MOST_ROWS, figure_parts
+from diagnosis.models import DiagnosisRequest
 from diagnosis.services.confirmed import AI, DOCTOR, confirmed
 from diagnosis.services.dashboard import dashboard, step_of
 from diagnosis.services.reports import hospital_report
@@ -253,6 +254,22 @@ def test_the_document_is_a_pdf_of_the_report(page, user, image) -> None:
     event = AuditEvent.objects.get(action="export_hospital_report")
     assert event.details == {"format": "pdf"}
     assert client(user).get(f"{API}/reports/hospital/?format=pdf").content.startswith(b"%PDF-")
+
+
+def test_what_was_not_read_is_called_what_it_is(page, user, image) -> None:
+    """A photograph of the moon is no failure of the machines."""
+    DiagnosisRequestFactory.create_batch(2, image=image, rejected=True)
+    DiagnosisRequestFactory(image=image, failed=True)
+
+    shown = " ".join(page.get(reverse("hospital-report")).content.decode().split())
+    figures = dashboard(DiagnosisRequest.objects.visible_to(user), Period(None, None))[0]
+    (paper,) = (part for part in figure_parts(figures) if hasattr(part, "_cellvalues"))
+
+    assert "none waiting, 2 not readable as a lesion, 1 failed<" in shown
+    rows = [[cell[0].getPlainText() for cell in row] for row in paper._cellvalues]
+    assert ["Not readable as a lesion", "2"] in rows
+    assert ["Failed", "1"] in rows
+    assert "Cancelled" not in str(rows)
 
 
 @pytest.mark.parametrize("count", [0, 3])

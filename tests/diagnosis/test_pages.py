@@ -841,7 +841,7 @@ def test_the_counts_say_what_waits(page, hospital):
         "High risk": "2",
         "Overdue": "1",
         "Being read": "1",
-        "Failed": "1",
+        "Not answered": "1",
     }
     assert 'role="alert"' in text(response)
     assert "1 high-risk reading</strong> has waited" in text(response)
