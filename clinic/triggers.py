@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from django.db.migrations import RunPython
+from django.db.migrations.operations.base import Operation
 
 # a session keeps the plan that it once made, perhaps while the tables were empty: a trigger finds
 # its rows by their keys, and never reads a table through
@@ -33,6 +34,34 @@ def refuse_unless(name: str, table: str, event: str, *, sqlite: str, postgresql:
     return RunPython(
         _create(name, table, event, f"NOT ({sqlite})", f"NOT ({postgresql})"), _drop(name, table)
     )
+
+
+def beside_triggers(*operations: Operation) -> list[Operation]:
+    """Operations that change tables with triggers. SQLite builds such a table anew, without its
+    triggers and where none names it: there all of them step aside meanwhile."""
+    waiting: list[str] = []
+
+    def step_aside(apps, editor) -> None:
+        if editor.connection.vendor != "sqlite":
+            return
+        with editor.connection.cursor() as cursor:
+            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+            found = cursor.fetchall()
+        waiting[:] = [sql for _name, sql in found]
+        for name, _sql in found:
+            editor.execute(f"DROP TRIGGER {name}")
+
+    def come_back(apps, editor) -> None:
+        for sql in waiting:
+            # a percent sign in it is one, as in what makes a trigger
+            editor.execute(sql, params=None)
+        waiting.clear()
+
+    return [
+        RunPython(step_aside, come_back),
+        *operations,
+        RunPython(come_back, step_aside),
+    ]
 
 
 def run_after(name: str, table: str, event: str, *, when: str, statement: str) -> RunPython:

@@ -24,13 +24,15 @@ LABEL_NAMES = {
     "pigmented_benign_keratosis": gettext_lazy("Pigmented benign keratosis"),
     "dermatofibroma": gettext_lazy("Dermatofibroma"),
     "vascular_lesion": gettext_lazy("Vascular lesion"),
-}
-
-# what only a model answers (ml.taxonomy.GROUPS)
-GROUP_NAMES = {
     "malignant_lesion": gettext_lazy("Malignant lesion"),
     "benign_lesion": gettext_lazy("Benign lesion"),
-    "not_melanoma": gettext_lazy("Not a melanoma"),
+}
+# what only a model answers
+GROUP_NAMES = {"not_melanoma": gettext_lazy("Not a melanoma")}
+# what a person chooses from: a lesion that is of none of the classes is one of these
+CHOICES = LABEL_NAMES | {
+    "malignant_lesion": gettext_lazy("Another malignant lesion (notes say which)"),
+    "benign_lesion": gettext_lazy("Another benign lesion (notes say which)"),
 }
 
 WARNING_MESSAGES = {

@@ -40,17 +40,22 @@ CLASSES = (
     DiagnosisClass("vasc", "vascular_lesion", "Vascular lesion", False, 0),
 )
 
-# what a model answers that only tells two kinds apart; no doctor concludes it
-GROUPS = (
+# what a model answers that only tells two kinds apart, and what a person says of a lesion that is
+# of none of the classes: the notes say which
+KINDS = (
     DiagnosisClass("malignant", "malignant_lesion", "Malignant lesion", True, 3),
     DiagnosisClass("benign", "benign_lesion", "Benign lesion", False, 0),
-    # a carcinoma may be among them, so a low answer is no all-clear
+)
+GROUPS = (
+    *KINDS,
+    # a carcinoma may be among them, so a low answer is no all-clear; no doctor concludes it
     DiagnosisClass("not_mel", "not_melanoma", "Not a melanoma", False, 0),
 )
 ANSWERS = CLASSES + GROUPS
 
 BY_CODE = {entry.code: entry for entry in ANSWERS}
-BY_LABEL = {entry.label: entry for entry in CLASSES}  # what a doctor may conclude
+# what a doctor may conclude, and a pathologist find
+BY_LABEL = {entry.label: entry for entry in CLASSES + KINDS}
 BY_ANSWER = {entry.label: entry for entry in ANSWERS}  # what a model may answer
 
 # class sets, each in the order of a model's outputs

@@ -7,13 +7,13 @@ from django.utils.translation import gettext_lazy as _
 
 from clinic.forms.base import PastDateInput, ServiceForm, optional, rule
 from clinic.services.fields import check_not_in_future
-from diagnosis.interpretation import LABEL_NAMES
+from diagnosis.interpretation import CHOICES
 
 
 class HistopathologyForm(ServiceForm):
     diagnosis = forms.ChoiceField(
         label=_("Diagnosis"),
-        choices=optional(list(LABEL_NAMES.items()), _("Choose …")),
+        choices=optional(list(CHOICES.items()), _("Choose …")),
         error_messages={"required": _("Choose what was found.")},
     )
     confirmed_by = forms.CharField(

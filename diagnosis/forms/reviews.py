@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from clinic.forms.base import FutureDateInput, ServiceForm, optional, rule, seen_field
 from clinic.services.seen import seen_of
-from diagnosis.interpretation import LABEL_NAMES, label_name
+from diagnosis.interpretation import CHOICES, label_name
 from diagnosis.models import DiagnosisRequest, Management, Review
 from diagnosis.services.recalls import last_review, open_recall
 from diagnosis.services.reviews import EDITABLE, MAXIMUM_NOTES, check_recall, is_unusual
@@ -30,7 +30,7 @@ class ReviewForm(ServiceForm):
 
     conclusion = forms.ChoiceField(
         label=_("Conclusion"),
-        choices=optional(list(LABEL_NAMES.items()), _("Choose …")),
+        choices=optional(list(CHOICES.items()), _("Choose …")),
         error_messages={"required": _("Choose what you conclude.")},
     )
     management = forms.ChoiceField(

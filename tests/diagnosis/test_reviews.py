@@ -3,6 +3,8 @@
 import datetime
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from clinic.errors import DomainError
@@ -171,3 +173,25 @@ def test_every_class_can_be_concluded(request_: DiagnosisRequest, conclusion: st
     """Also one that the model does not know."""
     notes = "x" * MAXIMUM_NOTES
     assert save(request_, conclusion=conclusion, notes=notes, sign=True).is_signed
+
+
+def test_a_lesion_of_none_of_the_classes_can_be_concluded() -> None:
+    """A wart is signed as what it is, and not left open or called a keratosis."""
+    row = DiagnosisRequestFactory(succeeded=True)
+    browser = Client()
+    browser.force_login(doctor(row.hospital))
+    shown = browser.get(reverse("diagnosis", args=[row.pk])).content.decode()
+    assert "Another benign lesion (notes say which)" in shown
+    typed = {"conclusion": "benign_lesion", "management": "none", "notes": "Wart", "sign": "1"}
+
+    signed = browser.post(reverse("diagnosis-review", args=[row.pk]), typed, follow=True)
+
+    assert signed.status_code == 200
+    assert "Benign lesion" in signed.content.decode()
+    row.refresh_from_db()
+    assert row.conclusion == "benign_lesion"
+    answer = browser.post(
+        reverse("diagnosis-review", args=[row.pk]),
+        typed | {"conclusion": "not_melanoma", "amends": str(row.review.pk)},
+    )
+    assert answer.status_code == 400
