@@ -69,7 +69,7 @@ def unknown_names(
 class ApiViewSet(GenericViewSet):
     """No answer is kept by a cache; options are described by the schema, not by OPTIONS."""
 
-    metadata_class = None
+    http_method_names = ["get", "post", "patch", "delete", "head"]
     parser_classes: Any = (LimitedJSONParser,)
     ordering: tuple[str, ...] = ("-created_at", "id")
     # the shape of the query parameters of the list

@@ -82,7 +82,9 @@ def test_a_body_that_is_too_large(api, settings) -> None:
 
 def test_a_method_that_is_not_there(api) -> None:
     for method in (api.put, api.delete, api.options):
-        assert_problem(method(f"{API}/patients/"), 405, "method_not_allowed")
+        response = method(f"{API}/patients/")
+        assert_problem(response, 405, "method_not_allowed")
+        assert response["Allow"] == "GET, POST, HEAD"
 
 
 def test_an_answer_that_nobody_gives(api) -> None:
