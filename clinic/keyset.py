@@ -12,6 +12,7 @@ they are, also where a filter matches nothing, and whatever else is shown is rea
 """
 
 import base64
+import hashlib
 import json
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
@@ -43,21 +44,31 @@ class Slice(NamedTuple):
     previous: str | None
 
 
-def write_cursor(row: Model, ordering: Sequence[str], *, backwards: bool) -> str:
+def write_cursor(
+    row: Model, ordering: Sequence[str], filters: Sequence[Any] = (), *, backwards: bool
+) -> str:
     values = [plain(value_of(row, name.lstrip("-"))) for name in ordering]
-    return cipher().encrypt(json.dumps([list(ordering), values, backwards]).encode()).decode()
+    written = [mark_of(type(row), ordering, filters), values, backwards]
+    return cipher().encrypt(json.dumps(written).encode()).decode()
 
 
-def read_cursor(text: str, ordering: Sequence[str]) -> Cursor | None:
-    """None for what was not written by us for this ordering."""
+def read_cursor(
+    text: str, model: type[Model], ordering: Sequence[str], filters: Sequence[Any] = ()
+) -> Cursor | None:
+    """None for what was not written by us for this list."""
     try:
-        written, values, backwards = json.loads(cipher().decrypt(text))
+        mark, values, backwards = json.loads(cipher().decrypt(text))
     except (InvalidToken, ValueError):
         return None
-    # the same position in another order would be anywhere
-    if tuple(written) != tuple(ordering):
+    if mark != mark_of(model, ordering, filters):
         return None
     return Cursor(tuple(ordering), tuple(values), backwards)
+
+
+def mark_of(model: type[Model], ordering: Sequence[str], filters: Sequence[Any]) -> str:
+    """Of one list: the same position in another, or in another order, would be anywhere."""
+    parts = json.dumps([model._meta.label, ordering, filters])
+    return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 
 def cipher() -> MultiFernet:
@@ -73,11 +84,13 @@ def slice_of(
     cursor: Cursor | None,
     size: int,
     hospitals: Collection[UUID] = (),
+    filters: Sequence[Any] = (),
 ) -> Slice:
     """``size`` rows from the cursor's position on, in the ordering; two queries.
 
     One key more is read, to know whether another page follows. ``hospitals`` are those of the
-    rows, where these have one.
+    rows, where these have one; ``filters`` tell apart the lists of one model whose positions are
+    not to be mixed.
     """
     backwards = cursor is not None and cursor.backwards
     order = reverse(ordering) if backwards else ordering
@@ -90,8 +103,8 @@ def slice_of(
     precedes = bool(found) and (more if backwards else cursor is not None)
     return Slice(
         found,
-        write_cursor(found[-1], ordering, backwards=False) if follows else None,
-        write_cursor(found[0], ordering, backwards=True) if precedes else None,
+        write_cursor(found[-1], ordering, filters, backwards=False) if follows else None,
+        write_cursor(found[0], ordering, filters, backwards=True) if precedes else None,
     )
 
 

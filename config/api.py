@@ -5,6 +5,7 @@ Pages of lists are in config/api_pagination.py, the OpenAPI description in confi
 
 import contextlib
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import (
@@ -29,6 +30,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
 
 from clinic import origin
+from clinic.api.rules import RuleCode
 from clinic.errors import DomainError, RetryError
 from config.api_pagination import CursorPagination
 
@@ -114,7 +116,13 @@ def of_database(error: Exception) -> Response:
 
 
 def of_validation(error: exceptions.ValidationError) -> Response:
-    return problem(400, "invalid", first_message(error.detail), field_messages(error.detail))
+    """With the code and the status of a rule of ours where nothing else is wrong."""
+    codes = set(flat(error.get_codes()))
+    code = codes.pop() if len(codes) == 1 else None
+    if not isinstance(code, RuleCode):
+        code = RuleCode("invalid")
+    said = field_messages(error.detail)
+    return problem(code.status, code, first_message(error.detail), said)
 
 
 def of_framework(error: exceptions.APIException) -> Response:
@@ -179,6 +187,14 @@ def field_messages(detail: Any) -> dict[str, list[str]]:
         name = "__all__" if field == "non_field_errors" else field
         found[name] = [str(text) for text in nested]
     return found
+
+
+def flat(codes: Any) -> Iterator[str]:
+    if isinstance(codes, (dict, list)):
+        for part in codes.values() if isinstance(codes, dict) else codes:
+            yield from flat(part)
+    else:
+        yield codes
 
 
 def first_message(detail: Any) -> str:

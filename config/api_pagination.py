@@ -32,10 +32,11 @@ class CursorPagination(BasePagination):
     ) -> list[Model]:
         self.address = request.build_absolute_uri()
         ordering = tuple(view.get_ordering())
-        cursor = self.read_cursor(request, ordering)
+        filters = filters_of(request)
+        cursor = self.read_cursor(request, queryset.model, ordering, filters)
         hospitals = hospital_ids(request.user) if has_hospital(queryset.model) else []
         size = self.read_size(request)
-        self.found = keyset.slice_of(queryset, ordering, cursor, size, hospitals)
+        self.found = keyset.slice_of(queryset, ordering, cursor, size, hospitals, filters)
         return self.found.rows
 
     def get_paginated_response(self, data: Any) -> Response:
@@ -49,11 +50,13 @@ class CursorPagination(BasePagination):
             return None
         return replace_query_param(remove_query_param(self.address, CURSOR), CURSOR, cursor)
 
-    def read_cursor(self, request: Request, ordering: tuple[str, ...]) -> keyset.Cursor | None:
+    def read_cursor(
+        self, request: Request, model: type[Model], ordering: tuple[str, ...], filters: list[Any]
+    ) -> keyset.Cursor | None:
         text = request.query_params.get(CURSOR)
         if not text:
             return None
-        cursor = keyset.read_cursor(text, ordering)
+        cursor = keyset.read_cursor(text, model, ordering, filters)
         if cursor is None:
             message = _("The cursor does not belong to this list. Begin again without it.")
             raise FieldError("invalid_cursor", message, field=CURSOR)
@@ -76,13 +79,24 @@ class CursorPagination(BasePagination):
     def get_schema_operation_parameters(self, view: Any) -> list[dict]:
         size = {"type": "integer", "minimum": 1, "maximum": self.max_page_size}
         return [
-            parameter(CURSOR, {"type": "string"}, "Where the page begins, from next or previous."),
+            parameter(
+                CURSOR,
+                {"type": "string"},
+                "Where the page begins, from next or previous of the same list and filters.",
+            ),
             parameter(
                 PAGE_SIZE,
                 size | {"default": self.page_size},
                 f"How many rows at most; whoever asks for more gets {self.max_page_size}.",
             ),
         ]
+
+
+def filters_of(request: Request) -> list[Any]:
+    """Of which rows the list is: its address, and what was asked of it but for the page."""
+    given = request.query_params.items()
+    asked = sorted(pair for pair in given if pair[0] not in (CURSOR, PAGE_SIZE) and pair[1])
+    return [request.path, asked]
 
 
 def has_hospital(model: type[Model]) -> bool:

@@ -1,19 +1,21 @@
 """What the view sets share: how a record is found, shown, listed, and that this is noted."""
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from django.db.models import Model
 from django.utils.translation import gettext as _
 from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
 from clinic.api.parsers import LimitedJSONParser
-from clinic.errors import DomainError, FieldError
+from clinic.api.rules import RuleCode, no_such_record
+from clinic.errors import DomainError
 from clinic.permissions import get_visible, hospital_ids
 from clinic.services.audit import record_event
 
@@ -27,49 +29,44 @@ def find_visible(source: Any, user: Any, pk: Any, *, field: str = "") -> Any:
         raise no_such_record(field) from None
 
 
-def no_such_record(field: str = "") -> DomainError:
-    message = _("There is no such record.")
-    if field:
-        return FieldError("not_found", message, field=field, status=404)
-    return DomainError("not_found", message, status=404)
-
-
 # what the form of a page sends along with a file
 FORM_FIELDS = {"csrfmiddlewaretoken"}
 
 
-def in_shape(body: serializers.Serializer, *, field: str = "") -> dict[str, Any]:
-    """What a client sent, in shape. ``field`` is where it stood, if not the body itself.
+def in_shape(body: serializers.Serializer) -> dict[str, Any]:
+    """What a client sent, in shape. Raises ValidationError of every field that is not.
 
     A field that is not known is refused: mistyped, it would be lost without a word.
     """
     given = body.initial_data if isinstance(body.initial_data, Mapping) else {}
     unknown = set(given) - set(body.fields) - FORM_FIELDS
-    if unknown:
-        known = [name for name, shape in body.fields.items() if not shape.read_only]
-        message = _("“%(name)s” is no field here. Known are: %(known)s.")
-        raise unknown_names("unknown_field", message, unknown, known, field=field)
-    body.is_valid(raise_exception=True)
+    known = [name for name, shape in body.fields.items() if not shape.read_only]
+    message = _("“%(name)s” is no field here. Known are: %(known)s.")
+    wrong: dict[str, Any] = {
+        name: [ErrorDetail(text, RuleCode("unknown_field"))]
+        for name, text in unknown_names(message, unknown, known).items()
+    }
+    if not body.is_valid():
+        wrong |= body.errors
+    if wrong:
+        raise serializers.ValidationError(wrong)
     return dict(body.validated_data)
 
 
-def unknown_names(
-    code: str, message: str, unknown: Iterable[str], known: Iterable[str], *, field: str = ""
-) -> DomainError:
-    """One message for each name that the client gave."""
+def unknown_names(message: str, unknown: Iterable[str], known: Collection[str]) -> dict[str, str]:
+    """What is said of each name that the client gave."""
     said = {}
     for given in sorted(unknown):
         # half a surrogate pair can be received but not sent back
         name = given.encode("utf-8", "replace").decode()[:50]
         said[name] = message % {"name": name, "known": ", ".join(known)}
-    errors = {field: list(said.values())} if field else {name: [said[name]] for name in said}
-    return DomainError(code, next(iter(said.values())), errors=errors)
+    return said
 
 
 class ApiViewSet(GenericViewSet):
     """No answer is kept by a cache; options are described by the schema, not by OPTIONS."""
 
-    metadata_class = None
+    http_method_names = ["get", "post", "patch", "delete", "head"]
     parser_classes: Any = (LimitedJSONParser,)
     ordering: tuple[str, ...] = ("-created_at", "id")
     # the shape of the query parameters of the list
@@ -88,7 +85,9 @@ class ApiViewSet(GenericViewSet):
         unknown = set(self.request.query_params) - set(known)
         if unknown:
             message = _("“%(name)s” is no parameter here. Known are: %(known)s.")
-            raise unknown_names("unknown_parameter", message, unknown, known)
+            said = unknown_names(message, unknown, known)
+            errors = {name: [text] for name, text in said.items()}
+            raise DomainError("unknown_parameter", next(iter(said.values())), errors=errors)
 
     def known_parameters(self) -> Iterator[str]:
         if self.query_serializer_class is not None:
@@ -201,7 +200,3 @@ class RecordViewSet(ApiViewSet):
 
     def address_of(self, record: Any) -> str:
         return reverse(f"{self.route}-detail", args=[record.pk], request=self.request)
-
-    def refuse_change(self, field: str, current: uuid.UUID, given: str | None) -> None:
-        if given is not None and given != str(current):
-            raise FieldError("not_editable", _("This cannot be changed."), field=field)

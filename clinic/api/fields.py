@@ -2,6 +2,7 @@
 
 import datetime
 import math
+import uuid
 from typing import Any
 
 from django.db import models
@@ -9,6 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+
+from clinic.api.rules import broken, no_such_record
+from clinic.errors import DomainError
 
 
 class UtcDateTimeField(serializers.DateTimeField):
@@ -20,7 +24,22 @@ class UtcDateTimeField(serializers.DateTimeField):
 
 @extend_schema_field(OpenApiTypes.UUID)
 class IdField(serializers.CharField):
-    """The identifier of a record. The view finds it: a malformed one is as unknown as any other."""
+    """The identifier of a record. The view finds it: a malformed one is as unknown as any other.
+
+    To what a record belongs cannot be changed: of one that is there, it is the same or refused.
+    """
+
+    def run_validators(self, value: Any) -> None:
+        super().run_validators(value)
+        record = getattr(self.parent, "instance", None)
+        if record is not None:
+            if value != str(getattr(record, str(self.source))):
+                raise broken(DomainError("not_editable", _("This cannot be changed.")))
+            return
+        try:
+            uuid.UUID(value)
+        except ValueError as error:
+            raise broken(no_such_record()) from error
 
     def to_representation(self, value: Any) -> str:
         return str(value)

@@ -23,11 +23,14 @@ from clinic.api.base import in_shape
 from clinic.api.fields import IdField, NumberField, RecordSerializer, UtcDateTimeField, WordField
 from clinic.api.idempotency import idempotent
 from clinic.api.parsers import UploadParser
+from clinic.api.rules import rule
 from clinic.api.standing import ErrorField, RetractableViewSet, StandingQuerySerializer
 from clinic.models import Hospital, Image, Lesion, Patient
 from clinic.sending import picture_response
 from clinic.services.images import (
     add_image,
+    check_captured,
+    check_diameter,
     picture_address,
     read_stored,
     read_thumbnail,
@@ -118,6 +121,8 @@ class UploadSerializer(serializers.Serializer):
     )
     captured_at = UtcDateTimeField(allow_null=True, default=None)
 
+    validate_captured_at = rule(check_captured)
+
 
 class NewImageSerializer(UploadSerializer):
     lesion = IdField()
@@ -128,6 +133,8 @@ class NewImageSerializer(UploadSerializer):
         default=None,
         help_text="The lesion's largest diameter, measured on this picture.",
     )
+
+    validate_diameter_mm = rule(check_diameter)
 
 
 class ImageQuerySerializer(StandingQuerySerializer):

@@ -1,18 +1,22 @@
 """Lesions, with their place on the body map."""
 
 import uuid
+from functools import partial
 from typing import Any
 
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from clinic.api.base import in_shape
 from clinic.api.fields import FractionField, IdField, NumberField, RecordSerializer, WordField
 from clinic.api.idempotency import idempotent
+from clinic.api.rules import rule
 from clinic.api.standing import ErrorField, RetractableViewSet, StandingQuerySerializer
 from clinic.models import Hospital, Lesion, Patient
+from clinic.services.fields import check_not_in_future
 from clinic.services.lesions import create_lesion, update_lesion
 from clinic.vocabulary import BodyView
 
@@ -40,16 +44,37 @@ class BodyMapField(serializers.Field):
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if data is None:
             return {"body_view": None, "body_x": None, "body_y": None}
-        point = in_shape(BodyMapSerializer(data=data), field="body_map")
+        try:
+            point = in_shape(BodyMapSerializer(data=data))
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError(of_parts(error.detail)) from error
         return {f"body_{name}": value for name, value in point.items()}
+
+
+def of_parts(detail: Any) -> list[ErrorDetail]:
+    """What is wrong with a point, in one list: each message says of which part it is."""
+    parts = BodyMapSerializer().fields
+    return [
+        ErrorDetail(f"{name}: {text}" if name in parts else text, text.code)
+        for name, texts in detail.items()
+        for text in texts
+    ]
 
 
 class LesionSerializer(RecordSerializer):
     patient = IdField(source="patient_id", help_text="Cannot be changed later.")
     hospital = serializers.UUIDField(source="hospital_id", read_only=True)
     body_map = BodyMapField()
-    diameter_mm = NumberField(max_digits=5, decimal_places=2, required=False, allow_null=True)
+    diameter_mm = NumberField(
+        max_digits=5,
+        decimal_places=2,
+        required=False,
+        allow_null=True,
+        validators=Lesion._meta.get_field("diameter_mm").validators,
+    )
     entered_in_error = ErrorField()
+
+    validate_first_noticed = rule(partial(check_not_in_future, field="first_noticed"))
 
     class Meta:
         model = Lesion
@@ -110,6 +135,6 @@ class LesionViewSet(RetractableViewSet):
     def partial_update(self, request: Request, pk: str) -> Response:
         lesion = self.get_object()
         fields = self.read_body(lesion, partial=True)
-        self.refuse_change("patient", lesion.patient_id, fields.pop("patient_id", None))
+        fields.pop("patient_id", None)
         lesion = update_lesion(actor=request.user, lesion=lesion, **fields)
         return Response(self.get_serializer(lesion).data)

@@ -1,6 +1,7 @@
 """Patients."""
 
 import uuid
+from functools import partial
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -11,11 +12,18 @@ from rest_framework.response import Response
 
 from clinic.api.fields import IdField, RecordSerializer
 from clinic.api.idempotency import idempotent
+from clinic.api.rules import rule
 from clinic.api.standing import ErrorField, RetractableViewSet, StandingQuerySerializer
 from clinic.errors import FieldError
 from clinic.models import Hospital, Patient
 from clinic.permissions import denied, hospital_ids
-from clinic.services.patients import create_patient, update_patient
+from clinic.services.patients import (
+    check_birth_date,
+    check_name,
+    check_number,
+    create_patient,
+    update_patient,
+)
 
 
 class PatientSerializer(RecordSerializer):
@@ -24,8 +32,12 @@ class PatientSerializer(RecordSerializer):
         required=False,
         help_text="May be left out by who records at one hospital only. Cannot be changed later.",
     )
-
     entered_in_error = ErrorField()
+
+    validate_medical_record_number = rule(check_number)
+    validate_given_name = rule(partial(check_name, field="given_name"))
+    validate_family_name = rule(partial(check_name, field="family_name"))
+    validate_birth_date = rule(check_birth_date)
 
     class Meta:
         model = Patient
@@ -88,7 +100,7 @@ class PatientViewSet(RetractableViewSet):
     def partial_update(self, request: Request, pk: str) -> Response:
         patient = self.get_object()
         fields = self.read_body(patient, partial=True)
-        self.refuse_change("hospital", patient.hospital_id, fields.pop("hospital_id", None))
+        fields.pop("hospital_id", None)
         patient = update_patient(actor=request.user, patient=patient, **fields)
         return Response(self.get_serializer(patient).data)
 

@@ -15,9 +15,16 @@ from rest_framework.response import Response
 
 from clinic.api.base import ApiViewSet, find_visible, in_shape
 from clinic.api.fields import RecordSerializer, UtcDateTimeField, WordField
+from clinic.api.rules import rule
 from clinic.errors import DomainError, RetryError
 from clinic.models import ApiToken, Scope, User
-from clinic.services.tokens import DEFAULT_DAYS, create_token, revoke_token
+from clinic.services.tokens import (
+    DEFAULT_DAYS,
+    check_days,
+    check_scopes,
+    create_token,
+    revoke_token,
+)
 
 # what a doctor's own program needs; who wants to administer has to say so
 USUAL_SCOPES = (Scope.READ, Scope.WRITE, Scope.DIAGNOSE)
@@ -57,6 +64,9 @@ class CredentialsSerializer(serializers.Serializer):
     )
     name = serializers.CharField(max_length=100, default="", allow_blank=True)
     days = serializers.IntegerField(default=DEFAULT_DAYS, help_text="Valid for so many days.")
+
+    validate_scopes = rule(check_scopes)
+    validate_days = rule(check_days)
 
 
 class TokenViewSet(ApiViewSet):

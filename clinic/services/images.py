@@ -183,10 +183,8 @@ def _check(image: Image) -> None:
         message = _("Only a dermoscopic image has a dermoscopy type.")
         raise FieldError("dermoscopic_type_without_dermoscopy", message, field="dermoscopic_type")
     _check_fields(image)
-    if image.captured_at is not None and image.captured_at > timezone.now() + CLOCK_TOLERANCE:
-        message = _("The time of capture lies in the future.")
-        raise FieldError("captured_in_future", message, field="captured_at")
     if image.captured_at is not None:
+        check_captured(image.captured_at)
         latest = (image.captured_at + CLOCK_TOLERANCE).date()
         check_not_before_birth(latest, patient=image.lesion.patient, field="captured_at")
     same = Image.objects.filter(lesion=image.lesion, sha256=image.sha256).first()
@@ -199,7 +197,20 @@ def _check_fields(image: Image) -> None:
         image.clean_fields(exclude=["lesion", "hospital", "uploaded_by", "file", "thumbnail"])
     except ValidationError as error:
         raise from_validation_error(error) from error
-    if image.diameter_mm is not None and image.diameter_mm <= 0:
+    if image.diameter_mm is not None:
+        check_diameter(image.diameter_mm)
+
+
+def check_captured(moment: datetime.datetime) -> None:
+    """Raises FieldError: ``captured_in_future``."""
+    if moment > timezone.now() + CLOCK_TOLERANCE:
+        message = _("The time of capture lies in the future.")
+        raise FieldError("captured_in_future", message, field="captured_at")
+
+
+def check_diameter(diameter_mm: Decimal) -> None:
+    """Raises FieldError: ``diameter_not_positive``."""
+    if diameter_mm <= 0:
         message = _("A diameter is more than 0 mm.")
         raise FieldError("diameter_not_positive", message, field="diameter_mm")
 

@@ -3,6 +3,7 @@
 import datetime
 import hashlib
 import secrets
+from collections.abc import Collection
 
 from django.db import transaction
 from django.utils import timezone
@@ -28,14 +29,8 @@ def create_token(
     *, actor: User, user: User, scopes: list[str], name: str = "", days: int = DEFAULT_DAYS
 ) -> tuple[ApiToken, str]:
     """A new token of the user and its secret, which is not kept."""
-    unknown = sorted(set(scopes) - set(Scope.values))
-    if not scopes or unknown:
-        known = ", ".join(Scope.values)
-        message = _("Choose at least one scope of: %(known)s.") % {"known": known}
-        raise FieldError("unknown_scope", message, field="scopes")
-    if not 1 <= days <= MAXIMUM_DAYS:
-        message = _("A token is valid for 1 to %(days)d days.") % {"days": MAXIMUM_DAYS}
-        raise FieldError("invalid", message, field="days")
+    check_scopes(scopes)
+    check_days(days)
     secret = PREFIX + secrets.token_urlsafe(32)
     token = ApiToken.objects.create(
         user=user,
@@ -47,6 +42,21 @@ def create_token(
     details = {"user": str(user.pk), "scopes": token.scopes}
     record_event(actor=actor, action="create_token", hospital=None, obj=token, details=details)
     return token, secret
+
+
+def check_scopes(scopes: Collection[str]) -> None:
+    """Raises FieldError: ``unknown_scope``, for none as well."""
+    if not scopes or not set(scopes) <= set(Scope.values):
+        known = ", ".join(Scope.values)
+        message = _("Choose at least one scope of: %(known)s.") % {"known": known}
+        raise FieldError("unknown_scope", message, field="scopes")
+
+
+def check_days(days: int) -> None:
+    """Raises FieldError: ``invalid``."""
+    if not 1 <= days <= MAXIMUM_DAYS:
+        message = _("A token is valid for 1 to %(days)d days.") % {"days": MAXIMUM_DAYS}
+        raise FieldError("invalid", message, field="days")
 
 
 def find_token(secret: str) -> ApiToken | None:

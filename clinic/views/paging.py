@@ -41,7 +41,7 @@ def page_of(
     none. ``ordering`` ends with a unique field and holds none that may be null.
     """
     text = request.POST.get(CURSOR) or request.GET.get(CURSOR, "")
-    cursor = keyset.read_cursor(text, ordering) if text else None
+    cursor = keyset.read_cursor(text, rows.model, ordering) if text else None
     if hospitals is None:
         hospitals = hospital_ids(request.user)
     found = keyset.slice_of(rows, ordering, cursor, PAGE_SIZE, hospitals)

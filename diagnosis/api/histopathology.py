@@ -1,6 +1,7 @@
 """Histopathology of a lesion, at the lesion's address."""
 
 import uuid
+from functools import partial
 
 from drf_spectacular.utils import extend_schema, extend_schema_serializer
 from rest_framework import serializers
@@ -10,8 +11,10 @@ from rest_framework.response import Response
 from clinic.api.base import ApiViewSet, find_visible
 from clinic.api.fields import RecordSerializer, WordField
 from clinic.api.idempotency import idempotent
+from clinic.api.rules import rule
 from clinic.models import Lesion
 from clinic.services.audit import record_event
+from clinic.services.fields import check_not_in_future
 from diagnosis.api.shapes import CONCLUSIONS
 from diagnosis.models import Histopathology
 from diagnosis.services.histopathology import record_histopathology
@@ -21,6 +24,8 @@ class HistopathologySerializer(RecordSerializer):
     lesion = serializers.UUIDField(source="lesion_id", read_only=True)
     diagnosis = WordField(choices=CONCLUSIONS)
     recorded_by = serializers.UUIDField(source="recorded_by_id", read_only=True)
+
+    validate_date = rule(partial(check_not_in_future, field="date"))
 
     class Meta:
         model = Histopathology

@@ -10,9 +10,10 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from clinic.api.base import ApiViewSet, find_visible, in_shape, no_such_record
+from clinic.api.base import ApiViewSet, find_visible, in_shape
 from clinic.api.fields import IdField, RecordSerializer
 from clinic.api.idempotency import idempotent
+from clinic.api.rules import no_such_record
 from clinic.models import Hospital, Scope
 from clinic.permissions import hospital_ids
 from diagnosis.interpretation import label_name

@@ -7,10 +7,17 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from clinic.api.fields import IdField, RecordSerializer, WordField
+from clinic.api.rules import rule
 from clinic.api.standing import ErrorField
 from diagnosis.failures import failure_message
 from diagnosis.interpretation import Risk, interpret
 from diagnosis.models import DiagnosisRequest, Management, Priority, Review
+from diagnosis.services.reviews import (
+    check_conclusion,
+    check_management,
+    check_notes,
+    check_recall,
+)
 from diagnosis.warned import warnings_of
 from ml.taxonomy import BY_ANSWER, BY_LABEL
 
@@ -211,3 +218,8 @@ class NewReviewSerializer(serializers.Serializer):
         allow_null=True,
         help_text="The signed review that this one takes the place of.",
     )
+
+    validate_conclusion = rule(check_conclusion)
+    validate_management = rule(check_management)
+    validate_notes = rule(check_notes)
+    validate_recall_on = rule(check_recall)

@@ -13,7 +13,7 @@ from clinic.services.audit import record_event
 from clinic.services.entered_in_error import lock_standing
 from clinic.services.fields import check_past
 from diagnosis.models import Histopathology
-from diagnosis.services.reviews import MAXIMUM_NOTES
+from diagnosis.services.reviews import check_notes
 from ml.taxonomy import BY_LABEL
 
 
@@ -36,7 +36,8 @@ def record_histopathology(
     hospital = lesion.hospital_id
     require_record(actor, hospital)
     lock_standing(lesion)
-    _check(diagnosis, notes)
+    _check(diagnosis)
+    check_notes(notes)
     check_past(date, patient=lesion.patient, field="date")
     finding = Histopathology(
         lesion=lesion,
@@ -55,10 +56,7 @@ def record_histopathology(
     return finding
 
 
-def _check(diagnosis: str, notes: str) -> None:
+def _check(diagnosis: str) -> None:
     if diagnosis not in BY_LABEL:
         message = _("Choose a diagnosis of: %(known)s.") % {"known": ", ".join(BY_LABEL)}
         raise FieldError("unknown_diagnosis", message, field="diagnosis")
-    if len(notes) > MAXIMUM_NOTES:
-        message = _("The notes are longer than %(limit)d characters.") % {"limit": MAXIMUM_NOTES}
-        raise FieldError("notes_too_long", message, field="notes")

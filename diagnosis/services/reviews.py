@@ -90,18 +90,33 @@ def _draft(request: DiagnosisRequest) -> Review | None:
 
 
 def _check(conclusion: str, management: str, notes: str, recall_on: datetime.date | None) -> None:
+    check_conclusion(conclusion)
+    check_management(management)
+    check_notes(notes)
+    if recall_on is not None:
+        check_recall(recall_on)
+
+
+def check_conclusion(conclusion: str) -> None:
+    """Raises FieldError: ``unknown_conclusion``."""
     if conclusion not in BY_LABEL:
         message = _("Choose a conclusion of: %(known)s.") % {"known": ", ".join(BY_LABEL)}
         raise FieldError("unknown_conclusion", message, field="conclusion")
+
+
+def check_management(management: str) -> None:
+    """Raises FieldError: ``unknown_management``."""
     if management not in Management.values:
         known = ", ".join(Management.values)
         message = _("Choose a management of: %(known)s.") % {"known": known}
         raise FieldError("unknown_management", message, field="management")
+
+
+def check_notes(notes: str) -> None:
+    """Raises FieldError: ``notes_too_long``."""
     if len(notes) > MAXIMUM_NOTES:
         message = _("The notes are longer than %(limit)d characters.") % {"limit": MAXIMUM_NOTES}
         raise FieldError("notes_too_long", message, field="notes")
-    if recall_on is not None:
-        check_recall(recall_on)
 
 
 def check_recall(day: datetime.date) -> None:

@@ -6,12 +6,15 @@ import itertools
 import pytest
 from django.utils import timezone
 
+from clinic import keyset
+from clinic.models import Lesion, Patient
 from diagnosis.models import DiagnosisRequest
 from tests.api_client import API, assert_problem, client
 from tests.factories import (
     DiagnosisRequestFactory,
     HospitalFactory,
     ImageFactory,
+    LesionFactory,
     MembershipFactory,
     PatientFactory,
     doctor,
@@ -148,6 +151,31 @@ def test_a_cursor_belongs_to_its_list(api, hospital) -> None:
     for changed in (cursor[:-5], cursor.swapcase(), "ñ"):
         answer = api.get(f"{API}/patients/?cursor={changed}")
         assert_problem(answer, 400, "invalid_cursor", "cursor")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        *("patients/?", "lesions/?", "images/?", "batches/?", "models/?", "tokens/?"),
+        *("reports/hospital/?", "diagnoses/?reviewed=false&", "diagnoses/?ordering=created_at&"),
+    ],
+)
+def test_a_cursor_of_one_list_begins_no_other(api, hospital, other: str) -> None:
+    image = ImageFactory(lesion__patient__hospital=hospital)
+    DiagnosisRequestFactory.create_batch(3, image=image, cancelled=True)
+    following = api.get(f"{API}/diagnoses/?page_size=1&status=").json()["next"]
+    cursor = following.partition("cursor=")[2].partition("&")[0]
+    answer = api.get(f"{API}/{other}cursor={cursor}")
+    assert_problem(answer, 400, "invalid_cursor", "cursor")
+    # it is its own list's, however long the page
+    assert len(ids(api.get(f"{API}/diagnoses/?page_size=5&cursor={cursor}").json())) == 2
+
+
+def test_a_position_in_one_list_is_none_in_a_list_of_other_records(hospital) -> None:
+    lesion, ordering = LesionFactory(patient__hospital=hospital), ("-created_at", "id")
+    text = keyset.write_cursor(lesion, ordering, backwards=False)
+    assert keyset.read_cursor(text, Lesion, ordering) is not None
+    assert keyset.read_cursor(text, Patient, ordering) is None
 
 
 def test_links_keep_the_filters(api, hospital) -> None:

@@ -3,11 +3,18 @@
 import logging
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import InterfaceError, OperationalError
 
 from clinic.models import Patient
-from tests.api_client import API, assert_problem, client
-from tests.factories import HospitalFactory, doctor
+from tests.api_client import API, assert_problem, client, stored
+from tests.factories import (
+    DiagnosisRequestFactory,
+    HospitalFactory,
+    LesionFactory,
+    doctor,
+    jpeg_bytes,
+)
 
 pytestmark = pytest.mark.django_db
 DEEP = '{"a":' + "[" * 100_000 + "]" * 100_000 + "}"
@@ -82,7 +89,9 @@ def test_a_body_that_is_too_large(api, settings) -> None:
 
 def test_a_method_that_is_not_there(api) -> None:
     for method in (api.put, api.delete, api.options):
-        assert_problem(method(f"{API}/patients/"), 405, "method_not_allowed")
+        response = method(f"{API}/patients/")
+        assert_problem(response, 405, "method_not_allowed")
+        assert response["Allow"] == "GET, POST, HEAD"
 
 
 def test_an_answer_that_nobody_gives(api) -> None:
@@ -124,3 +133,74 @@ def test_an_error_of_ours_is_logged_without_what_it_says(api, monkeypatch, caplo
 def test_no_answer_is_kept_by_a_cache(api) -> None:
     for address in ("me/", "patients/", "patients/abc/"):
         assert api.get(f"{API}/{address}")["Cache-Control"] == "private, no-store"
+
+
+FAR = "2099-01-01"
+# all but "username" and "files" are wrong by themselves
+WRONG_BY_THEMSELVES: list[tuple[str, dict]] = [
+    (
+        "patients/",
+        {"birthdate": "1", "medical_record_number": "a\u200bb", "birth_date": FAR, "sex": "f"}
+        | {"given_name": "a\nb", "hospital": "x"},
+    ),
+    (
+        "lesions/",
+        {"patient": "x", "anatom_site": "arm", "first_noticed": FAR, "diameter_mm": -3}
+        | {"site": "arm", "body_map": {"view": "front", "x": 2}},
+    ),
+    (
+        "images/",
+        {"lesion": "x", "image_type": "x-ray", "captured_at": "2099-01-01T00:00Z"}
+        | {"diameter_mm": "-3", "file": "none"},
+    ),
+    ("diagnoses/", {"image": "x", "model": "x", "priority": "urgent"}),
+    ("batches/", {"lesion": "x", "patient": "x", "image_type": "x-ray", "name": "a"}),
+    (
+        "diagnoses/{request}/review/",
+        {"conclusion": "cat", "management": "pray", "notes": "x" * 5001, "amends": "x"}
+        | {"recall_on": "2020-01-01"},
+    ),
+    (
+        "lesions/{lesion}/histopathology/",
+        {"diagnosis": "cat", "date": FAR, "confirmed_by": "x" * 201, "notes": "x" * 5001},
+    ),
+    ("tokens/", {"username": "a", "days": 0, "scopes": ["root"], "password": ""}),
+]
+
+
+@pytest.mark.parametrize(("path", "fields"), WRONG_BY_THEMSELVES)
+def test_every_field_that_is_wrong_by_itself_is_named_at_once(
+    api, media, path: str, fields: dict
+) -> None:
+    hospital = api.get(f"{API}/hospitals/").json()["results"][0]["id"]
+    lesion = LesionFactory(patient__hospital_id=hospital)
+    request = DiagnosisRequestFactory(image__lesion=lesion, succeeded=True)
+    before = stored(media)
+    address = f"{API}/{path.format(lesion=lesion.pk, request=request.pk)}"
+    if path == "batches/":
+        fields = fields | {"files": SimpleUploadedFile("a.jpg", jpeg_bytes())}
+    form = {"format": "multipart"} if path in ("images/", "batches/") else {}
+    response = api.post(address, fields, **form)
+    assert_problem(response, 400, "invalid", *(set(fields) - {"username", "files"}))
+    assert stored(media) == before
+
+
+def test_several_identifiers_of_nothing_are_named_at_once(api) -> None:
+    response = api.post(f"{API}/diagnoses/", {"image": "x", "model": "y"})
+    body = assert_problem(response, 404, "not_found", "image", "model")
+    assert body["detail"] == "There is no such record."
+    listed = api.get(f"{API}/images/?patient=x&lesion=y")
+    assert_problem(listed, 404, "not_found", "patient", "lesion")
+
+
+def test_one_wrong_value_has_the_words_and_the_code_of_its_rule_alone(api) -> None:
+    for fields, code, errors in (
+        ({"birth_date": FAR}, "birth_date_in_future", ["The birth date lies in the future."]),
+        ({"given_name": "a\x00b"}, "invalid", ["Null characters are not allowed."]),
+        ({"hospital": "x"}, "not_found", ["There is no such record."]),
+    ):
+        response = api.post(f"{API}/patients/", PATIENT | fields)
+        status = 404 if code == "not_found" else 400
+        body = assert_problem(response, status, code, *fields)
+        assert list(body["errors"].values()) == [errors]
+        assert body["detail"] == errors[0]

@@ -110,7 +110,10 @@ def test_a_patient_stays_at_the_hospital(api, hospital) -> None:
     patient = PatientFactory(hospital=hospital)
     address = f"{API}/patients/{patient.pk}/"
     other = str(HospitalFactory().pk)
-    assert_problem(api.patch(address, {"hospital": other}), 400, "not_editable", "hospital")
+    for given in (other, "nonsense"):
+        assert_problem(api.patch(address, {"hospital": given}), 400, "not_editable", "hospital")
+    both = api.patch(address, {"hospital": other, "birth_date": TOMORROW})
+    assert_problem(both, 400, "invalid", "hospital", "birth_date")
     assert api.patch(address, {"hospital": str(hospital.pk)}).status_code == 200
 
 
@@ -306,6 +309,25 @@ def test_a_bad_lesion_is_refused(api, hospital, media, fields, status, code, fie
     lesion = LESION | {"patient": str(patient.pk)} | fields
     assert_problem(api.post(f"{API}/lesions/", lesion), status, code, field)
     assert stored(media) == before
+
+
+@pytest.mark.parametrize(
+    ("point", "errors"),
+    [
+        ({"view": "front"}, ["x: This field is required.", "y: This field is required."]),
+        ({"view": "front", "x": 0, "y": 2}, ["y: Ensure this value is less than or equal to 1."]),
+        ({"x": "a", "y": 0}, ["view: This field is required.", "x: A valid number is required."]),
+        (
+            {"view": "front", "x": 0, "y": None, "z": 1},
+            ["“z” is no field here. Known are: view, x, y.", "y: This field may not be null."],
+        ),
+        ([], ["Invalid data. Expected a dictionary, but got list."]),
+    ],
+)
+def test_what_is_wrong_with_a_place_is_said_of_its_part(api, hospital, point, errors) -> None:
+    lesion = LesionFactory(patient__hospital=hospital)
+    response = api.patch(f"{API}/lesions/{lesion.pk}/", {"body_map": point})
+    assert assert_problem(response, 400, "invalid", "body_map")["errors"] == {"body_map": errors}
 
 
 def test_another_hospitals_patient_gets_no_lesion(api, media) -> None:
