@@ -39,6 +39,7 @@ NAMES: dict[str, Promise] = {
     "scopes": _("scopes"),
     "signed": _("signed reviews"),
     "through": _("through"),
+    "token": _("token"),
     "user": _("user"),
 }
 CODES: dict[str, Mapping[Any, Any]] = {

@@ -46,8 +46,8 @@ def record_event(
 ) -> AuditEvent:
     """Append one event to the hospital's chain, in the caller's transaction.
 
-    ``details`` holds keys, codes and counts, never a name or free text. The head of the chain is
-    locked until the transaction ends, so call this last.
+    ``details`` holds keys, codes and counts, never a name or free text; to them comes the API token
+    of the request. The head of the chain is locked until the transaction ends, so call this last.
     """
     hospital_id = hospital.pk if isinstance(hospital, Hospital) else hospital
     key = str(hospital_id or PLATFORM)
@@ -62,7 +62,7 @@ def record_event(
         object_type=obj._meta.model_name or "" if obj is not None else "",
         object_id=str(obj.pk) if obj is not None else "",
         address=origin.address.get(),
-        details=details or {},
+        details=(details or {}) | way_of_request(),
         previous_hash=chain.head,
     )
     event.hash = event_hash(event)
@@ -70,6 +70,12 @@ def record_event(
     chain.length, chain.head = event.sequence, event.hash
     chain.save(update_fields=["length", "head"])
     return event
+
+
+def way_of_request() -> dict[str, str]:
+    """Through the API and by which token, where one let the request in."""
+    token = origin.token.get()
+    return {"through": "api", "token": token} if token else {}
 
 
 def lock_chain(key: str) -> AuditChain:

@@ -2,6 +2,7 @@
 
 import datetime
 import re
+from uuid import uuid4
 
 import pytest
 from django.core import mail
@@ -22,6 +23,7 @@ from clinic.services.invitations import (
     revoke_invitation,
 )
 from clinic.services.staff import end_access, give_role, take_role
+from clinic.services.tokens import create_token
 from tests.api_client import API, assert_problem, client, count_queries
 from tests.factories import (
     DiagnosisRequestFactory,
@@ -615,6 +617,22 @@ def test_details_are_words(page, hospital, boss, looked_at) -> None:
     assert "{" not in content
 
 
+def test_the_log_names_the_token_that_was_used(page, hospital, boss) -> None:
+    ada = doctor(hospital)
+    named, _secret = create_token(actor=ada, user=ada, scopes=["read"], name="imaging archive")
+    gone = uuid4()
+    for key in (named.pk, gone):
+        through = {"through": "api", "token": str(key)}
+        record_event(actor=ada, action="create_patient", hospital=hospital, details=through)
+
+    html = text(page.get(reverse("audit-log")))
+
+    assert "through: API; token: imaging archive<" in html
+    assert f"through: API; token {str(gone)[:8]}<" in html
+    file = b"".join(page.get(reverse("audit-log-csv")).streaming_content).decode()
+    assert "through: API; token: imaging archive" in file
+
+
 def test_events_of_roles_and_invitations_say_about_whom(page, hospital, boss) -> None:
     ada = doctor(hospital, username="ada", first_name="Ada", last_name="North")
     nameless = doctor(hospital, username="nameless")
@@ -683,6 +701,7 @@ def test_the_number_of_queries_does_not_grow(page, hospital, boss, name) -> None
         record_event(actor=person, action="view_patient", hospital=hospital, obj=patient)
         give_role(actor=boss, user=person, hospital=hospital, role="administrator")
         invite(actor=boss, hospital=hospital, role="doctor", name="Nell")
+        client(person).get(f"{API}/patients/{patient.pk}/")
     assert queries() == few
 
 
