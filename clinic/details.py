@@ -53,6 +53,8 @@ CODES: dict[str, Mapping[Any, Any]] = {
     "role": dict(Role.choices),
     "through": {"api": "API"},
 }
+# records that are known by the person whom they are about
+OF_PEOPLE = frozenset({"user", "membership", "invitation"})
 PLACE = ("body_view", "body_x", "body_y")
 PLACE_NAME = _("place on the body")
 FILTERS: dict[str, Promise] = {
@@ -81,6 +83,11 @@ def record_name(object_type: str) -> str:
     return str(record_names().get(object_type, object_type))
 
 
+def called(event: AuditEvent, names: Mapping[str, str]) -> str:
+    """The name of the event's record, such as "starter 5.1.0"; empty where it has none."""
+    return "" if event.object_type in OF_PEOPLE else names.get(event.object_id, "")
+
+
 def record_names() -> dict[str, Any]:
     return {model._meta.model_name or "": model._meta.verbose_name for model in apps.get_models()}
 
@@ -89,11 +96,10 @@ def details_in_words(
     event: AuditEvent, names: Mapping[str, str] | None = None, *, short: bool = False
 ) -> str:
     """All details in one line, identifiers whole or by the characters that pages show. ``names``
-    stand in place of the keys of people, of their roles and of invitations
-    (clinic/services/audit_records.py)."""
+    stand in place of keys (clinic/services/audit_records.py)."""
     names = names or {}
     details = dict(event.details)
-    if event.object_id in names and "user" not in details:
+    if event.object_type in OF_PEOPLE and event.object_id in names and "user" not in details:
         details["person"] = event.object_id
     found = (
         detail_in_words(event, name, value, names, short=short)
@@ -107,11 +113,11 @@ def details_in_words(
 def detail_in_words(
     event: AuditEvent, name: str, value: Any, names: Mapping[str, str], *, short: bool
 ) -> str:
-    called = NAMES.get(name, in_words(name))
+    heading = NAMES.get(name, in_words(name))
     if is_key(value) and value in names:
-        return f"{called}: {names[value]}"
+        return f"{heading}: {names[value]}"
     words = value_in_words(event, name, value, short=short)
-    return f"{called} {words}" if is_key(value) else f"{called}: {words}"
+    return f"{heading} {words}" if is_key(value) else f"{heading}: {words}"
 
 
 def value_in_words(event: AuditEvent, name: str, value: Any, *, short: bool) -> str:

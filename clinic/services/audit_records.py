@@ -21,7 +21,7 @@ from clinic.models.base import Record
 # as many characters of a key as pages show
 SHOWN = 8
 # the details that the log shows by name, and the kinds of record that they are keys of
-NAMED = {"user": "user", "invited_by": "user", "token": "apitoken"}
+NAMED = {"user": "user", "invited_by": "user", "token": "apitoken", "model_version": "modelversion"}
 BEGINNING = re.compile(rf"[0-9a-f]{{{SHOWN}}}", re.IGNORECASE)
 
 

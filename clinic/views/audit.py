@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from clinic.actions import action_words
-from clinic.details import details_in_words, record_name
+from clinic.details import called, details_in_words, record_name
 from clinic.errors import DomainError
 from clinic.forms.administration import AuditFilter
 from clinic.models import AuditEvent, Hospital
@@ -89,6 +89,7 @@ def row_of(
         "event": event,
         "action": action_words(event.action),
         "record": record_name(event.object_type),
+        "called": called(event, names),
         "number": numbers.get(event.object_id),
         "page": PAGES.get(event.object_type),
         "details": details_in_words(event, names, short=True),
