@@ -28,9 +28,9 @@ class ActorSerializer(serializers.Serializer):
 
 
 class AuditEventSerializer(RecordSerializer):
-    """``details`` holds keys, codes and counts; ``through`` and ``token`` there say that it was
-    done through the API and by which token. ``hash`` is over this event and the one before, in the
-    chain of the hospital."""
+    """``details`` holds keys, codes, days and counts; ``through`` and ``token`` there say that it
+    was done through the API and by which token. ``hash`` is over this event and the one before, in
+    the chain of the hospital."""
 
     hospital = serializers.UUIDField(source="hospital_id")
     actor = ActorSerializer(allow_null=True)
