@@ -1,6 +1,6 @@
 """The details of an audit event as words: they are stored as keys, codes and counts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from clinic.actions import ACTIONS
 from clinic.measures import entered
 from clinic.models import AuditEvent, ErrorReason, Role
 
@@ -39,6 +40,7 @@ NAMES: dict[str, Promise] = {
     "scopes": _("scopes"),
     "signed": _("signed reviews"),
     "through": _("through"),
+    "token": _("token"),
     "user": _("user"),
 }
 CODES: dict[str, Mapping[Any, Any]] = {
@@ -52,6 +54,8 @@ CODES: dict[str, Mapping[Any, Any]] = {
     "role": dict(Role.choices),
     "through": {"api": "API"},
 }
+# records that are known by the person whom they are about
+OF_PEOPLE = frozenset({"user", "membership", "invitation"})
 PLACE = ("body_view", "body_x", "body_y")
 PLACE_NAME = _("place on the body")
 FILTERS: dict[str, Promise] = {
@@ -70,14 +74,26 @@ FILTERS: dict[str, Promise] = {
     "page_size": _("length of the page"),
     "patient": _("patient"),
     "reviewed": _("review"),
+    "risk": _("risk"),
     "search": _("search"),
     "status": _("state"),
+}
+ORDER = {name: place for place, name in enumerate(FILTERS)}
+# the words of the values of filters; diagnosis/apps.py adds those of readings
+FILTER_CODES: dict[str, Mapping[Any, Any]] = {
+    "action": ACTIONS,
+    "reviewed": {True: _("signed"), False: _("not signed")},
 }
 
 
 def record_name(object_type: str) -> str:
     """What a record of an event is called, such as "lesion"."""
     return str(record_names().get(object_type, object_type))
+
+
+def called(event: AuditEvent, names: Mapping[str, str]) -> str:
+    """The name of the event's record, such as "starter 5.1.0"; empty where it has none."""
+    return "" if event.object_type in OF_PEOPLE else names.get(event.object_id, "")
 
 
 def record_names() -> dict[str, Any]:
@@ -88,14 +104,16 @@ def details_in_words(
     event: AuditEvent, names: Mapping[str, str] | None = None, *, short: bool = False
 ) -> str:
     """All details in one line, identifiers whole or by the characters that pages show. ``names``
-    stand in place of the keys of people, of their roles and of invitations
-    (clinic/services/audit_records.py)."""
+    stand in place of keys (clinic/services/audit_records.py)."""
     names = names or {}
     details = dict(event.details)
-    if event.object_id in names and "user" not in details:
+    if event.object_type in OF_PEOPLE and event.object_id in names and "user" not in details:
         details["person"] = event.object_id
+    filters = details.pop("filters", {})
     found = (
-        detail_in_words(event, name, value, names, short=short)
+        filters_in_words(value, filters, names, short=short)
+        if name == "by"
+        else detail_in_words(event, name, value, names, short=short)
         for name, value in sorted(details.items())
         # an empty list, such as of filters, says nothing
         if value not in (None, [])
@@ -106,11 +124,29 @@ def details_in_words(
 def detail_in_words(
     event: AuditEvent, name: str, value: Any, names: Mapping[str, str], *, short: bool
 ) -> str:
-    called = NAMES.get(name, in_words(name))
+    heading = NAMES.get(name, in_words(name))
     if is_key(value) and value in names:
-        return f"{called}: {names[value]}"
+        return f"{heading}: {names[value]}"
     words = value_in_words(event, name, value, short=short)
-    return f"{called} {words}" if is_key(value) else f"{called}: {words}"
+    return f"{heading} {words}" if is_key(value) else f"{heading}: {words}"
+
+
+def filters_in_words(
+    by: Iterable[str], values: Mapping[str, Any], names: Mapping[str, str], *, short: bool
+) -> str:
+    """By what a list or a file was filtered, with the values that were kept."""
+    ordered = sorted(by, key=lambda name: ORDER.get(name, len(ORDER)))
+    words = (filter_in_words(name, values.get(name), names, short=short) for name in ordered)
+    return f"{NAMES['by']}: {', '.join(words)}"
+
+
+def filter_in_words(name: str, value: Any, names: Mapping[str, str], *, short: bool) -> str:
+    heading = str(FILTERS.get(name, in_words(name)))
+    if value is None:
+        return heading
+    if is_key(value):
+        return f"{heading} {names.get(value, value[:8] if short else value)}"
+    return f"{heading} {FILTER_CODES.get(name, {}).get(value, value)}"
 
 
 def value_in_words(event: AuditEvent, name: str, value: Any, *, short: bool) -> str:
@@ -123,8 +159,7 @@ def value_in_words(event: AuditEvent, name: str, value: Any, *, short: bool) -> 
         return localize(entered(Decimal(value)))
     if is_key(value):
         return value[:8] if short else value
-    known = FILTERS if name == "by" else CODES.get(name, {})
-    return str(known.get(value, in_words(str(value))))
+    return str(CODES.get(name, {}).get(value, in_words(str(value))))
 
 
 def field_name(object_type: str, name: str) -> str:

@@ -49,17 +49,19 @@ def name_tried(request: HttpRequest, credentials: dict[str, str] | None = None) 
 
 
 class AuditOriginMiddleware:
-    """Remember the address for the audit events that this request will write."""
+    """Remember the address for the audit events that this request will write, and until its end the
+    token by which it was let in."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        token = origin.address.set(client_address(request))
+        address, token = origin.address.set(client_address(request)), origin.token.set(None)
         try:
             return self.get_response(request)
         finally:
-            origin.address.reset(token)
+            origin.token.reset(token)
+            origin.address.reset(address)
 
 
 class DomainErrorMiddleware:

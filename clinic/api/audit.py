@@ -28,7 +28,8 @@ class ActorSerializer(serializers.Serializer):
 
 
 class AuditEventSerializer(RecordSerializer):
-    """``details`` holds keys, codes and counts. ``hash`` is over this event and the one before, in
+    """``details`` holds keys, codes, days and counts; ``through`` and ``token`` there say that it
+    was done through the API and by which token. ``hash`` is over this event and the one before, in
     the chain of the hospital."""
 
     hospital = serializers.UUIDField(source="hospital_id")
@@ -112,7 +113,7 @@ class AuditEventViewSet(ApiViewSet):
             events = events.of_records(keys_of_patients([query["patient"]]))
         page = self.paginate_queryset(events.select_related("actor"))
         body = self.get_serializer(page, many=True).data
-        details = {"by": sorted(query), "through": "api"}
+        details = {"by": sorted(query)}
         for hospital in hospitals:
             record_event(
                 actor=request.user, action="view_audit_log", hospital=hospital, details=details

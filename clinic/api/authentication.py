@@ -6,12 +6,13 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from clinic import origin
 from clinic.models import ApiToken, User
 from clinic.services.tokens import find_token
 
 
 class TokenAuthentication(BaseAuthentication):
-    """``Authorization: Bearer <token>``."""
+    """``Authorization: Bearer <token>``; every event of the request then names the token."""
 
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
         scheme, _space, secret = get_authorization_header(request).decode("latin-1").partition(" ")
@@ -22,6 +23,7 @@ class TokenAuthentication(BaseAuthentication):
             raise AuthenticationFailed(
                 _("The token is unknown, expired or revoked."), "invalid_token"
             )
+        origin.token.set(str(token.pk))
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

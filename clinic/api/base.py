@@ -178,12 +178,12 @@ class RecordViewSet(ApiViewSet):
             action=action,
             hospital=self.hospital_of(record),
             obj=record,
-            details={"through": "api"} | details,
+            details=details,
         )
 
-    def note_list(self, action: str, query: dict[str, Any]) -> None:
+    def note_list(self, action: str, query: dict[str, Any], **details: Any) -> None:
         """One event in the log of each hospital whose records the list may hold."""
-        details = {"by": sorted(query), "through": "api"}
+        details = {"by": sorted(query)} | details
         for hospital in self.listed_hospitals(query):
             record_event(actor=self.request.user, action=action, hospital=hospital, details=details)
 

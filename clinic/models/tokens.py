@@ -16,6 +16,8 @@ class Scope(models.TextChoices):
 
 
 class ApiToken(Record):
+    called_by = ("name",)
+
     user = models.ForeignKey(User, models.CASCADE, related_name="tokens")
     name = models.CharField(_("name"), max_length=100)
     # SHA-256 of the secret: it has 256 random bits, so a slow password hash would add nothing

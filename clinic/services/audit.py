@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,8 @@ from clinic import origin
 from clinic.models import AuditChain, AuditEvent, Hospital, User
 
 PLATFORM = "platform"
+# the filters whose value an event of a file keeps: codes, days and keys, never what somebody typed
+KEPT_FILTERS = ("action", "actor", "from", "hospital", "label", "reviewed", "risk", "to")
 
 
 def event_hash(event: AuditEvent) -> str:
@@ -46,8 +48,9 @@ def record_event(
 ) -> AuditEvent:
     """Append one event to the hospital's chain, in the caller's transaction.
 
-    ``details`` holds keys, codes and counts, never a name or free text. The head of the chain is
-    locked until the transaction ends, so call this last.
+    ``details`` holds keys, codes, days and counts, never a name or free text; to them comes the API
+    token of the request. The head of the chain is locked until the transaction ends, so call this
+    last.
     """
     hospital_id = hospital.pk if isinstance(hospital, Hospital) else hospital
     key = str(hospital_id or PLATFORM)
@@ -62,7 +65,7 @@ def record_event(
         object_type=obj._meta.model_name or "" if obj is not None else "",
         object_id=str(obj.pk) if obj is not None else "",
         address=origin.address.get(),
-        details=details or {},
+        details=(details or {}) | way_of_request(),
         previous_hash=chain.head,
     )
     event.hash = event_hash(event)
@@ -70,6 +73,26 @@ def record_event(
     chain.length, chain.head = event.sequence, event.hash
     chain.save(update_fields=["length", "head"])
     return event
+
+
+def way_of_request() -> dict[str, str]:
+    """Through the API and by which token, where one let the request in."""
+    token = origin.token.get()
+    return {"through": "api", "token": token} if token else {}
+
+
+def file_details(kind: str, filters: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a file that is handed out: its format, by what its rows were filtered, and the values of
+    those filters that may be kept."""
+    given = {name: value for name, value in filters.items() if value not in (None, "")}
+    kept = {name: plain(given[name]) for name in KEPT_FILTERS if name in given}
+    return {"format": kind, "by": sorted(given), "filters": kept}
+
+
+def plain(value: Any) -> str | bool:
+    if isinstance(value, bool):
+        return value
+    return str(value.pk if isinstance(value, models.Model) else value)
 
 
 def lock_chain(key: str) -> AuditChain:

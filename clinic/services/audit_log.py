@@ -10,7 +10,7 @@ from django.utils.translation import get_language, override
 from django.utils.translation import gettext_lazy as _
 
 from clinic.actions import action_words
-from clinic.details import details_in_words, record_name
+from clinic.details import called, details_in_words, record_name
 from clinic.models import AuditEvent, Hospital, Membership, User
 from clinic.models.audit import AuditEventQuerySet
 from clinic.services.audit_records import names_of, numbers_of
@@ -71,7 +71,7 @@ def cells_of(event: AuditEvent, numbers: Mapping[str, str], names: Mapping[str, 
         actor.display_name if actor else str(_("the platform")),
         actor.username if actor else "",
         action_words(event.action),
-        record_name(event.object_type),
+        f"{record_name(event.object_type)} {called(event, names)}".strip(),
         event.object_id,
         numbers.get(event.object_id, ""),
         event.address or "",

@@ -20,8 +20,14 @@ from clinic.models.base import Record
 
 # as many characters of a key as pages show
 SHOWN = 8
-# the details that name people
-PEOPLE = ("user", "invited_by")
+# the details and filters that the log shows by name, and the kinds of record that they are keys of
+NAMED = {
+    "user": "user",
+    "invited_by": "user",
+    "actor": "user",
+    "token": "apitoken",
+    "model_version": "modelversion",
+}
 BEGINNING = re.compile(rf"[0-9a-f]{{{SHOWN}}}", re.IGNORECASE)
 
 
@@ -92,11 +98,14 @@ def numbers_of(hospital: Hospital, events: Iterable[AuditEvent]) -> dict[str, st
 
 
 def names_of(hospital: Hospital, events: Iterable[AuditEvent]) -> dict[str, str]:
-    """Of each person, role and invitation that the events name, whose it is; one query."""
+    """Of each person, role and invitation that the events name, whose it is, and of other records
+    and the hospital what they are called (``Record.called_by``); one query."""
     keys: dict[str, set[str]] = defaultdict(set)
     for event in events:
         keys[event.object_type].add(event.object_id)
-        keys["user"].update(filter(is_key, map(event.details.get, PEOPLE)))
+        given = event.details | event.details.get("filters", {})
+        for name, kind in NAMED.items():
+            keys[kind].update(filter(is_key, [given.get(name)]))
     people = User.objects.filter(pk__in=keys["user"])
     roles = Membership.objects.filter(pk__in=keys["membership"], hospital=hospital)
     invitations = Invitation.objects.filter(pk__in=keys["invitation"], hospital=hospital)
@@ -105,8 +114,16 @@ def names_of(hospital: Hospital, events: Iterable[AuditEvent]) -> dict[str, str]
         people.values_list("pk", *names),
         roles.values_list("pk", *(f"user__{name}" for name in names)),
         invitations.values_list("pk", "name", Value(""), Value("")),
+        *(
+            model._default_manager.filter(pk__in=keys[model._meta.model_name or ""]).values_list(
+                "pk", *model.called_by, *[Value("")] * (len(names) - len(model.called_by))
+            )
+            for model in Record.__subclasses__()
+            if model.called_by
+        ),
     ]
-    return {str(pk): name_in_words(*parts) for pk, *parts in all_of(rows)}
+    found = {str(pk): name_in_words(*parts) for pk, *parts in all_of(rows)}
+    return {str(hospital.pk): hospital.name} | found
 
 
 def name_in_words(given: str, family: str, username: str) -> str:

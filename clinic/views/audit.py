@@ -11,13 +11,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from clinic.actions import action_words
-from clinic.details import details_in_words, record_name
+from clinic.details import called, details_in_words, record_name
 from clinic.errors import DomainError
 from clinic.forms.administration import AuditFilter
 from clinic.models import AuditEvent, Hospital
 from clinic.models.audit import AuditEventQuerySet
 from clinic.periods import Period
-from clinic.services.audit import record_event
+from clinic.services.audit import file_details, record_event
 from clinic.services.audit_log import ORDERING, sheet_rows
 from clinic.services.audit_records import find_keys, names_of, numbers_of
 from clinic.spreadsheets import BYTE_ORDER_MARK, csv_lines
@@ -52,10 +52,8 @@ def audit_csv(request: HttpRequest) -> HttpResponse:
     form, hospital, events = asked_for(request)
     if form.errors:
         raise DomainError("invalid", next(iter(form.errors.values()))[0])
-    by = sorted(name for name, value in form.values.items() if value)
-    record_event(
-        actor=request.user, action="export_audit_log", hospital=hospital, details={"by": by}
-    )
+    details = file_details("csv", form.values)
+    record_event(actor=request.user, action="export_audit_log", hospital=hospital, details=details)
     lines = itertools.chain([BYTE_ORDER_MARK], csv_lines(sheet_rows(hospital, events)))
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     name = f"audit-log-{timezone.localdate().isoformat()}.csv"
@@ -89,6 +87,7 @@ def row_of(
         "event": event,
         "action": action_words(event.action),
         "record": record_name(event.object_type),
+        "called": called(event, names),
         "number": numbers.get(event.object_id),
         "page": PAGES.get(event.object_type),
         "details": details_in_words(event, names, short=True),

@@ -57,6 +57,6 @@ class PatientDifferencesViewSet(ApiViewSet):
             action="view_patient",
             hospital=patient.hospital_id,
             obj=patient,
-            details={"through": "api", "part": "lesion_differences"},
+            details={"part": "lesion_differences"},
         )
         return Response(DifferencesSerializer({"results": rows}).data)

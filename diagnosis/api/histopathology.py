@@ -67,7 +67,7 @@ class LesionHistopathologyViewSet(ApiViewSet):
             action="view_lesion",
             hospital=lesion.hospital_id,
             obj=lesion,
-            details={"through": "api", "part": "histopathology"},
+            details={"part": "histopathology"},
         )
         return Response({"results": body})
 

@@ -19,6 +19,7 @@ from clinic.api.hospitals import HospitalSerializer
 from clinic.api.images import AnyType, picture_url
 from clinic.errors import FieldError
 from clinic.models import Hospital
+from clinic.services.audit import file_details
 from clinic.spreadsheets import csv_lines
 from diagnosis.api.queries import (
     REPORT_PARAMETERS,
@@ -145,7 +146,7 @@ class HospitalReportViewSet(RecordViewSet):
         return Response({"totals": figures, "rows": body, **self.paginator.links()})
 
     def as_csv(self, rows: Any, query: dict[str, Any]) -> StreamingHttpResponse:
-        self.note_list("export_hospital_report", query)
+        self.note_list("export_hospital_report", query, **file_details("csv", query))
         # programs compare the words: they are the same whatever language the client prefers
         lines = csv_lines(csv_rows(rows, language=settings.LANGUAGE_CODE))
         response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
@@ -161,7 +162,7 @@ class HospitalReportViewSet(RecordViewSet):
         names = ", ".join(entry.name for entry in seen)
         period = report_filters(query)["period"]
         content = hospital_pdf(rows, Heading(names, period, "", user.display_name))
-        self.note_list("export_hospital_report", query)
+        self.note_list("export_hospital_report", query, **file_details("pdf", query))
         response = HttpResponse(content, content_type="application/pdf")
         response["Content-Disposition"] = 'attachment; filename="hospital-report.pdf"'
         return response

@@ -18,6 +18,8 @@ class ModelVersion(Record):
     ``manifest`` is the checkpoint's manifest.json; ``folder`` its folder below CHECKPOINT_ROOT.
     """
 
+    called_by = ("name", "version")
+
     name = models.CharField(_("name"), max_length=100)
     version = models.CharField(_("version"), max_length=50)
     folder = models.CharField(max_length=200, unique=True, editable=False)

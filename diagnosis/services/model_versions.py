@@ -72,20 +72,27 @@ def copy_checkpoint(source: Path, target: Path) -> None:
 
 
 @transaction.atomic
-def activate_model(*, actor: User | None, hospital: Hospital, model_version: ModelVersion) -> None:
-    """From now on the model version reads for the hospital; open requests keep theirs.
+def activate_model(*, actor: User | None, hospital: Hospital, model_version: ModelVersion) -> bool:
+    """From now on the model version reads for the hospital; open requests keep theirs. False where
+    it reads there already: nothing is changed then.
 
     ``actor`` is None for the platform's operator at the command line.
     """
     if actor is not None:
         require_administer(actor, hospital.pk)
-    ModelPolicy.objects.update_or_create(
+    policy, is_first = ModelPolicy.objects.select_for_update().get_or_create(
         hospital=hospital, defaults={"model_version": model_version}
     )
+    if not is_first:
+        if policy.model_version_id == model_version.pk:
+            return False
+        policy.model_version = model_version
+        policy.save()
     details = {"model_version": str(model_version.pk)}
     record_event(
         actor=actor, action="activate_model", hospital=hospital, obj=model_version, details=details
     )
+    return True
 
 
 @transaction.atomic

@@ -54,9 +54,12 @@ def model(request: HttpRequest, pk) -> HttpResponse:
 def activate(request: HttpRequest, pk) -> HttpResponse:
     found = get_object_or_404(ModelVersion, pk=pk)
     hospital = visible_hospital(request)
-    activate_model(actor=request.user, hospital=hospital, model_version=found)
     values = {"model": str(found), "hospital": hospital.name}
-    messages.success(request, _("%(model)s reads for %(hospital)s from now on.") % values)
+    if activate_model(actor=request.user, hospital=hospital, model_version=found):
+        messages.success(request, _("%(model)s reads for %(hospital)s from now on.") % values)
+    else:
+        message = _("%(model)s reads for %(hospital)s already. Nothing was changed.")
+        messages.info(request, message % values)
     return redirect("model", found.pk)
 
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from clinic.errors import DomainError
+from clinic.services.audit import file_details
 from clinic.services.lesions import number_lesions
 from clinic.spreadsheets import BYTE_ORDER_MARK, csv_lines
 from clinic.views.access import note_list, signed_in
@@ -96,7 +97,9 @@ def exported(request: HttpRequest, kind: str) -> tuple[DiagnosisRequestQuerySet,
     rows = rows_of(request, form)
     if form.errors:
         raise DomainError("invalid", next(iter(form.errors.values()))[0])
-    note_list(request, "export_hospital_report", hospital=form.values["hospital"], format=kind)
+    filters = form.values | {"reviewed": reviewed_of(form)}
+    details = file_details(kind, filters)
+    note_list(request, "export_hospital_report", hospital=filters["hospital"], **details)
     return rows, form
 
 
@@ -126,11 +129,15 @@ def rows_of(request: HttpRequest, form: ReportFilter) -> DiagnosisRequestQuerySe
             period=form.period,
             label=values.get("label", ""),
             risk=values.get("risk", ""),
-            reviewed={"yes": True, "no": False}.get(values.get("reviewed", "")),
+            reviewed=reviewed_of(form),
         )
     except DomainError as error:
         form.refuse(error)
         return hospital_report(actor=request.user).none()
+
+
+def reviewed_of(form: ReportFilter) -> bool | None:
+    return {"yes": True, "no": False}.get(form.values.get("reviewed", ""))
 
 
 def heading_of(form: ReportFilter, user: Any) -> Heading:

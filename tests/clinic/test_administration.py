@@ -1,7 +1,10 @@
 """Administration: invitations, roles, the audit log on its page and through the API."""
 
+import csv
 import datetime
+import io
 import re
+from uuid import uuid4
 
 import pytest
 from django.core import mail
@@ -22,6 +25,8 @@ from clinic.services.invitations import (
     revoke_invitation,
 )
 from clinic.services.staff import end_access, give_role, take_role
+from clinic.services.tokens import create_token
+from diagnosis.services.model_versions import activate_model
 from tests.api_client import API, assert_problem, client, count_queries
 from tests.factories import (
     DiagnosisRequestFactory,
@@ -31,6 +36,7 @@ from tests.factories import (
     InvitationFactory,
     LesionFactory,
     MembershipFactory,
+    ModelVersionFactory,
     PatientFactory,
     UserFactory,
     administrator,
@@ -615,6 +621,44 @@ def test_details_are_words(page, hospital, boss, looked_at) -> None:
     assert "{" not in content
 
 
+def test_the_log_names_the_token_that_was_used(page, hospital, boss) -> None:
+    ada = doctor(hospital)
+    named, _secret = create_token(actor=ada, user=ada, scopes=["read"], name="imaging archive")
+    gone = uuid4()
+    for key in (named.pk, gone):
+        through = {"through": "api", "token": str(key)}
+        record_event(actor=ada, action="create_patient", hospital=hospital, details=through)
+
+    html = text(page.get(reverse("audit-log")))
+
+    assert "through: API; token: imaging archive<" in html
+    assert f"through: API; token {str(gone)[:8]}<" in html
+    file = b"".join(page.get(reverse("audit-log-csv")).streaming_content).decode()
+    assert "through: API; token: imaging archive" in file
+
+
+def test_the_log_names_a_model_by_name_and_version(page, hospital, boss) -> None:
+    model = ModelVersionFactory(name="starter", version="5.1.0")
+    activate_model(actor=boss, hospital=hospital, model_version=model)
+    details = {"model_version": str(model.pk)}
+    record_event(actor=boss, action="view_model", hospital=hospital, details=details)
+
+    log = page.get(reverse("audit-log"), {"action": "activate_model"})
+    looked_at = page.get(reverse("audit-log"), {"action": "view_model"})
+
+    assert visible(text(log)).count("starter 5.1.0") == 1
+    for response in (log, looked_at):
+        assert "model version: starter 5.1.0<" in text(response)
+        assert "person" not in response.context["page"].rows[0]["details"]
+        assert str(model.pk)[:8] not in visible(text(response))
+    asked = {"action": "activate_model"}
+    file = b"".join(page.get(reverse("audit-log-csv"), asked).streaming_content).decode()
+    (line,) = csv.DictReader(io.StringIO(file.removeprefix("\ufeff")))
+    assert line["Record"] == "model version starter 5.1.0"
+    assert (line["Identifier"], line["Record code"]) == (str(model.pk), "modelversion")
+    assert line["Details"] == "model version: starter 5.1.0"
+
+
 def test_events_of_roles_and_invitations_say_about_whom(page, hospital, boss) -> None:
     ada = doctor(hospital, username="ada", first_name="Ada", last_name="North")
     nameless = doctor(hospital, username="nameless")
@@ -683,6 +727,8 @@ def test_the_number_of_queries_does_not_grow(page, hospital, boss, name) -> None
         record_event(actor=person, action="view_patient", hospital=hospital, obj=patient)
         give_role(actor=boss, user=person, hospital=hospital, role="administrator")
         invite(actor=boss, hospital=hospital, role="doctor", name="Nell")
+        client(person).get(f"{API}/patients/{patient.pk}/")
+        activate_model(actor=boss, hospital=hospital, model_version=ModelVersionFactory())
     assert queries() == few
 
 

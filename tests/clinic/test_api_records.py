@@ -103,7 +103,7 @@ def test_a_patient_is_corrected(api, hospital) -> None:
     assert response.status_code == 200
     assert (response.json()["sex"], response.json()["skin_type"]) == ("other", None)
     assert response.json()["family_name"] == patient.family_name
-    assert last_event().details == {"fields": ["sex", "skin_type"]}
+    assert last_event().details["fields"] == ["sex", "skin_type"]
 
 
 def test_a_patient_stays_at_the_hospital(api, hospital) -> None:

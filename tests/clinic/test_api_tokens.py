@@ -3,9 +3,12 @@
 import datetime
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from clinic.models import ApiToken, AuditEvent
+from clinic.services.audit import verify_chains
 from tests.api_client import API, assert_problem, authorize, client
 from tests.factories import PASSWORD, HospitalFactory, UserFactory, api_token, doctor
 
@@ -130,6 +133,43 @@ def test_another_users_token_does_not_exist() -> None:
     assert_problem(client(UserFactory()).delete(f"{TOKENS}{token.pk}/"), 404, "not_found")
     token.refresh_from_db()
     assert token.revoked_at is None
+
+
+def test_every_event_says_by_which_token_it_came() -> None:
+    hospital = HospitalFactory()
+    user = doctor(hospital)
+    api, page = client(user), Client()
+    page.force_login(user)
+    token = ApiToken.objects.get()
+    patient = {"medical_record_number": "N-1", "hospital": str(hospital.pk)}
+    key = {"HTTP_IDEMPOTENCY_KEY": "first"}
+
+    made = api.post(f"{API}/patients/", patient, **key).json()
+    # nothing is done again, so nothing is noted
+    api.post(f"{API}/patients/", patient, **key)
+    api.patch(f"{API}/patients/{made['id']}/", {"sex": "female"}, format="json")
+    api.get(f"{API}/patients/{made['id']}/")
+    api.get(f"{API}/patients/?search=N-1")
+    api.delete(f"{TOKENS}{token.pk}/")
+    page.get(reverse("patient", args=[made["id"]]))
+    sign_in(user)
+
+    through = {"through": "api", "token": str(token.pk)}
+    events = AuditEvent.objects.exclude(object_id=str(token.pk), action="create_token")
+    assert [
+        (event.action, {name: event.details.get(name) for name in through})
+        for event in events.order_by("id")
+    ] == [
+        ("create_patient", through),
+        ("update_patient", through),
+        ("view_patient", through),
+        ("list_patients", through),
+        ("revoke_token", through),
+        # neither a page nor a password is a token
+        ("view_patient", dict.fromkeys(through)),
+        ("create_token", dict.fromkeys(through)),
+    ]
+    assert list(verify_chains()) == []
 
 
 def test_an_expired_token_is_refused() -> None:

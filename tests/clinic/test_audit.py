@@ -141,6 +141,19 @@ def test_the_address_is_forgotten_after_the_request(rf) -> None:
     assert client_address(rf.get("/", REMOTE_ADDR="")) is None
 
 
+def test_the_token_is_forgotten_after_the_request(rf) -> None:
+    def answer(_request: object) -> HttpResponse:
+        origin.token.set("5f0e9c1e-0000-4000-8000-000000000000")
+        write()
+        return HttpResponse()
+
+    AuditOriginMiddleware(answer)(rf.get("/"))
+    write()
+    through, plain = AuditEvent.objects.order_by("id")
+    assert through.details == {"through": "api", "token": "5f0e9c1e-0000-4000-8000-000000000000"}
+    assert (plain.details, list(verify_chains())) == ({}, [])
+
+
 def other(event: AuditEvent, field: str) -> Any:
     """Another value than the event has."""
     return {

@@ -47,7 +47,23 @@ def test_the_file_holds_what_was_asked_for_and_no_formula(page, hospital) -> Non
     rows = file_of(page, action="view_staff")
 
     assert [(row["User name"], row["What"]) for row in rows] == [("'=1+1", "Staff looked at")]
-    assert AuditEvent.objects.filter(action="export_audit_log").get().details == {"by": ["action"]}
+
+
+def test_the_log_says_what_of_it_was_handed_out_and_never_what_was_typed(page, hospital) -> None:
+    PatientFactory(hospital=hospital, medical_record_number="N-17")
+    ada = doctor(hospital, first_name="Ada", last_name="North", username="ada_n")
+    asked = {"from": "2026-01-01", "actor": str(ada.pk), "action": "view_staff"}
+
+    file_of(page, object_id="N-17", **asked)
+
+    event = AuditEvent.objects.get(action="export_audit_log")
+    by = ["action", "actor", "from", "object_id"]
+    assert event.details == {"format": "csv", "by": by, "filters": asked}
+    (row,) = file_of(page, action="export_audit_log", to="2999-12-31")[1:]
+    assert row["Details"] == (
+        "filtered by: what Staff looked at, who Ada North (ada_n), from 2026-01-01, "
+        "record number or identifier; format: CSV"
+    )
 
 
 def test_the_file_is_for_people_and_keeps_the_codes(page, hospital, settings) -> None:
@@ -85,7 +101,7 @@ def test_a_file_of_all_events_says_nothing_of_filters(page, hospital) -> None:
     # the file holds the event of its own making
     (row,) = (row for row in file_of(page) if row["Event code"] == "export_audit_log")
 
-    assert row["Details"] == ""
+    assert row["Details"] == "format: CSV"
 
 
 def test_the_file_speaks_the_language_of_who_asked(page, hospital) -> None:
@@ -98,7 +114,7 @@ def test_the_file_speaks_the_language_of_who_asked(page, hospital) -> None:
     header, line = csv.reader(io.StringIO(b"".join(response.streaming_content).decode()))
 
     assert header[:4] == ["\ufeffCuándo", "Quién", "Nombre de usuario", "Qué"]
-    assert line[1:5] == ["la plataforma", "", "Hospital registrado", "hospital"]
+    assert line[1:5] == ["la plataforma", "", "Hospital registrado", "hospital Alpha"]
     assert line[12:14] == ["create_hospital", "hospital"]
 
 

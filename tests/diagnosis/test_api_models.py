@@ -62,6 +62,10 @@ def test_an_administrator_activates_a_model() -> None:
     assert response.json()["active_for"] == [str(hospital.pk)]
     assert ModelPolicy.objects.get(hospital=hospital).model_version == model
     assert AuditEvent.objects.latest("id").action == "activate_model"
+    # the second time there is nothing to do, which is no error
+    again = api.post(f"{MODELS}{model.pk}/activate/", {"hospital": str(hospital.pk)})
+    assert (again.status_code, again.json()) == (200, response.json())
+    assert AuditEvent.objects.filter(action="activate_model").count() == 1
 
 
 def test_it_is_activated_only_where_one_administers() -> None:

@@ -16,8 +16,10 @@ from django.urls import reverse
 from django.utils import timezone
 from reportlab.graphics.shapes import Rect, String
 
+from clinic.details import details_in_words
 from clinic.models import AuditEvent, Hospital
 from clinic.periods import Period
+from clinic.services.audit import verify_chains
 from diagnosis import report_charts
 from diagnosis.charts import BROADEST, HEIGHT, WIDTH, Column, columns, scale
 from diagnosis.documents import pdf
@@ -33,8 +35,10 @@ from tests.factories import (
     HistopathologyFactory,
     HospitalFactory,
     ImageFactory,
+    MembershipFactory,
     ModelVersionFactory,
     ReviewFactory,
+    administrator,
     doctor,
 )
 from tests.threads import needs_postgresql
@@ -252,7 +256,7 @@ def test_the_document_is_a_pdf_of_the_report(page, user, image) -> None:
     # the fonts travel with the file
     assert response.content.count(b"/FontFile2") == 2
     event = AuditEvent.objects.get(action="export_hospital_report")
-    assert event.details == {"format": "pdf"}
+    assert event.details == {"format": "pdf", "by": [], "filters": {}}
     assert client(user).get(f"{API}/reports/hospital/?format=pdf").content.startswith(b"%PDF-")
 
 
@@ -270,6 +274,44 @@ def test_what_was_not_read_is_called_what_it_is(page, user, image) -> None:
     assert ["Not readable as a lesion", "2"] in rows
     assert ["Failed", "1"] in rows
     assert "Cancelled" not in str(rows)
+
+
+FILES = ["page csv", "page pdf", "page zip", "api csv", "api pdf"]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_the_log_says_what_left_the_house(page, user, hospital, file) -> None:
+    way, kind = file.split()
+    asked = {"from": "2026-01-01", "to": "2026-01-31", "label": "melanoma"}
+    asked |= {"reviewed": "no" if way == "page" else "false"}
+    if way == "page":
+        asked |= {"risk": "high"}
+        page.get(reverse(f"hospital-report-{kind}"), asked)
+    else:
+        client(user).get(f"{API}/reports/hospital/", asked | {"format": kind})
+
+    event = AuditEvent.objects.get(action="export_hospital_report")
+    assert event.details["format"] == kind
+    assert event.details["by"] == sorted(asked)
+    assert event.details["filters"] == asked | {"reviewed": False}
+    risk = ", risk High risk" if way == "page" else ""
+    assert details_in_words(event).startswith(
+        "filtered by: from 2026-01-01, to 2026-01-31, class Melanoma, review not signed"
+        f"{risk}; format: {kind.upper()}"
+    )
+    assert list(verify_chains()) == []
+
+
+def test_the_log_names_the_hospital_of_a_file(page, user, hospital) -> None:
+    MembershipFactory(user=user, hospital=HospitalFactory())
+    boss = Client()
+    boss.force_login(administrator(hospital))
+
+    page.get(reverse("hospital-report-csv"), {"hospital": str(hospital.pk)})
+    client(user).get(f"{API}/reports/hospital/", {"hospital": str(hospital.pk), "format": "csv"})
+
+    shown = boss.get(reverse("audit-log"), {"action": "export_hospital_report"}).content.decode()
+    assert shown.count(f"filtered by: hospital {hospital.name}; format: CSV") == 2
 
 
 @pytest.mark.parametrize("count", [0, 3])

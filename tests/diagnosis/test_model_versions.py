@@ -141,6 +141,19 @@ def test_the_active_model_can_be_changed(django_assert_num_queries) -> None:
     assert (event.action, event.actor, event.hospital) == ("activate_model", actor, hospital)
 
 
+def test_what_reads_already_is_not_activated_again() -> None:
+    policy = ModelPolicyFactory()
+    actor = administrator(policy.hospital)
+
+    activated = activate_model(
+        actor=actor, hospital=policy.hospital, model_version=policy.model_version
+    )
+
+    assert not activated
+    assert ModelPolicy.objects.get().activated_at == policy.activated_at
+    assert not AuditEvent.objects.exists()
+
+
 def test_only_an_administrator_there_activates() -> None:
     policy = ModelPolicyFactory()
     home, new = policy.hospital, ModelVersionFactory()

@@ -1023,7 +1023,22 @@ def test_an_administrator_activates_a_model(hospital):
     client.post(reverse("model-activate", args=[model.pk]), {"hospital": str(hospital.pk)})
 
     assert ModelPolicy.objects.get(hospital=hospital).model_version == model
-    assert "Activate for" not in text(client.get(reverse("model", args=[model.pk])))
+    shown = text(client.get(reverse("model", args=[model.pk])))
+    assert f"{model} reads for Alpha from now on." in shown
+    assert "Activate for" not in shown
+
+
+def test_a_model_that_another_tab_activated_reads_already(hospital):
+    client = Client()
+    client.force_login(administrator(hospital))
+    model = ModelPolicy.objects.get(hospital=hospital).model_version
+
+    address = reverse("model-activate", args=[model.pk])
+    response = client.post(address, {"hospital": str(hospital.pk)}, follow=True)
+
+    assert f"{model} reads for Alpha already. Nothing was changed." in text(response)
+    assert "from now on" not in text(response)
+    assert not AuditEvent.objects.filter(action="activate_model").exists()
 
 
 # Queries ------------------------------------------------------------------------------------------

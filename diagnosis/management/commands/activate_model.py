@@ -24,5 +24,6 @@ class Command(BaseCommand):
         if not hospitals:
             raise CommandError("There is no such hospital.")
         for entry in hospitals:
-            activate_model(actor=None, hospital=entry, model_version=model)
-            self.stdout.write(f"{model} reads for {entry} from now on.")
+            activated = activate_model(actor=None, hospital=entry, model_version=model)
+            since = "from now on" if activated else "already"
+            self.stdout.write(f"{model} reads for {entry} {since}.")

@@ -29,5 +29,6 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         self.stdout.write(f"Registered {model} ({model.pk}).")
         for hospital in Hospital.objects.all() if activate else ():
-            activate_model(actor=None, hospital=hospital, model_version=model)
-            self.stdout.write(f"It reads for {hospital} from now on.")
+            activated = activate_model(actor=None, hospital=hospital, model_version=model)
+            since = "from now on" if activated else "already"
+            self.stdout.write(f"It reads for {hospital} {since}.")
