@@ -10,7 +10,7 @@ from clinic.forms.base import FutureDateInput, ServiceForm, optional, rule, seen
 from clinic.services.seen import seen_of
 from diagnosis.interpretation import CHOICES, label_name
 from diagnosis.models import DiagnosisRequest, Management, Review
-from diagnosis.services.recalls import last_review, open_recall
+from diagnosis.services.recalls import last_review, recall_elsewhere
 from diagnosis.services.reviews import EDITABLE, MAXIMUM_NOTES, check_recall, is_unusual
 
 ASKED = _(
@@ -88,7 +88,7 @@ class ReviewForm(ServiceForm):
             }
             found[f"{conclusion} {management}"] = ("management", ASKED % said)
         if "recall_on" in values and values["recall_on"] is None:
-            day = open_recall(self.request.image.lesion)
+            day = recall_elsewhere(self.request)
             if day is not None:
                 found[f"recall {day}"] = ("recall_on", RECALL_ENDS % {"date": day.isoformat()})
         return found

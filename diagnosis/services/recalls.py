@@ -38,7 +38,8 @@ def last_review(lesion: Lesion) -> Review | None:
     return signed.order_by("-signed_at", "id").first()
 
 
-def open_recall(lesion: Lesion) -> datetime.date | None:
-    """The day on which the lesion is to be seen again, also one that has passed."""
-    rows = DiagnosisRequest.objects.standing().filter(image__lesion=lesion)
-    return rows.aggregate(day=Max("recall_on"))["day"]
+def recall_elsewhere(request: DiagnosisRequest) -> datetime.date | None:
+    """The day on which the lesion is to be seen again by the review of another reading, also one
+    that has passed."""
+    rows = DiagnosisRequest.objects.standing().filter(image__lesion=request.image.lesion_id)
+    return rows.exclude(pk=request.pk).aggregate(day=Max("recall_on"))["day"]
