@@ -211,6 +211,27 @@ def test_on_a_phone_the_bar_at_the_bottom_covers_nothing_for_good(
     assert last[1] <= bar[0]
 
 
+def test_on_a_phone_one_bar_lies_at_the_bottom_while_a_review_is_amended(visit: Callable) -> None:
+    page = visit("doctor", "/diagnoses/{signed}/")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_text("Amend the review").click()
+    assert page.evaluate(FIXED) == ["review-bar"]
+    new = page.get_by_role("link", name="New picture of this lesion")
+    assert new.count() == 1
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    bar = page.locator(".review-bar").evaluate(BOX)
+    assert new.evaluate(BOX)[1] <= bar[0]
+    assert page.locator(".site-footer button").evaluate(BOX)[1] <= bar[0]
+
+    page.get_by_text("Amend the review").click()
+    assert page.evaluate(FIXED) == ["actions"]
+
+
+FIXED = """() => [...document.querySelectorAll("main *")]
+  .filter((part) => getComputedStyle(part).position === "fixed" && part.checkVisibility())
+  .map((part) => part.classList[part.classList.length - 1])"""
+
+
 @pytest.mark.parametrize("width", [320, 820, 1440])
 def test_a_long_word_in_a_question_stays_in_its_panel(visit: Callable, width: int) -> None:
     page = visit("administrator", "/administration/staff/")
