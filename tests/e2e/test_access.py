@@ -232,6 +232,36 @@ FIXED = """() => [...document.querySelectorAll("main *")]
   .map((part) => part.classList[part.classList.length - 1])"""
 
 
+def test_a_question_in_a_row_leaves_the_columns_and_the_role_where_they_are(
+    visit: Callable,
+) -> None:
+    page = visit("administrator", "/administration/staff/")
+    places = """() => [...document.querySelectorAll("#people + table :is(thead th, .chip)")]
+      .map((part) => part.getBoundingClientRect())
+      .map((box) => [box.x, box.width].map(Math.round))"""
+    for width in (1000, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(page.url)
+        before = page.evaluate(places)
+        unfold(page)
+        assert page.evaluate(places) == before, width
+        chip = page.locator(".roles .chip").first.evaluate(BOX)
+        button = page.locator(".roles summary").first.evaluate(BOX)
+        assert button[0] <= chip[0], width
+        assert chip[1] <= button[1], width
+
+
+def test_fields_beside_each_other_stand_in_one_line_however_a_label_wraps(visit: Callable) -> None:
+    page = visit("administrator", "/administration/settings/")
+    names = ("Monitor from", "Dermatologist from", "Urgent from")
+    for name, value in zip(names, ("90", "20", "50"), strict=True):
+        page.get_by_label(name).fill(value)
+    press("Save")(page)
+    for width in (820, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert len({page.get_by_label(name).evaluate(BOX)[0] for name in names}) == 1, width
+
+
 @pytest.mark.parametrize("width", [320, 820, 1440])
 def test_a_long_word_in_a_question_stays_in_its_panel(visit: Callable, width: int) -> None:
     page = visit("administrator", "/administration/staff/")
