@@ -251,6 +251,17 @@ def test_a_question_in_a_row_leaves_the_columns_and_the_role_where_they_are(
         assert chip[1] <= button[1], width
 
 
+def test_the_versions_of_the_settings_fit_without_scrolling(visit: Callable) -> None:
+    page = visit("administrator", "/administration/settings/")
+    table = page.get_by_role("table")
+    for width in (320, 390, 820, 900, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate(SIDEWAYS) == [], width
+        box = table.bounding_box()
+        assert box
+        assert box["x"] + box["width"] <= width
+
+
 def test_fields_beside_each_other_stand_in_one_line_however_a_label_wraps(visit: Callable) -> None:
     page = visit("administrator", "/administration/settings/")
     names = ("Monitor from", "Dermatologist from", "Urgent from")
