@@ -273,6 +273,13 @@ def test_fields_beside_each_other_stand_in_one_line_however_a_label_wraps(visit:
         assert len({page.get_by_label(name).evaluate(BOX)[0] for name in names}) == 1, width
 
 
+def test_on_a_phone_the_worklist_has_a_short_name_in_the_menu(visit: Callable) -> None:
+    page = visit("doctor", "/")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.locator(".site-header nav .short-name").first.inner_text() == "Worklist"
+    assert not page.locator(".site-header nav .long-name").first.is_visible()
+
+
 @pytest.mark.parametrize("width", [320, 820, 1440])
 def test_a_long_word_in_a_question_stays_in_its_panel(visit: Callable, width: int) -> None:
     page = visit("administrator", "/administration/staff/")
