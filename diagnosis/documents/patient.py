@@ -1,7 +1,8 @@
-"""The printable report of one patient: the lesions by body site, each with its newest pictures and
-what the AI, the doctor and the pathologist say, apart from each other."""
+"""The printable report of one patient: the lesions by body site, each with its pictures, and beside
+each picture what the AI, the doctor and the pathologist say of it, apart from each other."""
 
 import itertools
+import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -120,13 +121,32 @@ def overview_row(card: Card) -> tuple[Any, ...]:
 def lesion_parts(cards: Sequence[Card]) -> Iterator[Flowable]:
     each = PICTURES_OF_LESION if len(cards) * PICTURES_OF_LESION <= MOST_PICTURES else 1
     room = MOST_PICTURES
+    placed = any(card.lesion.anatom_site for card in cards)
     for site, found in itertools.groupby(cards, key=site_of):
         yield CondPageBreak(80 * mm)
-        yield pdf.text(site, pdf.HEADING)
+        if placed:
+            yield pdf.text(site, pdf.HEADING)
         for card in found:
-            shown = card.pictures[: min(each, room)]
+            shown = pictures_of(card)[: min(each, room)]
             room -= len(shown)
             yield from lesion_part(card, shown)
+
+
+def pictures_of(card: Card) -> list[Picture]:
+    """Those beside which an opinion stands, then the others, the last taken first."""
+    spoken = spoken_of(card)
+    return spoken + [picture for picture in card.pictures if picture not in spoken]
+
+
+def spoken_of(card: Card) -> list[Picture]:
+    """The picture of the conclusion that counts, that of the reading that counts, and the newest:
+    often one and the same."""
+    read = card.picture_of(card.request.pk) if card.request else None
+    found: list[Picture] = []
+    for picture in (card.concluded, read, card.newest):
+        if picture is not None and picture not in found:
+            found.append(picture)
+    return found
 
 
 def site_of(card: Card) -> str:
@@ -134,25 +154,21 @@ def site_of(card: Card) -> str:
 
 
 def lesion_part(card: Card, shown: Sequence[Picture]) -> Iterator[Flowable]:
-    left = len(card.pictures) - len(shown)
+    left, more = len(card.pictures) - len(shown), shown[len(spoken_of(card)) :]
     title = pdf.text(card.lesion.title, pdf.STRONG)
     facts = [pdf.text(line, pdf.SMALL) for line in lesion_facts(card)]
-    block = [Spacer(0, 6), title, *facts, newest_and_opinions(card, shown[:1])]
-    if shown[1:]:
-        block.append(strip(shown[1:]))
-    if left or not shown:
-        block.append(pdf.text(not_shown(len(shown), left), pdf.SMALL))
+    block = [Spacer(0, 6), title, *facts, *pictures_and_opinions(card, shown)]
+    if more:
+        block.append(strip(card, more))
+    if left or not card.pictures:
+        block.append(pdf.text(not_shown(left), pdf.SMALL))
     yield KeepTogether(block)
     # a page long, where somebody writes that much: nothing that has to stay in one piece
     yield from notes(card)
 
 
-def not_shown(shown: int, left: int) -> str:
-    if not left:
-        return _("No picture yet.")
-    if not shown:
-        return _("Pictures not shown here: %(n)d") % {"n": left}
-    return _("Earlier pictures not shown here: %(n)d") % {"n": left}
+def not_shown(left: int) -> str:
+    return _("Pictures not shown here: %(n)d") % {"n": left} if left else _("No picture yet.")
 
 
 def lesion_facts(card: Card) -> Iterator[str]:
@@ -166,10 +182,10 @@ def lesion_facts(card: Card) -> Iterator[str]:
 
 
 def notes(card: Card) -> Iterator[Flowable]:
-    reviews, findings = card.signed_reviews, findings_of(card)
+    findings = findings_of(card)
     found = [
         (_("Notes on the lesion"), card.lesion.notes),
-        (_("Doctor's notes"), reviews[0].notes if reviews else ""),
+        *doctors_notes(card),
         (_("Pathologist's notes"), findings[0].notes if findings else ""),
     ]
     for name, content in found:
@@ -181,24 +197,43 @@ def notes(card: Card) -> Iterator[Flowable]:
 # The three opinions -------------------------------------------------------------------------------
 
 
-def newest_and_opinions(card: Card, newest: Sequence[Picture]) -> Table:
-    pictures = [picture_part(picture, LARGE) for picture in newest]
+def pictures_and_opinions(card: Card, shown: Sequence[Picture]) -> Iterator[Table]:
+    """A picture a row, with what is said of it; the pathologist speaks of the lesion."""
+    spoken = spoken_of(card)
+    for picture in spoken:
+        part = large_part(card, picture, shown=picture in shown)
+        yield opinions_row([part], opinions(card, picture))
+    if not spoken:
+        yield opinions_row([], opinions(card, None))
+
+
+def large_part(card: Card, picture: Picture, *, shown: bool) -> list[Flowable]:
+    words = card.when(picture)
+    if picture is card.newest and len(spoken_of(card)) > 1:
+        words = _("%(time)s, the newest picture") % {"time": words}
+    return picture_part(picture, LARGE, words) if shown else [pdf.text(words, pdf.SMALL)]
+
+
+def opinions_row(pictures: list[list[Flowable]], columns: list[list[Flowable]]) -> Table:
     widths = [LARGE[0] + GAP] * len(pictures)
     room = pdf.PAPER[0] - 2 * pdf.MARGIN - sum(widths)
     widths += [room * share for share in OPINION_SHARES]
-    return plain_table([[*pictures, *opinions(card)]], widths)
+    return plain_table([[*pictures, *columns]], widths)
 
 
-def opinions(card: Card) -> list[list[Flowable]]:
+def opinions(card: Card, picture: Picture | None) -> list[list[Flowable]]:
+    first = picture is None or picture is spoken_of(card)[0]
     columns = {
-        _("AI reading, not a diagnosis"): reading_lines(card.request),
-        _("Doctor"): doctor_lines(card),
-        _("Pathologist"): pathologist_lines(card),
+        _("AI reading, not a diagnosis"): reading_lines(picture.request if picture else None),
+        _("Doctor"): doctor_lines(card, picture),
     }
-    return [
+    if first:
+        columns[_("Pathologist")] = pathologist_lines(card)
+    found: list[list[Flowable]] = [
         [pdf.text(name, pdf.LABEL), *(pdf.text(line, look) for line, look in lines)]
         for name, lines in columns.items()
     ]
+    return found if first else [*found, []]
 
 
 def reading_lines(request: DiagnosisRequest | None) -> Iterator[Line]:
@@ -237,8 +272,10 @@ def unread_lines(request: DiagnosisRequest | None) -> Iterator[Line]:
     yield failure_message(request.failure_code), pdf.SMALL
 
 
-def doctor_lines(card: Card) -> Iterator[Line]:
-    reviews = card.signed_reviews
+def doctor_lines(card: Card, picture: Picture | None) -> Iterator[Line]:
+    """What was signed of this picture; beside the conclusion that counts, also of those without a
+    row of their own."""
+    reviews = picture.signed_reviews if picture else []
     if not reviews:
         yield _("Not signed yet."), pdf.BODY
         return
@@ -250,11 +287,61 @@ def doctor_lines(card: Card) -> Iterator[Line]:
             words += " " + _("(closed: seen or reviewed since)")
         yield words, pdf.BODY
     yield signature_of(newest), pdf.SMALL
-    if card.request is not None and newest.request_id != card.request.pk:
-        yield _("Of another picture than the newest."), pdf.SMALL
+    counts = newest == card.conclusion
+    if counts and any(other.signed_reviews for other in card.pictures if other is not picture):
+        yield _("Signed last: it holds until another is signed."), pdf.SMALL
     for earlier in reviews[1 : 1 + EARLIER]:
-        values = {"conclusion": conclusion_of(earlier), "signature": signature_of(earlier)}
-        yield _("before: %(conclusion)s, %(signature)s") % values, pdf.SMALL
+        yield earlier_words(earlier, reviews), pdf.SMALL
+    for other in reviews_elsewhere(card) if counts else []:
+        yield elsewhere_words(card, other), pdf.SMALL
+
+
+def earlier_words(review: Review, reviews: Sequence[Review]) -> str:
+    """Only what was amended is a thing of the past."""
+    values = {"conclusion": conclusion_of(review), "signature": signature_of(review)}
+    if review.pk in {other.amends_id for other in reviews}:
+        return _("before: %(conclusion)s, %(signature)s") % values
+    return _("of another reading of this picture: %(conclusion)s, %(signature)s") % values
+
+
+def elsewhere_words(card: Card, review: Review) -> str:
+    picture = card.picture_of(review.request_id)
+    values = {
+        "time": card.when(picture) if picture else "",
+        "conclusion": conclusion_of(review),
+        "signature": signature_of(review),
+    }
+    return _("of the picture of %(time)s: %(conclusion)s, %(signature)s") % values
+
+
+def reviews_elsewhere(card: Card) -> list[Review]:
+    """The last signed of pictures that have no row of their own, without what was amended."""
+    spoken = {row.pk for picture in spoken_of(card) for row in picture.requests}
+    amended = amended_of(card)
+    found = (review for review in card.signed_reviews if review.request_id not in spoken)
+    return [review for review in found if review.pk not in amended][:EARLIER]
+
+
+def told_reviews(card: Card) -> list[Review]:
+    """In the order in which the report names them."""
+    spoken = [picture.signed_reviews[: 1 + EARLIER] for picture in spoken_of(card)]
+    return [*itertools.chain(*spoken), *reviews_elsewhere(card)]
+
+
+def amended_of(card: Card) -> set[uuid.UUID | None]:
+    return {review.amends_id for review in card.signed_reviews}
+
+
+def doctors_notes(card: Card) -> Iterator[tuple[str, str]]:
+    """Each with the conclusion that it was signed with."""
+    amended = amended_of(card)
+    for review in told_reviews(card):
+        values = {"conclusion": conclusion_of(review), "signature": signature_of(review)}
+        if review.pk in amended:
+            name = _("Doctor's notes, amended since: %(conclusion)s, %(signature)s") % values
+        else:
+            name = _("Doctor's notes: %(conclusion)s, %(signature)s") % values
+        yield name, review.notes
 
 
 def conclusion_of(review: Review) -> str:
@@ -262,7 +349,8 @@ def conclusion_of(review: Review) -> str:
 
 
 def signature_of(review: Review) -> str:
-    values = {"name": review.signed_by.display_name, "date": day(review.signed_at)}
+    time = timezone.localtime(review.signed_at).strftime("%Y-%m-%d %H:%M")
+    values = {"name": review.signed_by.display_name, "date": time}
     return _("signed by %(name)s, %(date)s") % values
 
 
@@ -293,18 +381,18 @@ def day(at: Any) -> str:
 # Pictures -----------------------------------------------------------------------------------------
 
 
-def strip(pictures: Sequence[Picture]) -> Table:
+def strip(card: Card, pictures: Sequence[Picture]) -> Table:
     """Small, side by side with their dates."""
-    cells = [picture_part(picture, SMALL) for picture in pictures]
+    cells = [picture_part(picture, SMALL, card.when(picture)) for picture in pictures]
     return plain_table([cells], [SMALL[0] + GAP] * len(cells))
 
 
-def picture_part(picture: Picture, size: tuple[float, float]) -> list[Flowable]:
-    date = pdf.text(day(picture.taken), pdf.SMALL)
+def picture_part(picture: Picture, size: tuple[float, float], words: str) -> list[Flowable]:
+    caption = pdf.text(words, pdf.SMALL)
     try:
-        return [pdf.picture(read_thumbnail(picture.image), *size), date]
+        return [pdf.picture(read_thumbnail(picture.image), *size), caption]
     except DomainError as error:
-        return [pdf.text(error.message, pdf.SMALL), date]
+        return [pdf.text(error.message, pdf.SMALL), caption]
 
 
 def plain_table(rows: list[list[Any]], widths: list[float]) -> Table:

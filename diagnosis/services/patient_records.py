@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from django.db.models import prefetch_related_objects
-from django.utils.timezone import localdate
+from django.utils.timezone import localdate, localtime
 
 from clinic.models import Image, Lesion, Patient, User
 from clinic.vocabulary import AnatomSite
 from diagnosis.models import DiagnosisRequest, Histopathology, Review, Status
 from diagnosis.services.differences import Difference
 from ml.taxonomy import BY_LABEL
+
+# as exact as it takes to tell two pictures apart
+MOMENTS = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
 
 
 @dataclass
@@ -32,6 +35,17 @@ class Picture:
         """The reading that counts: the newest with an answer, else the newest."""
         answered = (r for r in self.requests if r.status == Status.SUCCEEDED)
         return next(answered, self.requests[0] if self.requests else None)
+
+    @property
+    def signed_reviews(self) -> list[Review]:
+        """Of all its readings, the last signed first; an amended one after the new one."""
+        return signed_reviews_of(self.requests)
+
+
+def signed_reviews_of(requests: Iterable[DiagnosisRequest]) -> list[Review]:
+    reviews = [review for request in requests for review in request.reviews.all()]
+    dated = [(review.signed_at, review) for review in reviews if review.signed_at is not None]
+    return [review for _, review in sorted(dated, key=lambda pair: pair[0], reverse=True)]
 
 
 @dataclass(frozen=True)
@@ -95,20 +109,40 @@ class Card:
 
     @property
     def signed_reviews(self) -> list[Review]:
-        """Of all its readings, the last signed first; an amended one after the new one."""
-        reviews = [
-            review
-            for picture in self.pictures
-            for request in picture.requests
-            for review in request.reviews.all()
-        ]
-        dated = [(review.signed_at, review) for review in reviews if review.signed_at is not None]
-        return [review for _, review in sorted(dated, key=lambda pair: pair[0], reverse=True)]
+        """Of all its pictures, in the same order."""
+        return signed_reviews_of(row for picture in self.pictures for row in picture.requests)
 
     @property
     def conclusion(self) -> Review | None:
         """The doctor's newest, of whichever picture: it holds until another is signed."""
         return next(iter(self.signed_reviews), None)
+
+    @property
+    def concluded(self) -> Picture | None:
+        """The picture that the conclusion is of."""
+        return self.picture_of(self.conclusion.request_id) if self.conclusion else None
+
+    @property
+    def concluded_elsewhere(self) -> str:
+        """When that picture was taken; empty where the reading that counts is of it too."""
+        picture = self.concluded
+        if picture is None or self.request in picture.requests:
+            return ""
+        return self.when(picture)
+
+    def picture_of(self, request_id: uuid.UUID) -> Picture | None:
+        rows = ((picture, row.pk) for picture in self.pictures for row in picture.requests)
+        return next((picture for picture, pk in rows if pk == request_id), None)
+
+    def when(self, picture: Picture) -> str:
+        """The day on which the picture was taken; the time too where another is of that day."""
+        others = [other for other in self.pictures if other is not picture]
+        said = ""
+        for form in MOMENTS:
+            said = localtime(picture.taken).strftime(form)
+            if all(localtime(other.taken).strftime(form) != said for other in others):
+                break
+        return said
 
     @property
     def finding(self) -> Histopathology | None:

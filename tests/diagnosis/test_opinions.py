@@ -8,8 +8,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import strip_tags
 
-from clinic.models import Lesion
-from diagnosis.documents.patient import doctor_lines, overview_row
+from clinic.models import Image, Lesion
+from diagnosis.documents.patient import overview_row
 from diagnosis.services.patient_records import report_cards
 from tests.factories import (
     DiagnosisRequestFactory,
@@ -57,7 +57,7 @@ def test_the_patients_page_tells_what_the_pathologist_found(page, patient):
     html, words = seen(page, "patient", patient)
 
     # on the card, in the timeline, and by the dot, which the reading alone would draw as harmless
-    assert "Histopathology: Melanoma Low risk" in words
+    assert "Histopathology: Melanoma AI: Low risk" in words
     assert "Histopathology: Melanoma, Dr Path, 2026-03-02" in words
     assert 'class="dot high"' in html
     assert ", Histopathology: Melanoma</title>" in html
@@ -71,7 +71,8 @@ def test_a_lesion_that_a_doctor_calls_malignant_is_marked_so(page, patient):
     assert 'class="dot high"' in html
     assert ", Doctor: Melanoma</title>" in html
     assert "Doctor: Melanoma" in words
-    assert "AI: Nevus" in words
+    # the badge, too, is the machine's word
+    assert "AI: Low risk" in words
 
 
 def test_what_a_person_calls_malignant_stands_first_and_what_histology_cleared_last(page, patient):
@@ -101,7 +102,7 @@ def test_a_picture_after_a_benign_finding_stands_where_its_reading_puts_it(page,
     assert cards[0].lesion == suspected.image.lesion
     assert 'class="dot high"' in html
     # the pathologist's word stays on the card
-    assert "Histopathology: Nevus High risk" in words
+    assert "Histopathology: Nevus AI: High risk" in words
     assert "First what a doctor or pathologist calls malignant" in words
 
 
@@ -120,17 +121,43 @@ def test_an_unnamed_lesion_is_called_the_same_on_the_page_and_in_the_overview(pa
 def test_an_earlier_signature_is_not_lost_behind_a_newer_picture(page, patient):
     row = read(patient, "melanoma")
     ReviewFactory(request=row, signed=True, conclusion="melanoma", management="excise")
+    taken = moment(9)
+    Image.objects.filter(pk=row.image_id).update(captured_at=taken)
     DiagnosisRequestFactory(
-        image__lesion=row.image.lesion, succeeded=True, prediction__label="nevus"
+        image__lesion=row.image.lesion,
+        image__captured_at=taken + datetime.timedelta(hours=2),
+        succeeded=True,
+        prediction__label="nevus",
     )
 
     _, of_patient = seen(page, "patient", patient)
-    _, of_lesion = seen(page, "lesion", row.image.lesion)
+    html, of_lesion = seen(page, "lesion", row.image.lesion)
 
-    today = timezone.localdate().isoformat()
-    assert f"Doctor: Melanoma, excise of another picture, {today}" in of_patient
+    # two pictures of one day
+    assert "Doctor: Melanoma, excise of the picture of 2026-05-04 09:00" in of_patient
     assert "Not signed yet" not in of_lesion
-    assert "Of an earlier picture: the newest reading is not signed yet." in of_lesion
+    assert "Of the picture of 2026-05-04 09:00. The newest reading is not signed yet." in of_lesion
+    link = f'<a href="{reverse("diagnosis", args=[row.pk])}">Of the picture of 2026-05-04 09:00</a>'
+    assert link in html
+
+
+def moment(hour: int) -> datetime.datetime:
+    return timezone.make_aware(datetime.datetime(2026, 5, 4, hour))
+
+
+def test_a_conclusion_of_another_reading_of_the_same_picture_is_not_called_another_pictures(
+    page, patient
+):
+    row = read(patient, "melanoma")
+    ReviewFactory(request=row, signed=True, conclusion="melanoma", management="excise")
+    DiagnosisRequestFactory(
+        image=row.image, created_at=timezone.now(), succeeded=True, prediction__label="nevus"
+    )
+
+    words = seen(page, "lesion", row.image.lesion)[1]
+
+    assert "Of another reading of this picture. The newest reading is not signed yet." in words
+    assert "of the picture of" not in seen(page, "patient", patient)[1]
 
 
 def test_a_later_signature_below_an_older_picture_leaves_the_newest_signed(page, patient):
@@ -145,16 +172,9 @@ def test_a_later_signature_below_an_older_picture_leaves_the_newest_signed(page,
 
     of_lesion = seen(page, "lesion", lesion)[1]
 
-    assert "Of another picture than the newest." in of_lesion
+    taken = timezone.localdate(past).isoformat()
+    assert f"Of the picture of {taken}" in of_lesion
     assert "is not signed yet" not in of_lesion
-    report = card_lines(patient)
-    assert "Of another picture than the newest." in report
-
-
-def card_lines(patient) -> list[str]:
-    """What the patient's report says of the doctor."""
-    user = doctor(patient.hospital)
-    return [line for card in report_cards(user, patient) for line, _look in doctor_lines(card)]
 
 
 def test_the_timeline_says_what_was_replaced(page, patient):

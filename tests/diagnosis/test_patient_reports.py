@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 from reportlab.platypus import Image as Drawn
 
 from clinic.models import AuditEvent, Image
@@ -105,6 +105,84 @@ def test_the_three_opinions_stand_apart_with_names_and_dates(user, patient, lesi
     assert "Recall on 2027-01-31" in words
     assert "Dr Path, 2026-05-04" in words
     assert "nothing is final until a named doctor has signed" in words
+
+
+def test_each_conclusion_stands_beside_its_picture_with_its_own_note(user, patient, monkeypatch):
+    lesion = LesionFactory(patient=patient)
+    times = [datetime.datetime(2026, 5, 4, hour, tzinfo=datetime.UTC) for hour in (8, 9, 10)]
+    silent, called, newest = (
+        DiagnosisRequestFactory(image__lesion=lesion, image__captured_at=time, succeeded=True)
+        for time in times
+    )
+    for row, conclusion, management, notes in (
+        (silent, "dermatofibroma", "none", "Firm."),
+        (newest, "nevus", "monitor", "Symmetric."),
+        (called, "melanoma", "excise", "Blue veil."),
+    ):
+        facts = {"conclusion": conclusion, "management": management, "notes": notes}
+        ReviewFactory(request=row, signed=True, author=user, **facts)
+
+    words = words_of(user, patient, monkeypatch)
+
+    taken = [timezone.localtime(time).strftime("%Y-%m-%d %H:%M") for time in times]
+    # the one that counts first, and the newest picture with its own
+    rows = (
+        f"\n{taken[1]}\n",
+        "\nMelanoma, excise\n",
+        "Signed last: it holds until another is signed.",
+        f"of the picture of {taken[0]}: Dermatofibroma, no action, signed by Ada Signer",
+        f"\n{taken[2]}, the newest picture\n",
+        "\nNevus, monitor\n",
+        "\nDoctor's notes: Melanoma, excise, signed by Ada Signer",
+        "\nBlue veil.\n",
+        "\nDoctor's notes: Nevus, monitor",
+        "\nSymmetric.\n",
+        "\nDoctor's notes: Dermatofibroma, no action",
+        "\nFirm.",
+    )
+    places = [words.index(row) for row in rows]
+    assert places == sorted(places)
+    assert "\nbefore: " not in words
+
+
+def test_a_note_that_was_amended_says_so(user, patient, monkeypatch):
+    row = DiagnosisRequestFactory(image__lesion__patient=patient, succeeded=True)
+    facts = {"request": row, "signed": True, "author": user, "conclusion": "nevus"}
+    first = ReviewFactory(**facts, management="monitor", notes="Symmetric.")
+    ReviewFactory(**facts, management="excise", amends=first, notes="Grown.")
+
+    words = words_of(user, patient, monkeypatch)
+
+    assert "\nbefore: Nevus, monitor, signed by Ada Signer" in words
+    now = words.index("\nDoctor's notes: Nevus, excise, signed by")
+    before = words.index("\nDoctor's notes, amended since: Nevus, monitor, signed by")
+    assert now < words.index("\nGrown.\n") < before < words.index("\nSymmetric.")
+
+
+def test_a_newest_picture_without_a_signature_is_not_said_to_be_signed(user, patient, monkeypatch):
+    lesion = LesionFactory(patient=patient)
+    days = [datetime.datetime(2026, 5, day, 12, tzinfo=datetime.UTC) for day in (4, 6)]
+    old, _new = (
+        DiagnosisRequestFactory(image__lesion=lesion, image__captured_at=day, succeeded=True)
+        for day in days
+    )
+    ReviewFactory(request=old, signed=True, conclusion="melanoma", management="excise")
+
+    words = words_of(user, patient, monkeypatch)
+
+    # of different days the day is enough
+    assert words.index("\n2026-05-04\n") < words.index("\nMelanoma, excise\n")
+    newest = words.index("\n2026-05-06, the newest picture\n")
+    assert words.index("\nMelanoma, excise\n") < newest < words.index("\nNot signed yet.")
+
+
+def test_lesions_without_a_site_have_no_heading_where_there_are_no_others(
+    user, patient, monkeypatch
+):
+    LesionFactory(patient=patient, anatom_site=None)
+    assert "Other lesions" not in words_of(user, patient, monkeypatch)
+    LesionFactory(patient=patient, anatom_site="head/neck")
+    assert "Other lesions" in words_of(user, patient, monkeypatch)
 
 
 def test_a_lesion_has_the_name_that_pages_give_it(user, patient, monkeypatch):

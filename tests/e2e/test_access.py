@@ -211,6 +211,75 @@ def test_on_a_phone_the_bar_at_the_bottom_covers_nothing_for_good(
     assert last[1] <= bar[0]
 
 
+def test_on_a_phone_one_bar_lies_at_the_bottom_while_a_review_is_amended(visit: Callable) -> None:
+    page = visit("doctor", "/diagnoses/{signed}/")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_text("Amend the review").click()
+    assert page.evaluate(FIXED) == ["review-bar"]
+    new = page.get_by_role("link", name="New picture of this lesion")
+    assert new.count() == 1
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    bar = page.locator(".review-bar").evaluate(BOX)
+    assert new.evaluate(BOX)[1] <= bar[0]
+    assert page.locator(".site-footer button").evaluate(BOX)[1] <= bar[0]
+
+    page.get_by_text("Amend the review").click()
+    assert page.evaluate(FIXED) == ["actions"]
+
+
+FIXED = """() => [...document.querySelectorAll("main *")]
+  .filter((part) => getComputedStyle(part).position === "fixed" && part.checkVisibility())
+  .map((part) => part.classList[part.classList.length - 1])"""
+
+
+def test_a_question_in_a_row_leaves_the_columns_and_the_role_where_they_are(
+    visit: Callable,
+) -> None:
+    page = visit("administrator", "/administration/staff/")
+    places = """() => [...document.querySelectorAll("#people + table :is(thead th, .chip)")]
+      .map((part) => part.getBoundingClientRect())
+      .map((box) => [box.x, box.width].map(Math.round))"""
+    for width in (1000, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(page.url)
+        before = page.evaluate(places)
+        unfold(page)
+        assert page.evaluate(places) == before, width
+        chip = page.locator(".roles .chip").first.evaluate(BOX)
+        button = page.locator(".roles summary").first.evaluate(BOX)
+        assert button[0] <= chip[0], width
+        assert chip[1] <= button[1], width
+
+
+def test_the_versions_of_the_settings_fit_without_scrolling(visit: Callable) -> None:
+    page = visit("administrator", "/administration/settings/")
+    table = page.get_by_role("table")
+    for width in (320, 390, 820, 900, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate(SIDEWAYS) == [], width
+        box = table.bounding_box()
+        assert box
+        assert box["x"] + box["width"] <= width
+
+
+def test_fields_beside_each_other_stand_in_one_line_however_a_label_wraps(visit: Callable) -> None:
+    page = visit("administrator", "/administration/settings/")
+    names = ("Monitor from", "Dermatologist from", "Urgent from")
+    for name, value in zip(names, ("90", "20", "50"), strict=True):
+        page.get_by_label(name).fill(value)
+    press("Save")(page)
+    for width in (820, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert len({page.get_by_label(name).evaluate(BOX)[0] for name in names}) == 1, width
+
+
+def test_on_a_phone_the_worklist_has_a_short_name_in_the_menu(visit: Callable) -> None:
+    page = visit("doctor", "/")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.locator(".site-header nav .short-name").first.inner_text() == "Worklist"
+    assert not page.locator(".site-header nav .long-name").first.is_visible()
+
+
 @pytest.mark.parametrize("width", [320, 820, 1440])
 def test_a_long_word_in_a_question_stays_in_its_panel(visit: Callable, width: int) -> None:
     page = visit("administrator", "/administration/staff/")
