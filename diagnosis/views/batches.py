@@ -1,6 +1,7 @@
 """Many pictures at once: the page that sends them, and the grid that fills in as they are read."""
 
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.conf import settings
@@ -33,6 +34,7 @@ from diagnosis.services.batches import (
     repeat_file,
 )
 from diagnosis.services.workers import readers_alive
+from diagnosis.views.from_batch import results_address, view_of
 from diagnosis.views.new_diagnosis import (
     asked_for,
     chosen_hospital,
@@ -43,7 +45,6 @@ from diagnosis.views.new_diagnosis import (
 )
 
 RECENT = 6
-ORDERS = ("name", "importance")
 
 
 @signed_in
@@ -191,8 +192,9 @@ def batch(request: HttpRequest, pk) -> HttpResponse:
     record_event(actor=request.user, action="view_batch", hospital=hospital, obj=found)
     progress = progress_of(found)
     number_lesions([entry.request.image.lesion for entry in progress.entries if entry.request])
-    order = request.GET.get("sort") or ("name" if progress.waiting else "importance")
-    entries = sorted(progress.entries, key=lambda entry: getattr(entry, f"by_{sort_of(order)}"))
+    view = view_of(request.GET)
+    order = view.get("sort") or ("name" if progress.waiting else "importance")
+    entries = sorted(progress.entries, key=lambda entry: getattr(entry, f"by_{order}"))
     context = {
         "batch": found,
         "patient": found.patient,
@@ -200,8 +202,11 @@ def batch(request: HttpRequest, pk) -> HttpResponse:
         "tallies": tallies(progress),
         "entries": entries,
         "stage": stage,
-        "order": sort_of(order),
-        "chosen_order": request.GET.get("sort", ""),
+        "order": order,
+        "chosen_order": view.get("sort", ""),
+        "show": view.get("show", "all"),
+        "here": f"?{urlencode(view)}" if view else "",
+        "from_here": "?" + urlencode({"batch": found.pk} | view),
         "silent": progress.waiting and not readers_alive(),
     } | standing_of(request, found.holder)
     template = "batches/grid.html" if is_fragment(request) else "batches/batch.html"
@@ -234,17 +239,13 @@ def tallies(progress: Progress) -> list[str]:
     return [text % {"n": n} for n, text in said if n]
 
 
-def sort_of(asked: str) -> str:
-    return asked if asked in ORDERS else "importance"
-
-
 @signed_in
 @require_POST
 def batch_repeat(request: HttpRequest, pk, file) -> HttpResponse:
     row = visible_file(request, pk, file)
     repeat_file(actor=request.user, file=row)
     messages.success(request, _("A new reading is ordered."))
-    return redirect("batch", pk)
+    return redirect(results_address(pk, view_of(request.GET)))
 
 
 @signed_in
@@ -253,7 +254,7 @@ def batch_forget(request: HttpRequest, pk, file) -> HttpResponse:
     row = visible_file(request, pk, file)
     forget_file(actor=request.user, file=row)
     messages.success(request, _("“%(name)s” is off the list.") % {"name": row.name})
-    return redirect("batch", pk)
+    return redirect(results_address(pk, view_of(request.GET)))
 
 
 def visible_file(request: HttpRequest, pk: UUID, file: UUID) -> BatchFile:

@@ -471,6 +471,46 @@ def test_a_refused_file_is_taken_off_the_list_and_a_stored_one_is_not(page, batc
     assert again.status_code == 404
 
 
+@pytest.mark.parametrize("shown", ["all", "suspicious", "unanswered"])
+def test_the_address_says_what_is_shown_and_in_which_order(page, batch, shown) -> None:
+    row = read(batch, "1.jpg", "melanoma", 0.9)
+    waiting = DiagnosisRequestFactory(image=BatchFileFactory(batch=batch, name="2.jpg").image)
+    address = reverse("batch", args=[batch.pk])
+    html = page.get(address, {"show": shown, "sort": "importance"}).content.decode()
+
+    assert f'value="{shown}" autocomplete="off" checked' in html
+    assert html.count(" checked") == 1
+    view = "sort=importance" if shown == "all" else f"show={shown}&amp;sort=importance"
+    for reading in (row, waiting):
+        opened = reverse("diagnosis", args=[reading.pk])
+        assert f'href="{opened}?batch={batch.pk}&amp;{view}"' in html
+    # who sorts by a link, without a script, stays with what is shown
+    assert f'href="?sort=name{"" if shown == "all" else f"&amp;show={shown}"}"' in html
+    # drawn again in the order that was chosen
+    assert f"{html.split('hx-get=')[1].split()[0]}".endswith('&amp;sort=importance"')
+
+
+def test_an_address_that_makes_no_sense_shows_everything(page, batch) -> None:
+    read(batch, "1.jpg", "nevus", 0.1)
+    odd = {"show": "x", "sort": "y"}
+    html = page.get(reverse("batch", args=[batch.pk]), odd).content.decode()
+    assert 'value="all" autocomplete="off" checked' in html
+    assert 'data-order="importance" data-sort=""' in html
+
+
+def test_who_orders_again_or_takes_off_the_list_stays_with_what_is_shown(page, batch) -> None:
+    failed = BatchFileFactory(batch=batch)
+    DiagnosisRequestFactory(image=failed.image, failed=True)
+    refused = BatchFileFactory(batch=batch, refused=True)
+    address, view = reverse("batch", args=[batch.pk]), "?show=unanswered&sort=name"
+    html = page.get(address + view).content.decode()
+
+    for name, file in {"batch-repeat": failed, "batch-forget": refused}.items():
+        action = reverse(name, args=[batch.pk, file.pk]) + view
+        assert f'action="{escape(action)}"' in html
+        assert page.post(action)["Location"] == address + view
+
+
 def test_queries_do_not_grow_with_the_files(page, hospital) -> None:
     counts = []
     for size in (2, 12):
