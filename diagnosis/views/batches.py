@@ -56,9 +56,20 @@ def batch_create(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return begin(request, begun)
     lesion, patient = asked_for(request)
+    instead = refused_file(request, begun) if begun else None
     initial = initial_of(patient, lesion) | ({"batch": begun.pk} if begun else {})
     form = BatchForm(user=request.user, initial=initial)
-    return show(request, form, patient, begun)
+    return show(request, form, patient, begun, instead)
+
+
+def refused_file(request: HttpRequest, batch: Batch) -> BatchFile | None:
+    """The one in whose place another is sent, as the address says it; None where it says nothing
+    or another tab was faster."""
+    try:
+        key = UUID(request.GET["instead"])
+    except (KeyError, ValueError):
+        return None
+    return batch.files.filter(pk=key, image__isnull=True).first()
 
 
 def begun_batch(request: HttpRequest) -> Batch | None:
@@ -92,7 +103,9 @@ def begin(request: HttpRequest, begun: Batch | None) -> HttpResponse:
             },
             status=201,
         )
-    add_files(actor=request.user, batch=batch, files=sent_files(request.FILES.getlist("files")))
+    files = sent_files(request.FILES.getlist("files"))
+    instead = refused_file(request, batch)
+    add_files(actor=request.user, batch=batch, files=files, instead=instead)
     return redirect(address)
 
 
@@ -106,9 +119,16 @@ def begin_new(request: HttpRequest, form: BatchForm) -> Batch | None:
     return None if arguments is None else form.submit(create_batch, **arguments)
 
 
-def show(request: HttpRequest, form: BatchForm, patient: Any, begun: Batch | None) -> HttpResponse:
+def show(
+    request: HttpRequest,
+    form: BatchForm,
+    patient: Any,
+    begun: Batch | None,
+    instead: BatchFile | None = None,
+) -> HttpResponse:
     template = "batches/fields.html" if is_fragment(request) else "batches/new.html"
-    context = fields_of(form, patient) | {"begun": begun, "recent": recent(request)}
+    context = fields_of(form, patient) | {"begun": begun, "instead": instead}
+    context["recent"] = recent(request)
     return render(request, template, context, status=form.status)
 
 
@@ -154,7 +174,9 @@ def batch_file(request: HttpRequest, pk) -> HttpResponse:
         key = request.headers.get("Idempotency-Key", "")
         if file is None or not 0 < len(key) <= 100 or not key.isprintable():
             raise FieldError("invalid", _("Send one file with an Idempotency-Key."), field="file")
-        row = add_file(actor=request.user, batch=batch, file=file, name=file.name or "", key=key)
+        sent = {"file": file, "name": file.name or "", "key": key}
+        instead = refused_file(request, batch)
+        row = add_file(actor=request.user, batch=batch, instead=instead, **sent)
     except DomainError as error:
         headers = {"Retry-After": str(error.seconds)} if isinstance(error, RetryError) else None
         body = {"code": error.code, "message": error.message}
