@@ -33,6 +33,11 @@ class Entry:
         return self.status in OPEN
 
     @property
+    def waits_for_review(self) -> bool:
+        row = self.request
+        return row is not None and row.status == Status.SUCCEEDED and row.signed_review_id is None
+
+    @property
     def is_suspicious(self) -> bool:
         """A risk that is not low, by the bands with which it was read."""
         return self.request is not None and self.request.risk in ("medium", "high")
@@ -105,6 +110,13 @@ class Progress:
     def unanswered(self) -> int:
         """Failed, not readable, cancelled, or refused as a file."""
         return sum(self.counts[state] for state in UNANSWERED)
+
+    def next_to_review(self, file: BatchFile) -> DiagnosisRequest | None:
+        """The most important reading after this file's that waits for a doctor, or else before."""
+        entries = sorted(self.entries, key=lambda entry: entry.by_importance)
+        here = next((n for n, entry in enumerate(entries) if entry.file == file), 0)
+        others = entries[here + 1 :] + entries[:here]
+        return next((entry.request for entry in others if entry.waits_for_review), None)
 
 
 def progress_of(batch: Batch) -> Progress:

@@ -94,22 +94,40 @@ def _begin(
     return batch
 
 
-def add_file(*, actor: User, batch: Batch, file: BinaryIO, name: str, key: str) -> BatchFile:
+def add_file(
+    *,
+    actor: User,
+    batch: Batch,
+    file: BinaryIO,
+    name: str,
+    key: str,
+    instead: BatchFile | None = None,
+) -> BatchFile:
     """Take in one file; what is wrong with it stands on the row that comes back.
 
     ``key`` is the client's for this file. The same key again, or the same bytes by another key, is
     the row that is there, which keeps the other names: a repetition never makes a second image.
+    ``instead`` is a refused file of the batch, which goes as soon as this one is an image there.
 
     Raises DomainError: ``permission_denied`` (403), ``batch_full`` (409),
     ``idempotency_key_reused`` (409) where the key brought other bytes before, ``entered_in_error``
     (409) where the picture that is there was marked since, ``storage_unavailable`` (503).
     """
     require_record(actor, batch.patient.hospital_id)
+    row = _take_in_or_refuse(actor, batch, file, name=name, key=key, instead=instead)
+    if row.image_id is not None:
+        _replace(actor, batch, instead)
+    return row
+
+
+def _take_in_or_refuse(
+    actor: User, batch: Batch, file: BinaryIO, *, name: str, key: str, instead: BatchFile | None
+) -> BatchFile:
     digest = digest_of(file)
     if (known := _known(batch, key, digest)) is not None:
         return _standing(known)
     try:
-        return _take_in(actor, batch, file, name=name, key=key, digest=digest)
+        return _take_in(actor, batch, file, name=name, key=key, digest=digest, instead=instead)
     except DomainError as error:
         if error.status >= 500 or error.code in NOT_THE_FILE_S:
             raise
@@ -118,17 +136,26 @@ def add_file(*, actor: User, batch: Batch, file: BinaryIO, name: str, key: str) 
         return _refuse(batch, error, name=name, key=key, digest=digest)
 
 
-def add_files(*, actor: User, batch: Batch, files: Iterable[tuple[str, BinaryIO]]) -> None:
+def add_files(
+    *,
+    actor: User,
+    batch: Batch,
+    files: Iterable[tuple[str, BinaryIO]],
+    instead: BatchFile | None = None,
+) -> None:
     """Take in the files of one request. Whatever is wrong with one stands on its row; a file that
-    is there twice, and one that the storage did not take, are such as well."""
+    is there twice, and one that the storage did not take, are such as well. The first that is an
+    image there comes in place of ``instead``, a refused file of the batch."""
     require_record(actor, batch.patient.hospital_id)
     for number, (name, file) in enumerate(files):
         digest = digest_of(file)
         key = f"{number}-{digest[:32]}"
         if _known(batch, key, digest) is not None:
+            _replace(actor, batch, instead)
             continue
         try:
-            _take_in(actor, batch, file, name=name, key=key, digest=digest)
+            _take_in(actor, batch, file, name=name, key=key, digest=digest, instead=instead)
+            _replace(actor, batch, instead)
         except DomainError as error:
             if error.code in NOT_THE_FILE_S:
                 raise
@@ -151,7 +178,7 @@ def repeat_file(*, actor: User, file: BatchFile) -> DiagnosisRequest:
 
 @transaction.atomic
 def forget_file(*, actor: User, file: BatchFile) -> None:
-    """Take a refused file off its batch, where another has come in its place or none is wanted.
+    """Take a refused file off its batch, where no other is wanted in its place.
 
     Raises DomainError: ``permission_denied`` (403), ``entered_in_error`` (409), ``file_is_stored``
     (409) where it became an image, also meanwhile.
@@ -164,14 +191,28 @@ def forget_file(*, actor: User, file: BatchFile) -> None:
     if row.image_id is not None:
         message = _("This file was stored. Only one that was refused can be taken off the list.")
         raise DomainError("file_is_stored", message, status=409)
+    _forget(actor, file.batch, row)
+
+
+def _forget(actor: User, batch: Batch, row: BatchFile) -> None:
     row.delete()
     record_event(
         actor=actor,
         action="forget_batch_file",
-        hospital=file.batch.hospital_id,
-        obj=file.batch,
+        hospital=batch.hospital_id,
+        obj=batch,
         details={"code": row.error_code},
     )
+
+
+@transaction.atomic
+def _replace(actor: User, batch: Batch, instead: BatchFile | None) -> None:
+    """Take off what another came for, if it is still there and no image meanwhile."""
+    if instead is None:
+        return
+    refused = batch.files.select_for_update().filter(pk=instead.pk, image__isnull=True).first()
+    if refused is not None:
+        _forget(actor, batch, refused)
 
 
 def digest_of(file: BinaryIO) -> str:
@@ -211,7 +252,14 @@ def _name_too(row: BatchFile, name: str) -> BatchFile:
 
 
 def _take_in(
-    actor: User, batch: Batch, file: BinaryIO, *, name: str, key: str, digest: str
+    actor: User,
+    batch: Batch,
+    file: BinaryIO,
+    *,
+    name: str,
+    key: str,
+    digest: str,
+    instead: BatchFile | None,
 ) -> BatchFile:
     """Lesion, image, order and row together or none; decoded before anything is locked."""
     picture = images.read_upload(file, name=name)
@@ -225,7 +273,7 @@ def _take_in(
             if (known := _known(batch, key, digest)) is not None:
                 return known
             _check_new(batch, digest)
-            _check_room(batch, key)
+            _check_room(batch, key, instead)
             image = _keep(actor, batch, picture, name)
             return _write(batch, key, name=name, digest=digest, image=image)
     except BaseException:
@@ -263,8 +311,11 @@ def _check_new(batch: Batch, digest: str) -> None:
         raise FieldError(DUPLICATE, message, field="file", status=409)
 
 
-def _check_room(batch: Batch, key: str) -> None:
-    if batch.files.exclude(key=key).count() >= settings.NEVUS_MAX_BATCH_FILES:
+def _check_room(batch: Batch, key: str, instead: BatchFile | None = None) -> None:
+    others = batch.files.exclude(key=key)
+    if instead is not None:
+        others = others.exclude(pk=instead.pk)
+    if others.count() >= settings.NEVUS_MAX_BATCH_FILES:
         raise DomainError("batch_full", full_message(), status=409)
 
 

@@ -1,6 +1,7 @@
 """Many pictures at once: the page that sends them, and the grid that fills in as they are read."""
 
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.conf import settings
@@ -33,6 +34,7 @@ from diagnosis.services.batches import (
     repeat_file,
 )
 from diagnosis.services.workers import readers_alive
+from diagnosis.views.from_batch import results_address, view_of
 from diagnosis.views.new_diagnosis import (
     asked_for,
     chosen_hospital,
@@ -43,7 +45,6 @@ from diagnosis.views.new_diagnosis import (
 )
 
 RECENT = 6
-ORDERS = ("name", "importance")
 
 
 @signed_in
@@ -55,9 +56,20 @@ def batch_create(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return begin(request, begun)
     lesion, patient = asked_for(request)
+    instead = refused_file(request, begun) if begun else None
     initial = initial_of(patient, lesion) | ({"batch": begun.pk} if begun else {})
     form = BatchForm(user=request.user, initial=initial)
-    return show(request, form, patient, begun)
+    return show(request, form, patient, begun, instead)
+
+
+def refused_file(request: HttpRequest, batch: Batch) -> BatchFile | None:
+    """The one in whose place another is sent, as the address says it; None where it says nothing
+    or another tab was faster."""
+    try:
+        key = UUID(request.GET["instead"])
+    except (KeyError, ValueError):
+        return None
+    return batch.files.filter(pk=key, image__isnull=True).first()
 
 
 def begun_batch(request: HttpRequest) -> Batch | None:
@@ -91,7 +103,9 @@ def begin(request: HttpRequest, begun: Batch | None) -> HttpResponse:
             },
             status=201,
         )
-    add_files(actor=request.user, batch=batch, files=sent_files(request.FILES.getlist("files")))
+    files = sent_files(request.FILES.getlist("files"))
+    instead = refused_file(request, batch)
+    add_files(actor=request.user, batch=batch, files=files, instead=instead)
     return redirect(address)
 
 
@@ -105,9 +119,16 @@ def begin_new(request: HttpRequest, form: BatchForm) -> Batch | None:
     return None if arguments is None else form.submit(create_batch, **arguments)
 
 
-def show(request: HttpRequest, form: BatchForm, patient: Any, begun: Batch | None) -> HttpResponse:
+def show(
+    request: HttpRequest,
+    form: BatchForm,
+    patient: Any,
+    begun: Batch | None,
+    instead: BatchFile | None = None,
+) -> HttpResponse:
     template = "batches/fields.html" if is_fragment(request) else "batches/new.html"
-    context = fields_of(form, patient) | {"begun": begun, "recent": recent(request)}
+    context = fields_of(form, patient) | {"begun": begun, "instead": instead}
+    context["recent"] = recent(request)
     return render(request, template, context, status=form.status)
 
 
@@ -153,7 +174,9 @@ def batch_file(request: HttpRequest, pk) -> HttpResponse:
         key = request.headers.get("Idempotency-Key", "")
         if file is None or not 0 < len(key) <= 100 or not key.isprintable():
             raise FieldError("invalid", _("Send one file with an Idempotency-Key."), field="file")
-        row = add_file(actor=request.user, batch=batch, file=file, name=file.name or "", key=key)
+        sent = {"file": file, "name": file.name or "", "key": key}
+        instead = refused_file(request, batch)
+        row = add_file(actor=request.user, batch=batch, instead=instead, **sent)
     except DomainError as error:
         headers = {"Retry-After": str(error.seconds)} if isinstance(error, RetryError) else None
         body = {"code": error.code, "message": error.message}
@@ -191,8 +214,9 @@ def batch(request: HttpRequest, pk) -> HttpResponse:
     record_event(actor=request.user, action="view_batch", hospital=hospital, obj=found)
     progress = progress_of(found)
     number_lesions([entry.request.image.lesion for entry in progress.entries if entry.request])
-    order = request.GET.get("sort") or ("name" if progress.waiting else "importance")
-    entries = sorted(progress.entries, key=lambda entry: getattr(entry, f"by_{sort_of(order)}"))
+    view = view_of(request.GET)
+    order = view.get("sort") or ("name" if progress.waiting else "importance")
+    entries = sorted(progress.entries, key=lambda entry: getattr(entry, f"by_{order}"))
     context = {
         "batch": found,
         "patient": found.patient,
@@ -200,8 +224,11 @@ def batch(request: HttpRequest, pk) -> HttpResponse:
         "tallies": tallies(progress),
         "entries": entries,
         "stage": stage,
-        "order": sort_of(order),
-        "chosen_order": request.GET.get("sort", ""),
+        "order": order,
+        "chosen_order": view.get("sort", ""),
+        "show": view.get("show", "all"),
+        "here": f"?{urlencode(view)}" if view else "",
+        "from_here": "?" + urlencode({"batch": found.pk} | view),
         "silent": progress.waiting and not readers_alive(),
     } | standing_of(request, found.holder)
     template = "batches/grid.html" if is_fragment(request) else "batches/batch.html"
@@ -234,17 +261,13 @@ def tallies(progress: Progress) -> list[str]:
     return [text % {"n": n} for n, text in said if n]
 
 
-def sort_of(asked: str) -> str:
-    return asked if asked in ORDERS else "importance"
-
-
 @signed_in
 @require_POST
 def batch_repeat(request: HttpRequest, pk, file) -> HttpResponse:
     row = visible_file(request, pk, file)
     repeat_file(actor=request.user, file=row)
     messages.success(request, _("A new reading is ordered."))
-    return redirect("batch", pk)
+    return redirect(results_address(pk, view_of(request.GET)))
 
 
 @signed_in
@@ -253,7 +276,7 @@ def batch_forget(request: HttpRequest, pk, file) -> HttpResponse:
     row = visible_file(request, pk, file)
     forget_file(actor=request.user, file=row)
     messages.success(request, _("“%(name)s” is off the list.") % {"name": row.name})
-    return redirect("batch", pk)
+    return redirect(results_address(pk, view_of(request.GET)))
 
 
 def visible_file(request: HttpRequest, pk: UUID, file: UUID) -> BatchFile:

@@ -22,6 +22,7 @@ from diagnosis.services.requests import cancel_request, request_diagnosis
 from diagnosis.services.reviews import save_review
 from diagnosis.services.workers import readers_alive
 from diagnosis.services.worklist import next_to_review
+from diagnosis.views.from_batch import from_batch, next_in_batch
 from diagnosis.views.heat_maps import heat_map_of
 
 EARLIER = 8
@@ -55,7 +56,7 @@ def answer(request: HttpRequest, pk) -> HttpResponse:
 def review(request: HttpRequest, pk) -> HttpResponse:
     """A refused form is shown at this address; who comes back to it finds the diagnosis."""
     if request.method != "POST":
-        return redirect("diagnosis", pk)
+        return redirect(page_address(request, pk))
     row = get_visible(DiagnosisRequest.objects.with_records(), request.user, pk=pk)
     form, sign = ReviewForm(request.POST, request=row), "sign" in request.POST
     if form.is_valid():
@@ -67,7 +68,7 @@ def review(request: HttpRequest, pk) -> HttpResponse:
         )
         if saved is not None:
             messages.success(request, _("The review is signed.") if sign else _("Draft saved."))
-            page = reverse("diagnosis", args=[row.pk])
+            page = page_address(request, pk)
             # a draft is written on where it was left
             return redirect(page if sign else f"{page}#review")
         if form.status == 409:
@@ -99,12 +100,20 @@ def order_again(request: HttpRequest, pk) -> HttpResponse:
     return redirect("diagnosis", again.pk)
 
 
+def page_address(request: HttpRequest, pk: UUID) -> str:
+    """Of the diagnosis, which says where it was opened from as the address of the form does."""
+    query = request.GET.urlencode()
+    return reverse("diagnosis", args=[pk]) + (f"?{query}" if query else "")
+
+
 def page_of(
     request: HttpRequest, row: DiagnosisRequest, form: ReviewForm | None = None
 ) -> dict[str, Any]:
     """``form`` is one that came back with errors."""
     lesion = row.image.lesion
     signed = signed_review(row)
+    origin = from_batch(request, row)
+    onward = next_in_batch(request, row, origin)
     return (
         answer_of(request, row)
         | heat_map_of(row)
@@ -114,7 +123,9 @@ def page_of(
             "lesion": lesion,
             "patient": lesion.patient,
             "signed": signed,
-            "following": following_of(request, row) if signed else None,
+            "origin": origin,
+            "next_in_batch": onward,
+            "following": following_of(request, row) if signed and not onward else None,
             "draft": draft_review(row),
             "earlier_reviews": [r for r in reversed(signed_ones(row)) if r != signed],
             "elsewhere": signed_elsewhere(request, row),

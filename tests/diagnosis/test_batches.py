@@ -471,6 +471,46 @@ def test_a_refused_file_is_taken_off_the_list_and_a_stored_one_is_not(page, batc
     assert again.status_code == 404
 
 
+@pytest.mark.parametrize("shown", ["all", "suspicious", "unanswered"])
+def test_the_address_says_what_is_shown_and_in_which_order(page, batch, shown) -> None:
+    row = read(batch, "1.jpg", "melanoma", 0.9)
+    waiting = DiagnosisRequestFactory(image=BatchFileFactory(batch=batch, name="2.jpg").image)
+    address = reverse("batch", args=[batch.pk])
+    html = page.get(address, {"show": shown, "sort": "importance"}).content.decode()
+
+    assert f'value="{shown}" autocomplete="off" checked' in html
+    assert html.count(" checked") == 1
+    view = "sort=importance" if shown == "all" else f"show={shown}&amp;sort=importance"
+    for reading in (row, waiting):
+        opened = reverse("diagnosis", args=[reading.pk])
+        assert f'href="{opened}?batch={batch.pk}&amp;{view}"' in html
+    # who sorts by a link, without a script, stays with what is shown
+    assert f'href="?sort=name{"" if shown == "all" else f"&amp;show={shown}"}"' in html
+    # drawn again in the order that was chosen
+    assert f"{html.split('hx-get=')[1].split()[0]}".endswith('&amp;sort=importance"')
+
+
+def test_an_address_that_makes_no_sense_shows_everything(page, batch) -> None:
+    read(batch, "1.jpg", "nevus", 0.1)
+    odd = {"show": "x", "sort": "y"}
+    html = page.get(reverse("batch", args=[batch.pk]), odd).content.decode()
+    assert 'value="all" autocomplete="off" checked' in html
+    assert 'data-order="importance" data-sort=""' in html
+
+
+def test_who_orders_again_or_takes_off_the_list_stays_with_what_is_shown(page, batch) -> None:
+    failed = BatchFileFactory(batch=batch)
+    DiagnosisRequestFactory(image=failed.image, failed=True)
+    refused = BatchFileFactory(batch=batch, refused=True)
+    address, view = reverse("batch", args=[batch.pk]), "?show=unanswered&sort=name"
+    html = page.get(address + view).content.decode()
+
+    for name, file in {"batch-repeat": failed, "batch-forget": refused}.items():
+        action = reverse(name, args=[batch.pk, file.pk]) + view
+        assert f'action="{escape(action)}"' in html
+        assert page.post(action)["Location"] == address + view
+
+
 def test_queries_do_not_grow_with_the_files(page, hospital) -> None:
     counts = []
     for size in (2, 12):
@@ -490,6 +530,96 @@ def test_signs_of_numbers_are_put_in_order_too(page, batch, name) -> None:
     for one in (name, "2.jpg"):
         read(batch, one, "nevus", 0.1)
     assert len(names(page.get(reverse("batch", args=[batch.pk]), {"sort": "name"}))) == 2
+
+
+# Another file in place of a refused one -----------------------------------------------------------
+
+
+def replacing(batch: Batch, file: BatchFile) -> str:
+    return f"?batch={batch.pk}&instead={file.pk}"
+
+
+@pytest.fixture
+def refused(batch) -> BatchFile:
+    return BatchFileFactory(batch=batch, refused=True, name="half.jpg")
+
+
+def test_the_page_says_in_place_of_which_file_another_is_sent(page, batch, refused) -> None:
+    query = escape(replacing(batch, refused))
+    grid = page.get(reverse("batch", args=[batch.pk])).content.decode()
+    assert f'href="{reverse("batch-create")}{query}">Send another file' in grid
+    html = page.get(reverse("batch-create") + replacing(batch, refused)).content.decode()
+    assert "In place of half.jpg, which was refused." in html
+    assert f'action="{reverse("batch-create")}{query}"' in html
+    address = reverse("batch-file", args=[batch.pk])
+    assert f'data-files="{address}?instead={refused.pk}"' in html
+
+
+def test_a_form_with_a_good_file_takes_the_place_of_the_refused_one(page, batch, refused) -> None:
+    files = [picture("half.jpg"), picture("more.jpg", 2)]
+    page.post(reverse("batch-create") + replacing(batch, refused), {"files": files})
+
+    assert [(row.name, row.error_code) for row in batch.files.all()] == [
+        ("half.jpg", ""),
+        ("more.jpg", ""),
+    ]
+    assert AuditEvent.objects.filter(action="forget_batch_file").count() == 1
+
+
+def test_what_the_script_sends_takes_the_place_of_the_refused_one(page, batch, refused) -> None:
+    address = f"{reverse('batch-file', args=[batch.pk])}?instead={refused.pk}"
+    for key in ("k", "k", "another"):
+        headers = FRAGMENT | {"Idempotency-Key": key}
+        assert page.post(address, {"file": picture("half.jpg")}, headers=headers).json()["stored"]
+
+    assert [(row.key, row.name) for row in batch.files.all()] == [("k", "half.jpg")]
+
+
+def test_a_picture_that_is_in_the_batch_takes_the_place_too(page, batch, refused) -> None:
+    send(page, batch, picture("whole.jpg"))
+    address = f"{reverse('batch-file', args=[batch.pk])}?instead={refused.pk}"
+    headers = FRAGMENT | {"Idempotency-Key": "again"}
+    page.post(address, {"file": picture("half.jpg")}, headers=headers)
+    assert [(row.name, row.other_names) for row in batch.files.all()] == [
+        ("whole.jpg", ["half.jpg"])
+    ]
+
+
+def test_a_file_that_is_refused_again_stays_with_the_old_one(page, batch, refused) -> None:
+    headers = FRAGMENT | {"Idempotency-Key": "k"}
+    address = f"{reverse('batch-file', args=[batch.pk])}?instead={refused.pk}"
+    bad = page.post(address, {"file": picture("b.txt", content=b"no")}, headers=headers)
+    assert not bad.json()["stored"]
+    page.post(
+        reverse("batch-create") + replacing(batch, refused),
+        {"files": [picture("c.txt", content=b"nor this")]},
+    )
+    assert [row.name for row in batch.files.all()] == ["half.jpg", "b.txt", "c.txt"]
+
+
+def test_what_is_no_refused_file_of_the_batch_is_left_alone(page, batch, refused) -> None:
+    stored = BatchFileFactory(batch=batch, name="stored.jpg")
+    elsewhere = BatchFileFactory(batch=BatchFactory(), refused=True)
+    for number, wrong in enumerate((stored.pk, elsewhere.pk, uuid.uuid4(), "x", "")):
+        query = f"?batch={batch.pk}&instead={wrong}"
+        assert "In place of" not in page.get(reverse("batch-create") + query).content.decode()
+        address = f"{reverse('batch-file', args=[batch.pk])}?instead={wrong}"
+        headers = FRAGMENT | {"Idempotency-Key": str(number)}
+        file = picture(f"{number}.jpg", seed=number)
+        assert page.post(address, {"file": file}, headers=headers).status_code == 201
+    assert BatchFile.objects.filter(pk__in=[stored.pk, elsewhere.pk, refused.pk]).count() == 3
+    assert batch.files.count() == 7
+
+
+def test_a_full_batch_has_room_for_the_file_that_comes_instead(
+    page, batch, refused, settings
+) -> None:
+    settings.NEVUS_MAX_BATCH_FILES = 1
+    assert send(page, batch, picture()).status_code == 409
+    headers = FRAGMENT | {"Idempotency-Key": "k"}
+    address = f"{reverse('batch-file', args=[batch.pk])}?instead={refused.pk}"
+    assert page.post(address, {"file": picture()}, headers=headers).status_code == 201
+    assert [row.name for row in batch.files.all()] == ["a.jpg"]
 
 
 # Entered in error ---------------------------------------------------------------------------------

@@ -1,16 +1,23 @@
 """After a signature the page leads to the next reading; a slip with a picture is told."""
 
+import re
+
 import pytest
 from django.contrib.messages import get_messages
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.html import escape
 
 from clinic.models import AuditEvent, Lesion, Patient
 from diagnosis.models import Batch
 from diagnosis.services.batches import add_file
 from diagnosis.services.worklist import next_to_review
 from tests.factories import (
+    BatchFactory,
+    BatchFileFactory,
     DiagnosisRequestFactory,
     HospitalFactory,
     ModelPolicyFactory,
@@ -86,6 +93,142 @@ def test_who_may_not_review_is_led_nowhere(hospital) -> None:
     html = shown(reader, done)
     assert LINK not in html
     assert "No other reading" not in html
+
+
+# Opened from a batch ------------------------------------------------------------------------------
+
+VIEW = "&show=suspicious&sort=name"
+
+
+@pytest.fixture
+def batch(hospital, user) -> Batch:
+    return BatchFactory(patient__hospital=hospital, created_by=user)
+
+
+def answered_in(batch: Batch, name: str, melanoma: float):
+    file = BatchFileFactory(batch=batch, name=name)
+    return DiagnosisRequestFactory(
+        image=file.image,
+        succeeded=True,
+        prediction__probabilities=spread("melanoma", melanoma),
+        prediction__malignancy_probability=melanoma,
+    )
+
+
+def in_batch(row, batch: Batch, view: str = VIEW) -> str:
+    return f"{reverse('diagnosis', args=[row.pk])}?batch={batch.pk}{view}"
+
+
+def next_link(html: str) -> str | None:
+    found = re.search(r'<a class="([^"]*)"( data-next)? href="([^"]*)">Next in this batch<', html)
+    return found and found[3]
+
+
+def test_a_diagnosis_leads_back_to_the_batch_it_was_opened_from(page, batch) -> None:
+    row = answered_in(batch, "1.jpg", 0.9)
+    back = f"{reverse('batch', args=[batch.pk])}?show=suspicious&sort=name"
+    html = page.get(in_batch(row, batch)).content.decode()
+    assert f'<a href="{escape(back)}#shot-{row.image.batch_file.pk}">Batch</a>' in html
+    plain = page.get(in_batch(row, batch, "")).content.decode()
+    file = row.image.batch_file
+    assert f'<a href="{reverse("batch", args=[batch.pk])}#shot-{file.pk}">Batch</a>' in plain
+
+
+def test_a_batch_that_does_not_hold_the_picture_is_not_shown(page, hospital, batch) -> None:
+    row = answered_in(batch, "1.jpg", 0.9)
+    alone = answered(hospital, 0.5)
+    abroad = BatchFactory(patient__hospital=HospitalFactory())
+    address = reverse("diagnosis", args=[row.pk])
+    for query in ("", f"?batch={abroad.pk}", f"?batch={BatchFactory().pk}", "?batch=x", "?batch="):
+        html = page.get(address + query).content.decode()
+        assert ">Batch</a>" not in html, query
+        assert "Next in this batch" not in html
+    assert ">Batch</a>" not in page.get(in_batch(alone, batch)).content.decode()
+
+
+def test_the_next_of_the_batch_is_the_most_important_that_is_not_signed(
+    page, hospital, batch
+) -> None:
+    worst, middle, last = [answered_in(batch, f"{n}.jpg", n / 10) for n in (9, 7, 5)]
+    ReviewFactory(request=answered_in(batch, "8.jpg", 0.8), signed=True)
+    DiagnosisRequestFactory(image=BatchFileFactory(batch=batch, name="waiting.jpg").image)
+    BatchFileFactory(batch=batch, name="refused.txt", refused=True)
+    answered(hospital, 0.95)
+
+    def following(row) -> str | None:
+        return next_link(page.get(in_batch(row, batch)).content.decode())
+
+    assert following(worst) == escape(in_batch(middle, batch))
+    assert following(middle) == escape(in_batch(last, batch))
+    # what was passed over comes again
+    assert following(last) == escape(in_batch(worst, batch))
+
+
+def test_who_signs_in_a_batch_stays_in_it(page, hospital, batch) -> None:
+    worst, other = answered_in(batch, "9.jpg", 0.9), answered_in(batch, "1.jpg", 0.1)
+    elsewhere = answered(hospital, 0.95)
+    html = page.get(in_batch(worst, batch)).content.decode()
+    action = reverse("diagnosis-review", args=[worst.pk]) + f"?batch={batch.pk}{VIEW}"
+    assert f'action="{escape(action)}"' in html
+    # before the signature no key leads away from it
+    assert LINK not in html
+
+    fields = {"conclusion": "melanoma", "management": "excise"}
+    signed = page.post(action, fields | {"sign": "1"}, follow=True)
+    assert signed.redirect_chain == [(in_batch(worst, batch), 302)]
+    html = signed.content.decode()
+    assert f'data-next href="{escape(in_batch(other, batch))}">Next in this batch<' in html
+    assert ">Next reading to review</a>" not in html
+    assert "No other reading waits" not in html
+
+    # the last of the batch leads on to what else waits
+    ReviewFactory(request=other, signed=True)
+    html = page.get(in_batch(other, batch)).content.decode()
+    assert f'data-next href="{reverse("diagnosis", args=[elsewhere.pk])}"' in html
+    assert "Next in this batch" not in html
+
+
+def test_a_draft_a_refused_form_and_what_comes_back_to_it_stay_in_the_batch(page, batch) -> None:
+    row = answered_in(batch, "9.jpg", 0.9)
+    address = reverse("diagnosis-review", args=[row.pk]) + f"?batch={batch.pk}{VIEW}"
+    draft = page.post(address, {"conclusion": "nevus", "management": "monitor", "save": "1"})
+    assert draft["Location"] == f"{in_batch(row, batch)}#review"
+    assert page.get(address)["Location"] == in_batch(row, batch)
+    refused = page.post(address, {"conclusion": "", "management": "", "sign": "1"})
+    assert refused.status_code == 400
+    assert ">Batch</a>" in refused.content.decode()
+    assert f'action="{escape(address)}"' in refused.content.decode()
+
+
+def test_who_may_not_review_finds_the_way_back_only(hospital, batch) -> None:
+    row = answered_in(batch, "9.jpg", 0.9)
+    answered_in(batch, "8.jpg", 0.8)
+    reader = Client()
+    reader.force_login(member(hospital, "administrator"))
+    html = reader.get(in_batch(row, batch)).content.decode()
+    assert ">Batch</a>" in html
+    assert "Next in this batch" not in html
+
+
+def test_the_way_through_a_batch_costs_the_same_however_many_there_are(
+    page, hospital, batch
+) -> None:
+    def queries(address: str) -> list[str]:
+        page.get(address)
+        with CaptureQueriesContext(connection) as captured:
+            assert page.get(address).status_code == 200
+        return [query["sql"] for query in captured]
+
+    row = answered_in(batch, "0.jpg", 0.5)
+    ReviewFactory(request=answered_in(batch, "1.jpg", 0.6), signed=True)
+    few = queries(in_batch(row, batch))
+    for number in range(2, 9):
+        ReviewFactory(request=answered_in(batch, f"{number}.jpg", 0.1 * number), signed=True)
+        answered_in(batch, f"{number}b.jpg", 0.1 * number)
+    assert len(queries(in_batch(row, batch))) == len(few)
+    # who came otherwise asks nothing of the batch
+    plain = queries(reverse("diagnosis", args=[row.pk]))
+    assert not [sql for sql in plain if "diagnosis_batch" in sql]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,67 @@
+"""A diagnosis that was opened from the results of a batch: the way back, and on to the next."""
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.http import HttpRequest, QueryDict
+from django.urls import reverse
+
+from clinic.permissions import may_review
+from diagnosis.models import Batch, BatchFile, DiagnosisRequest
+from diagnosis.progress import progress_of
+
+# what the address of the results may say of them
+SHOWN = ("suspicious", "unanswered")
+ORDERS = ("name", "importance")
+
+
+def view_of(asked: QueryDict) -> dict[str, str]:
+    """Which results are shown and in which order, where that is not left to the page."""
+    known = {"show": SHOWN, "sort": ORDERS}
+    return {name: asked[name] for name, values in known.items() if asked.get(name) in values}
+
+
+def results_address(batch: UUID, view: dict[str, str]) -> str:
+    return reverse("batch", args=[batch]) + (f"?{urlencode(view)}" if view else "")
+
+
+@dataclass(frozen=True)
+class FromBatch:
+    file: BatchFile
+    view: dict[str, str]
+
+    @property
+    def query(self) -> str:
+        """What a link to a diagnosis of the batch carries."""
+        return "?" + urlencode({"batch": self.file.batch_id} | self.view)
+
+    @property
+    def address(self) -> str:
+        """The results as they were left, at this picture."""
+        return f"{results_address(self.file.batch_id, self.view)}#shot-{self.file.pk}"
+
+    def following(self) -> str | None:
+        """The address of the batch's next reading to review."""
+        found = progress_of(self.file.batch).next_to_review(self.file)
+        return found and reverse("diagnosis", args=[found.pk]) + self.query
+
+
+def from_batch(request: HttpRequest, row: DiagnosisRequest) -> FromBatch | None:
+    """None, without a query, for who came otherwise; None for a batch without this picture."""
+    try:
+        key = UUID(request.GET["batch"])
+    except (KeyError, ValueError):
+        return None
+    batches = Batch.objects.visible_to(request.user).filter(pk=key)
+    files = BatchFile.objects.filter(batch__in=batches, image=row.image_id)
+    file = files.select_related("batch__patient").first()
+    return file and FromBatch(file, view_of(request.GET))
+
+
+def next_in_batch(
+    request: HttpRequest, row: DiagnosisRequest, origin: FromBatch | None
+) -> str | None:
+    if origin is None or not may_review(request.user, row.hospital_id):
+        return None
+    return origin.following()
