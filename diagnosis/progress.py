@@ -2,15 +2,17 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 from diagnosis.models import Batch, BatchFile, DiagnosisRequest, Status
-from diagnosis.models.requests import OPEN
+from diagnosis.models.requests import OPEN, DiagnosisRequestQuerySet
 
 # a melanoma first, whatever else is more probable elsewhere
 FIRST = "melanoma"
 UNANSWERED = (Status.FAILED, Status.REJECTED, Status.CANCELLED)
+OUTLINE = ("image", "label", "malignancy", "severity", "status", "prediction", "signed_review")
 
 
 @dataclass(frozen=True)
@@ -121,11 +123,30 @@ class Progress:
 
 def progress_of(batch: Batch) -> Progress:
     """Constant in queries, however many files there are."""
-    files = list(batch.files.standing().select_related("image__lesion"))
-    rows = DiagnosisRequest.objects.standing().filter(image__batch_file__batch=batch).with_records()
-    counting: dict = {}
-    for row in rows.order_by("created_at", "id"):
+    rows = list(readings_of(batch).with_records())
+    for row in rows:
         row.image.lesion.patient = batch.patient
+    return told(batch, batch.files.standing().select_related("image__lesion"), rows)
+
+
+def outline_of(batch: Batch) -> Progress:
+    """The same of the columns alone by which readings are put in order: what is shown of them is
+    read for one of five hundred."""
+    files = batch.files.standing().only("batch", "name", "image")
+    return told(batch, files, readings_of(batch).only(*OUTLINE))
+
+
+def readings_of(batch: Batch) -> DiagnosisRequestQuerySet:
+    rows = DiagnosisRequest.objects.standing().filter(image__batch_file__batch=batch)
+    return rows.order_by("created_at", "id")
+
+
+def told(
+    batch: Batch, files: Iterable[BatchFile], readings: Iterable[DiagnosisRequest]
+) -> Progress:
+    """``readings`` are the oldest first."""
+    counting: dict = {}
+    for row in readings:
         before = counting.get(row.image_id)
         # a reading that is there counts until a newer one is
         if before is None or row.prediction_id or not before.prediction_id:

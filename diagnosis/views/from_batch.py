@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from clinic.permissions import may_review
 from diagnosis.models import Batch, BatchFile, DiagnosisRequest
-from diagnosis.progress import progress_of
+from diagnosis.progress import outline_of
 
 # what the address of the results may say of them
 SHOWN = ("suspicious", "unanswered")
@@ -43,7 +43,7 @@ class FromBatch:
 
     def following(self) -> str | None:
         """The address of the batch's next reading to review."""
-        found = progress_of(self.file.batch).next_to_review(self.file)
+        found = outline_of(self.file.batch).next_to_review(self.file)
         return found and reverse("diagnosis", args=[found.pk]) + self.query
 
 

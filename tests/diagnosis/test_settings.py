@@ -121,10 +121,10 @@ def test_a_reading_keeps_the_bands_of_its_time(hospital, boss) -> None:
     assert "Call 123." in shown
     # which bands these are stands with each, or the same figures would have two names unexplained
     date = f"{timezone.localtime(version.created_at):%Y-%m-%d}"
-    assert f"malignancy, high from 30%: the hospital's bands of {date}." in unescape(shown)
+    assert f"risk from 20%, high from 30%: the hospital's bands of {date}" in unescape(shown)
     of_model = browser.get(reverse("diagnosis", args=[before.pk])).content.decode()
     assert "Call 123." not in of_model
-    assert "the model's bands." in unescape(of_model)
+    assert "the model's bands" in unescape(of_model)
 
 
 def test_every_place_reads_by_the_hospitals_bands(hospital, boss) -> None:
