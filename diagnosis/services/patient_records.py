@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 
 from django.db.models import prefetch_related_objects
 from django.utils.timezone import localdate, localtime
@@ -107,9 +108,9 @@ class Card:
             return -1.0
         return request.prediction.malignancy_probability
 
-    @property
+    @cached_property
     def signed_reviews(self) -> list[Review]:
-        """Of all its pictures, in the same order."""
+        """Of all its pictures, in the same order; they are all there when it is asked first."""
         return signed_reviews_of(row for picture in self.pictures for row in picture.requests)
 
     @property
