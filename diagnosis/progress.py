@@ -12,7 +12,16 @@ from diagnosis.models.requests import OPEN, DiagnosisRequestQuerySet
 # a melanoma first, whatever else is more probable elsewhere
 FIRST = "melanoma"
 UNANSWERED = (Status.FAILED, Status.REJECTED, Status.CANCELLED)
-OUTLINE = ("image", "label", "malignancy", "severity", "status", "prediction", "signed_review")
+OUTLINE = (
+    "image",
+    "label",
+    "malignancy",
+    "prediction",
+    "risk",
+    "severity",
+    "signed_review",
+    "status",
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,11 @@ class Entry:
     def waits_for_review(self) -> bool:
         row = self.request
         return row is not None and row.status == Status.SUCCEEDED and row.signed_review_id is None
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Failed, not readable, cancelled, or refused as a file."""
+        return self.status in UNANSWERED
 
     @property
     def is_suspicious(self) -> bool:
@@ -110,8 +124,7 @@ class Progress:
 
     @property
     def unanswered(self) -> int:
-        """Failed, not readable, cancelled, or refused as a file."""
-        return sum(self.counts[state] for state in UNANSWERED)
+        return sum(entry.is_unanswered for entry in self.entries)
 
     def next_to_review(self, file: BatchFile) -> DiagnosisRequest | None:
         """The most important reading after this file's that waits for a doctor, or else before."""
@@ -132,8 +145,23 @@ def progress_of(batch: Batch) -> Progress:
 def outline_of(batch: Batch) -> Progress:
     """The same of the columns alone by which readings are put in order: what is shown of them is
     read for one of five hundred."""
-    files = batch.files.standing().only("batch", "name", "image")
+    files = batch.files.standing().only("batch", "name", "other_names", "image")
     return told(batch, files, readings_of(batch).only(*OUTLINE))
+
+
+def filled(batch: Batch, entries: Iterable[Entry]) -> list[Entry]:
+    """Some of the outline's with all that is shown of them. Constant in queries; without what
+    went meanwhile."""
+    files = batch.files.in_bulk([entry.file.pk for entry in entries])
+    keys = [entry.request.pk for entry in entries if entry.request]
+    readings = DiagnosisRequest.objects.with_records().in_bulk(keys)
+    for row in readings.values():
+        row.image.lesion.patient = batch.patient
+    return [
+        Entry(files[entry.file.pk], entry.request and readings[entry.request.pk])
+        for entry in entries
+        if entry.file.pk in files
+    ]
 
 
 def readings_of(batch: Batch) -> DiagnosisRequestQuerySet:

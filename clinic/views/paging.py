@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.core import paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -49,3 +50,16 @@ def page_of(
     if not found.rows and cursor is not None:
         found = keyset.slice_of(rows, ordering, None, PAGE_SIZE, hospitals)
     return Page([wrap(row) for row in found.rows] if wrap else found.rows, *found[1:])
+
+
+def numbered_page(
+    request: HttpRequest, rows: Sequence[Any], size: int, key: Callable[[Any], UUID]
+) -> paginator.Page:
+    """The page of ``?page=``, or the one on which the row whose ``key`` is ``?picture=`` stands;
+    for a list that is counted and in memory."""
+    pages = paginator.Paginator(rows, size)
+    if wanted := request.GET.get("picture"):
+        for place, row in enumerate(rows):
+            if str(key(row)) == wanted:
+                return pages.page(place // size + 1)
+    return pages.get_page(request.GET.get("page"))

@@ -1,5 +1,6 @@
 """Many pictures at once: the page that sends them, and the grid that fills in as they are read."""
 
+from operator import attrgetter
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -10,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from clinic.errors import DomainError, FieldError, RetryError
@@ -21,10 +22,11 @@ from clinic.services.entered_in_error import require_standing
 from clinic.services.lesions import number_lesions
 from clinic.views.access import is_fragment, signed_in
 from clinic.views.entered_in_error import standing_of
+from clinic.views.paging import numbered_page
 from diagnosis.forms.batches import BatchForm, sent_files
 from diagnosis.interpretation import warnings_for
 from diagnosis.models import Batch, BatchFile, Status
-from diagnosis.progress import Progress, progress_of, stage_of
+from diagnosis.progress import Entry, Progress, filled, outline_of, stage_of
 from diagnosis.services.batches import (
     add_file,
     add_files,
@@ -34,7 +36,7 @@ from diagnosis.services.batches import (
     repeat_file,
 )
 from diagnosis.services.workers import readers_alive
-from diagnosis.views.from_batch import results_address, view_of
+from diagnosis.views.from_batch import place_of, query_of, results_address, view_of
 from diagnosis.views.new_diagnosis import (
     asked_for,
     chosen_hospital,
@@ -43,8 +45,10 @@ from diagnosis.views.new_diagnosis import (
     note_patient,
     typed_patient,
 )
+from diagnosis.views.worklist import Tally
 
 RECENT = 6
+PICTURES_A_PAGE = 96
 
 
 @signed_in
@@ -212,30 +216,55 @@ def batch(request: HttpRequest, pk) -> HttpResponse:
         return HttpResponse(status=204)
     hospital = found.patient.hospital_id
     record_event(actor=request.user, action="view_batch", hospital=hospital, obj=found)
-    progress = progress_of(found)
-    number_lesions([entry.request.image.lesion for entry in progress.entries if entry.request])
+    progress = outline_of(found)
     view = view_of(request.GET)
     order = view.get("sort") or ("name" if progress.waiting else "importance")
-    entries = sorted(progress.entries, key=lambda entry: getattr(entry, f"by_{order}"))
+    wanted = [entry for entry in progress.entries if is_wanted(entry, view.get("show"))]
+    wanted.sort(key=attrgetter(f"by_{order}"))
+    page = numbered_page(request, wanted, PICTURES_A_PAGE, attrgetter("file.pk"))
+    entries = filled(found, page.object_list)
+    number_lesions([entry.request.image.lesion for entry in entries if entry.request])
+    here = view | ({"page": str(page.number)} if page.number > 1 else {})
     context = {
         "batch": found,
         "patient": found.patient,
         "progress": progress,
-        "tallies": tallies(progress),
+        "outcomes": outcomes(progress),
+        "choices": choices(progress, view),
+        "page": page,
         "entries": entries,
-        "stage": stage,
         "order": order,
-        "chosen_order": view.get("sort", ""),
-        "show": view.get("show", "all"),
-        "here": f"?{urlencode(view)}" if view else "",
-        "from_here": "?" + urlencode({"batch": found.pk} | view),
+        "other_order": query_of(view | {"sort": "name" if order == "importance" else "importance"}),
+        "chosen_order": view.get("sort"),
+        "here": query_of(here),
+        "again": query_of(here | {"seen": stage}),
+        "from_here": query_of({"batch": str(found.pk)} | view),
         "silent": progress.waiting and not readers_alive(),
     } | standing_of(request, found.holder)
     template = "batches/grid.html" if is_fragment(request) else "batches/batch.html"
     return render(request, template, context)
 
 
-def tallies(progress: Progress) -> list[str]:
+def is_wanted(entry: Entry, show: str | None) -> bool:
+    return show is None or bool(getattr(entry, f"is_{show}"))
+
+
+def choices(progress: Progress, view: dict[str, str]) -> list[Tally]:
+    """What may be shown, the filter of the address chosen; the order stays."""
+    chosen = view.get("show")
+    sort = {name: value for name, value in view.items() if name == "sort"}
+    offered = (
+        (None, pgettext("pictures", "All"), progress.total),
+        ("suspicious", _("Suspicious"), progress.suspicious),
+        ("unanswered", _("Not answered"), progress.unanswered),
+    )
+    return [
+        Tally(name, str(count), urlencode(({"show": show} if show else {}) | sort), show == chosen)
+        for show, name, count in offered
+    ]
+
+
+def outcomes(progress: Progress) -> list[str]:
     """What became of the files that were sent, each outcome by its name; they add up to all."""
     counts, refused = progress.counts, progress.refused
     read, unlike = counts[Status.SUCCEEDED], counts[Status.REJECTED] - refused
@@ -267,7 +296,7 @@ def batch_repeat(request: HttpRequest, pk, file) -> HttpResponse:
     row = visible_file(request, pk, file)
     repeat_file(actor=request.user, file=row)
     messages.success(request, _("A new reading is ordered."))
-    return redirect(results_address(pk, view_of(request.GET)))
+    return redirect(results_address(pk, place_of(request.GET)))
 
 
 @signed_in
@@ -276,7 +305,7 @@ def batch_forget(request: HttpRequest, pk, file) -> HttpResponse:
     row = visible_file(request, pk, file)
     forget_file(actor=request.user, file=row)
     messages.success(request, _("“%(name)s” is off the list.") % {"name": row.name})
-    return redirect(results_address(pk, view_of(request.GET)))
+    return redirect(results_address(pk, place_of(request.GET)))
 
 
 def visible_file(request: HttpRequest, pk: UUID, file: UUID) -> BatchFile:

@@ -22,8 +22,18 @@ def view_of(asked: QueryDict) -> dict[str, str]:
     return {name: asked[name] for name, values in known.items() if asked.get(name) in values}
 
 
+def place_of(asked: QueryDict) -> dict[str, str]:
+    """The view, and the page of it."""
+    page = asked.get("page", "")
+    return view_of(asked) | ({"page": page} if page.isdecimal() else {})
+
+
+def query_of(view: dict[str, str]) -> str:
+    return f"?{urlencode(view)}" if view else ""
+
+
 def results_address(batch: UUID, view: dict[str, str]) -> str:
-    return reverse("batch", args=[batch]) + (f"?{urlencode(view)}" if view else "")
+    return reverse("batch", args=[batch]) + query_of(view)
 
 
 @dataclass(frozen=True)
@@ -34,12 +44,13 @@ class FromBatch:
     @property
     def query(self) -> str:
         """What a link to a diagnosis of the batch carries."""
-        return "?" + urlencode({"batch": self.file.batch_id} | self.view)
+        return query_of({"batch": str(self.file.batch_id)} | self.view)
 
     @property
     def address(self) -> str:
         """The results as they were left, at this picture."""
-        return f"{results_address(self.file.batch_id, self.view)}#shot-{self.file.pk}"
+        at_picture = self.view | {"picture": str(self.file.pk)}
+        return f"{results_address(self.file.batch_id, at_picture)}#shot-{self.file.pk}"
 
     def following(self) -> str | None:
         """The address of the batch's next reading to review."""

@@ -3,8 +3,8 @@
 import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 
-from django.core.paginator import Page, Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.timezone import make_aware
@@ -16,6 +16,7 @@ from clinic.permissions import get_visible
 from clinic.services.audit import record_event
 from clinic.views.access import signed_in
 from clinic.views.entered_in_error import standing_of
+from clinic.views.paging import numbered_page
 from diagnosis.models import Histopathology, Review
 from diagnosis.services.differences import lesion_differences
 from diagnosis.services.patient_records import (
@@ -101,7 +102,7 @@ def lesion(request: HttpRequest, pk) -> HttpResponse:
         "stands_out": any(difference.most for difference in differences.values()),
         "finding": findings[0] if findings else None,
         "earlier_findings": findings[1:],
-        "page": page_of_pictures(request, card.pictures),
+        "page": numbered_page(request, card.pictures, PICTURES_A_PAGE, attrgetter("image.pk")),
         "compared": compared,
         "change": change_between(*compared) if compared else None,
         "choices": zip(("earlier", "later"), (_("Left"), _("Right")), compared, strict=False),
@@ -124,15 +125,6 @@ def compared_pictures(request: HttpRequest, pictures: list[Picture]) -> list[Pic
 def comparable(pictures: list[Picture], chosen: list[Picture]) -> list[Picture]:
     kept = pictures[:NEWEST_CHOICES]
     return kept + [p for p in pictures[NEWEST_CHOICES:] if p in chosen or p is pictures[-1]]
-
-
-def page_of_pictures(request: HttpRequest, pictures: list[Picture]) -> Page:
-    """Those of ``?page=``, or of the page on which the image of ``?picture=`` stands."""
-    pages = Paginator(pictures, PICTURES_A_PAGE)
-    keys = [str(picture.image.pk) for picture in pictures]
-    if (key := request.GET.get("picture")) in keys:
-        return pages.page(keys.index(key) // PICTURES_A_PAGE + 1)
-    return pages.get_page(request.GET.get("page"))
 
 
 def moments_of(cards: Iterable[Card]) -> list[Moment]:

@@ -162,13 +162,13 @@ def test_the_results_name_a_picture_by_every_name_it_came_under(page, batch) -> 
     for key, name in enumerate(("a.jpg", "b.jpg", "b.jpg", "c.jpg")):
         send(page, batch, picture(name), str(key))
     address = reverse("batch", args=[batch.pk])
-    stage = page.get(address).context["stage"]
+    again = address + page.get(address).context["again"]
     shown = page.get(address).content.decode()
     assert "The same picture as b.jpg, c.jpg, read once." in shown
     assert "<strong>3 files</strong>: 1 waiting, 2 the same as another" in shown
 
     send(page, batch, picture("d.jpg"), "later")
-    assert page.get(f"{address}?seen={stage}", headers=FRAGMENT).status_code == 200
+    assert page.get(again, headers=FRAGMENT).status_code == 200
 
 
 def test_a_key_is_for_one_file(page, batch) -> None:
@@ -414,7 +414,7 @@ def test_the_grid_is_drawn_again_only_when_something_changed(page, batch) -> Non
     row = DiagnosisRequestFactory(image=BatchFileFactory(batch=batch).image)
     address = reverse("batch", args=[batch.pk])
     first = page.get(address)
-    again = f"{address}?seen={first.context['stage']}"
+    again = address + first.context["again"]
     assert page.get(again, headers=FRAGMENT).status_code == 204
 
     row.status, row.finished_at = "cancelled", row.created_at
@@ -475,27 +475,42 @@ def test_a_refused_file_is_taken_off_the_list_and_a_stored_one_is_not(page, batc
 def test_the_address_says_what_is_shown_and_in_which_order(page, batch, shown) -> None:
     row = read(batch, "1.jpg", "melanoma", 0.9)
     waiting = DiagnosisRequestFactory(image=BatchFileFactory(batch=batch, name="2.jpg").image)
+    failed = DiagnosisRequestFactory(
+        image=BatchFileFactory(batch=batch, name="3.jpg").image, failed=True
+    )
+    BatchFileFactory(batch=batch, name="4.jpg", refused=True)
     address = reverse("batch", args=[batch.pk])
-    html = page.get(address, {"show": shown, "sort": "importance"}).content.decode()
+    response = page.get(address, {"show": shown, "sort": "importance"})
+    html = response.content.decode()
 
-    assert f'value="{shown}" autocomplete="off" checked' in html
-    assert html.count(" checked") == 1
+    suspicious, unanswered = ["1.jpg"], ["3.jpg", "4.jpg"]
+    every = ["1.jpg", "2.jpg", "3.jpg", "4.jpg"]
+    wanted = {"all": every, "suspicious": suspicious, "unanswered": unanswered}[shown]
+    assert sorted(names(response)) == wanted
+    counts = {entry.name: (entry.count, entry.chosen) for entry in response.context["choices"]}
+    assert counts == {
+        "All": ("4", shown == "all"),
+        "Suspicious": ("1", shown == "suspicious"),
+        "Not answered": ("2", shown == "unanswered"),
+    }
     view = "sort=importance" if shown == "all" else f"show={shown}&amp;sort=importance"
-    for reading in (row, waiting):
+    for name, reading in {"1.jpg": row, "2.jpg": waiting, "3.jpg": failed}.items():
         opened = reverse("diagnosis", args=[reading.pk])
-        assert f'href="{opened}?batch={batch.pk}&amp;{view}"' in html
-    # who sorts by a link, without a script, stays with what is shown
-    assert f'href="?sort=name{"" if shown == "all" else f"&amp;show={shown}"}"' in html
-    # drawn again in the order that was chosen
-    assert f"{html.split('hx-get=')[1].split()[0]}".endswith('&amp;sort=importance"')
+        assert (f'href="{opened}?batch={batch.pk}&amp;{view}"' in html) == (name in wanted)
+    # who sorts stays with what is shown, and who chooses what is shown with the order
+    assert f'href="?{"" if shown == "all" else f"show={shown}&amp;"}sort=name"' in html
+    assert 'href="?show=suspicious&amp;sort=importance"' in html
+    # drawn again in the order that was chosen, with what was
+    assert f"{html.split('hx-get=')[1].split()[0]}".startswith(f'"{address}?{view}&amp;seen=')
 
 
 def test_an_address_that_makes_no_sense_shows_everything(page, batch) -> None:
     read(batch, "1.jpg", "nevus", 0.1)
-    odd = {"show": "x", "sort": "y"}
-    html = page.get(reverse("batch", args=[batch.pk]), odd).content.decode()
-    assert 'value="all" autocomplete="off" checked' in html
-    assert 'data-order="importance" data-sort=""' in html
+    odd = {"show": "x", "sort": "y", "page": "z", "picture": "w"}
+    response = page.get(reverse("batch", args=[batch.pk]), odd)
+    assert names(response) == ["1.jpg"]
+    assert [entry.chosen for entry in response.context["choices"]] == [True, False, False]
+    assert 'data-order="importance"' in response.content.decode()
 
 
 def test_who_orders_again_or_takes_off_the_list_stays_with_what_is_shown(page, batch) -> None:
@@ -509,6 +524,64 @@ def test_who_orders_again_or_takes_off_the_list_stays_with_what_is_shown(page, b
         action = reverse(name, args=[batch.pk, file.pk]) + view
         assert f'action="{escape(action)}"' in html
         assert page.post(action)["Location"] == address + view
+
+
+@pytest.mark.parametrize(
+    ("show", "said"),
+    [
+        ("suspicious", "No picture of this batch reads as suspicious."),
+        ("unanswered", "Every picture that was read has an answer."),
+    ],
+)
+def test_where_nothing_is_to_be_shown_that_is_said(page, batch, show, said) -> None:
+    read(batch, "1.jpg", "nevus", 0.1)
+    address = reverse("batch", args=[batch.pk])
+    assert said in page.get(address, {"show": show}).content.decode()
+    DiagnosisRequestFactory(image=BatchFileFactory(batch=batch, name="2.jpg").image)
+    said = said if show == "unanswered" else "Nothing suspicious so far."
+    assert said in page.get(address, {"show": show}).content.decode()
+
+
+@pytest.fixture
+def long(batch) -> list[BatchFile]:
+    """More than one page holds: the first two suspicious, the last refused."""
+    files = [BatchFileFactory(batch=batch, name=f"{number}.jpg") for number in range(100)]
+    for number, file in enumerate(files):
+        DiagnosisRequestFactory(
+            image=file.image,
+            succeeded=True,
+            prediction__malignancy_probability=0.9 - number / 1000 if number < 2 else 0.001,
+        )
+    return [*files, BatchFileFactory(batch=batch, name="last.txt", refused=True)]
+
+
+def test_a_long_batch_has_pages_and_counts_of_all(page, batch, long) -> None:
+    address = reverse("batch", args=[batch.pk])
+    first = page.get(address, {"sort": "name"})
+    second = page.get(address, {"sort": "name", "page": "2"})
+    assert names(first) + names(second) == [file.name for file in long]
+    assert len(names(first)) == 96
+    html = second.content.decode()
+    assert "<strong>101 files</strong>: 100 read, 1 refused" in html
+    assert "Page 2 of 2" in html
+    assert [entry.count for entry in second.context["choices"]] == ["101", "2", "1"]
+    assert names(page.get(address, {"show": "suspicious"})) == ["0.jpg", "1.jpg"]
+    # a page that is no more is the last one
+    assert names(page.get(address, {"sort": "name", "page": "9"})) == names(second)
+    # taken off the list on the second page, one is there again
+    action = reverse("batch-forget", args=[batch.pk, long[-1].pk]) + "?sort=name&page=2"
+    assert f'action="{escape(action)}"' in html
+    assert page.post(action)["Location"] == f"{address}?sort=name&page=2"
+
+
+def test_the_way_back_leads_to_the_page_on_which_the_picture_stands(page, batch, long) -> None:
+    row = DiagnosisRequest.objects.get(image=long[98].image)
+    opened = f"{reverse('diagnosis', args=[row.pk])}?batch={batch.pk}&sort=name"
+    back = f"{reverse('batch', args=[batch.pk])}?sort=name&picture={long[98].pk}"
+    assert f'href="{escape(back)}#shot-{long[98].pk}"' in page.get(opened).content.decode()
+    shown = page.get(back)
+    assert shown.context["page"].number == 2
+    assert f'id="shot-{long[98].pk}"' in shown.content.decode()
 
 
 def test_queries_do_not_grow_with_the_files(page, hospital) -> None:

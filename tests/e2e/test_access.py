@@ -229,7 +229,7 @@ def test_on_a_phone_one_bar_lies_at_the_bottom_while_a_review_is_amended(visit: 
 
 FIXED = """() => [...document.querySelectorAll("main *")]
   .filter((part) => getComputedStyle(part).position === "fixed" && part.checkVisibility())
-  .map((part) => part.classList[part.classList.length - 1])"""
+  .map((part) => [...part.classList].filter((name) => name !== "away").at(-1))"""
 
 
 def test_a_question_in_a_row_leaves_the_columns_and_the_role_where_they_are(
