@@ -133,7 +133,7 @@ def _take_in_or_refuse(
             raise
         if error.code == DUPLICATE:
             return _name_too(batch.files.get(digest=digest, image__isnull=False), name)
-        return _refuse(batch, error, name=name, key=key, digest=digest)
+        return _refuse(batch, error, name=name, key=key, digest=digest, instead=instead)
 
 
 def add_files(
@@ -159,7 +159,7 @@ def add_files(
         except DomainError as error:
             if error.code in NOT_THE_FILE_S:
                 raise
-            _refuse(batch, error, name=name, key=key, digest=digest)
+            _refuse(batch, error, name=name, key=key, digest=digest, instead=instead)
 
 
 def repeat_file(*, actor: User, file: BatchFile) -> DiagnosisRequest:
@@ -312,11 +312,15 @@ def _check_new(batch: Batch, digest: str) -> None:
 
 
 def _check_room(batch: Batch, key: str, instead: BatchFile | None = None) -> None:
+    if _is_full(batch, key, instead):
+        raise DomainError("batch_full", full_message(), status=409)
+
+
+def _is_full(batch: Batch, key: str, instead: BatchFile | None = None) -> bool:
     others = batch.files.exclude(key=key)
     if instead is not None:
         others = others.exclude(pk=instead.pk)
-    if others.count() >= settings.NEVUS_MAX_BATCH_FILES:
-        raise DomainError("batch_full", full_message(), status=409)
+    return others.count() >= settings.NEVUS_MAX_BATCH_FILES
 
 
 def full_message() -> str:
@@ -329,11 +333,22 @@ def full_message() -> str:
     return said % {"most": most}
 
 
-def _refuse(batch: Batch, error: DomainError, *, name: str, key: str, digest: str) -> BatchFile:
-    """The outcome of a file that became no image."""
+def _refuse(
+    batch: Batch,
+    error: DomainError,
+    *,
+    name: str,
+    key: str,
+    digest: str,
+    instead: BatchFile | None,
+) -> BatchFile:
+    """The outcome of a file that became no image. Where the batch has no room for it beside the
+    one in whose place it was sent, ``error`` itself is raised."""
     if (known := _known(batch, key, digest)) is not None:
         return known
-    _check_room(batch, key)
+    _check_room(batch, key, instead)
+    if instead is not None and _is_full(batch, key):
+        raise error
     why = {"error_code": error.code, "error_values": error.values}
     try:
         return _write(batch, key, name=name, digest=digest, **why)

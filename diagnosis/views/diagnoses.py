@@ -86,7 +86,7 @@ def cancel(request: HttpRequest, pk) -> HttpResponse:
     row = get_visible(DiagnosisRequest.objects, request.user, pk=pk)
     cancel_request(actor=request.user, request=row)
     messages.success(request, _("The order is cancelled. The picture is kept."))
-    return redirect("diagnosis", row.pk)
+    return redirect(page_address(request, row.pk))
 
 
 @signed_in
@@ -97,7 +97,7 @@ def order_again(request: HttpRequest, pk) -> HttpResponse:
     row = get_visible(rows, request.user, pk=pk)
     again = request_diagnosis(actor=request.user, image=row.image)
     messages.success(request, _("A new reading is ordered."))
-    return redirect("diagnosis", again.pk)
+    return redirect(page_address(request, again.pk))
 
 
 def page_address(request: HttpRequest, pk: UUID) -> str:

@@ -691,6 +691,9 @@ def test_a_full_batch_has_room_for_the_file_that_comes_instead(
     assert send(page, batch, picture()).status_code == 409
     headers = FRAGMENT | {"Idempotency-Key": "k"}
     address = f"{reverse('batch-file', args=[batch.pk])}?instead={refused.pk}"
+    bad = {"file": picture("b.txt", content=b"no")}
+    told = page.post(address, bad, headers=FRAGMENT | {"Idempotency-Key": "b"})
+    assert (told.status_code, told.json()["code"]) == (400, "not_an_image")
     assert page.post(address, {"file": picture()}, headers=headers).status_code == 201
     assert [row.name for row in batch.files.all()] == ["a.jpg"]
 

@@ -1,6 +1,7 @@
 """After a signature the page leads to the next reading; a slip with a picture is told."""
 
 import re
+from html import unescape
 
 import pytest
 from django.contrib.messages import get_messages
@@ -12,7 +13,7 @@ from django.urls import reverse
 from django.utils.html import escape
 
 from clinic.models import AuditEvent, Lesion, Patient
-from diagnosis.models import Batch
+from diagnosis.models import Batch, DiagnosisRequest
 from diagnosis.services.batches import add_file
 from diagnosis.services.worklist import next_to_review
 from tests.factories import (
@@ -131,6 +132,27 @@ def test_a_diagnosis_leads_back_to_the_batch_it_was_opened_from(page, batch) -> 
         results = f"{reverse('batch', args=[batch.pk])}?{view}&picture={file}".replace("?&", "?")
         html = page.get(in_batch(row, batch, view)).content.decode()
         assert f'<a href="{escape(results)}#shot-{file}">Batch</a>' in html
+
+
+def test_who_cancels_or_orders_again_still_comes_from_the_batch(page, batch) -> None:
+    file = BatchFileFactory(batch=batch, name="1.jpg")
+    row = DiagnosisRequestFactory(image=file.image)
+    for name in ("diagnosis-cancel", "diagnosis-order-again"):
+        html = page.get(in_batch(row, batch)).content.decode()
+        action = f"{reverse(name, args=[row.pk])}?batch={batch.pk}{VIEW}"
+        assert f'action="{escape(action)}"' in html
+        told = page.post(action)["Location"]
+        assert told.endswith(f"?batch={batch.pk}{VIEW}")
+    row = DiagnosisRequest.objects.get(image=file.image, status="queued")
+    assert told == in_batch(row, batch)
+    # the fragment that the page asks for meanwhile, too
+    asked = re.search(r'hx-get="([^"]*/answer/[^"]*)"', page.get(told).content.decode())
+    assert asked
+    row.status, row.finished_at = "cancelled", row.created_at
+    row.save()
+    fragment = page.get(unescape(asked[1]), headers={"HX-Request": "true"}).content.decode()
+    action = f"{reverse('diagnosis-order-again', args=[row.pk])}?batch={batch.pk}{VIEW}"
+    assert f'action="{escape(action)}"' in fragment
 
 
 def test_a_batch_that_does_not_hold_the_picture_is_not_shown(page, hospital, batch) -> None:
