@@ -45,8 +45,7 @@ class Entry:
 
     @property
     def waits_for_review(self) -> bool:
-        row = self.request
-        return row is not None and row.status == Status.SUCCEEDED and row.signed_review_id is None
+        return self.request is not None and self.request.waits_for_review
 
     @property
     def is_unanswered(self) -> bool:

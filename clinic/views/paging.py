@@ -53,12 +53,15 @@ def page_of(
 
 
 def numbered_page(
-    request: HttpRequest, rows: Sequence[Any], size: int, key: Callable[[Any], UUID]
+    request: HttpRequest,
+    rows: Sequence[Any],
+    size: int,
+    key: Callable[[Any], UUID] | None = None,
 ) -> paginator.Page:
     """The page of ``?page=``, or the one on which the row whose ``key`` is ``?picture=`` stands;
     for a list that is counted and in memory."""
     pages = paginator.Paginator(rows, size)
-    if wanted := request.GET.get("picture"):
+    if key and (wanted := request.GET.get("picture")):
         for place, row in enumerate(rows):
             if str(key(row)) == wanted:
                 return pages.page(place // size + 1)

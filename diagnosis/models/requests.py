@@ -275,6 +275,10 @@ class DiagnosisRequest(Record):
     def is_standing(self) -> bool:
         return self.entered_in_error_at is None
 
+    @property
+    def waits_for_review(self) -> bool:
+        return self.status == Status.SUCCEEDED and self.signed_review_id is None
+
     def note_reading(self, prediction: Prediction, risk: Risk) -> None:
         """Point to what the model answered, with the columns that lists are sorted by; unsaved."""
         self.prediction = prediction

@@ -167,6 +167,16 @@ class Card:
         return request is None or localdate(request.image.taken) <= self.finding.date
 
     @property
+    def is_suspicious(self) -> bool:
+        """Malignant to a person, or read with a risk that is not low and not cleared since."""
+        risky = self.request is not None and self.request.risk in ("medium", "high")
+        return bool(self.called_malignant) or (risky and not self.cleared)
+
+    @property
+    def waits_for_review(self) -> bool:
+        return any(row.waits_for_review for picture in self.pictures for row in picture.requests)
+
+    @property
     def rank(self) -> tuple[int, float]:
         """By which a patient's lesions are sorted: what a person calls malignant is above every
         reading, what a pathologist cleared below."""

@@ -2,7 +2,6 @@
 
 from operator import attrgetter
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.conf import settings
@@ -23,10 +22,11 @@ from clinic.services.lesions import number_lesions
 from clinic.views.access import is_fragment, signed_in
 from clinic.views.entered_in_error import standing_of
 from clinic.views.paging import numbered_page
+from clinic.views.tallies import Choice, chosen_of, tallies_of
 from diagnosis.forms.batches import BatchForm, sent_files
 from diagnosis.interpretation import warnings_for
 from diagnosis.models import Batch, BatchFile, Status
-from diagnosis.progress import Entry, Progress, filled, outline_of, stage_of
+from diagnosis.progress import Progress, filled, outline_of, stage_of
 from diagnosis.services.batches import (
     add_file,
     add_files,
@@ -45,7 +45,6 @@ from diagnosis.views.new_diagnosis import (
     note_patient,
     typed_patient,
 )
-from diagnosis.views.worklist import Tally
 
 RECENT = 6
 PICTURES_A_PAGE = 96
@@ -219,18 +218,21 @@ def batch(request: HttpRequest, pk) -> HttpResponse:
     progress = outline_of(found)
     view = view_of(request.GET)
     order = view.get("sort") or ("name" if progress.waiting else "importance")
-    wanted = [entry for entry in progress.entries if is_wanted(entry, view.get("show"))]
+    chosen = chosen_of(choices(), view.get("show"))
+    wanted = list(filter(chosen.holds, progress.entries))
     wanted.sort(key=attrgetter(f"by_{order}"))
     page = numbered_page(request, wanted, PICTURES_A_PAGE, attrgetter("file.pk"))
     entries = filled(found, page.object_list)
     number_lesions([entry.request.image.lesion for entry in entries if entry.request])
+    sort = {name: value for name, value in view.items() if name == "sort"}
     here = view | ({"page": str(page.number)} if page.number > 1 else {})
     context = {
         "batch": found,
         "patient": found.patient,
         "progress": progress,
         "outcomes": outcomes(progress),
-        "choices": choices(progress, view),
+        "tallies": tallies_of(choices(), progress.entries, chosen, sort),
+        "show": chosen.show,
         "page": page,
         "entries": entries,
         "order": order,
@@ -245,22 +247,11 @@ def batch(request: HttpRequest, pk) -> HttpResponse:
     return render(request, template, context)
 
 
-def is_wanted(entry: Entry, show: str | None) -> bool:
-    return show is None or bool(getattr(entry, f"is_{show}"))
-
-
-def choices(progress: Progress, view: dict[str, str]) -> list[Tally]:
-    """What may be shown, the filter of the address chosen; the order stays."""
-    chosen = view.get("show")
-    sort = {name: value for name, value in view.items() if name == "sort"}
-    offered = (
-        (None, pgettext("pictures", "All"), progress.total),
-        ("suspicious", _("Suspicious"), progress.suspicious),
-        ("unanswered", _("Not answered"), progress.unanswered),
-    )
+def choices() -> list[Choice]:
     return [
-        Tally(name, str(count), urlencode(({"show": show} if show else {}) | sort), show == chosen)
-        for show, name, count in offered
+        Choice("", pgettext("pictures", "All"), lambda entry: True),
+        Choice("suspicious", _("Suspicious"), attrgetter("is_suspicious")),
+        Choice("unanswered", _("Not answered"), attrgetter("is_unanswered")),
     ]
 
 

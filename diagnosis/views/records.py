@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.timezone import make_aware
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
 
 from clinic.models import Lesion, Patient
@@ -17,6 +18,7 @@ from clinic.services.audit import record_event
 from clinic.views.access import signed_in
 from clinic.views.entered_in_error import standing_of
 from clinic.views.paging import numbered_page
+from clinic.views.tallies import Choice, chosen_of, tallies_of
 from diagnosis.models import Histopathology, Review
 from diagnosis.services.differences import lesion_differences
 from diagnosis.services.patient_records import (
@@ -29,6 +31,9 @@ from diagnosis.services.patient_records import (
 
 NEWEST_MOMENTS = 40
 PICTURES_A_PAGE = 25
+LESIONS_A_PAGE = 48
+# from so many on, it can be chosen which are shown
+MANY_LESIONS = 7
 # in the list to compare from: the newest, and always the first, which began the follow-up
 NEWEST_CHOICES = 100
 
@@ -69,9 +74,13 @@ def patient(request: HttpRequest, pk) -> HttpResponse:
     differences = lesion_differences(found)
     for card in cards:
         card.difference = differences.get(card.lesion.pk)
+    offered = choices() if len(cards) >= MANY_LESIONS else choices()[:1]
+    chosen = chosen_of(offered, request.GET.get("show"))
     context = {
         "patient": found,
         "cards": cards,
+        "tallies": tallies_of(offered, cards, chosen, {}),
+        "page": numbered_page(request, list(filter(chosen.holds, cards)), LESIONS_A_PAGE),
         "unplaced": sum(not card.lesion.body_view for card in cards),
         "compared_lesions": len(differences),
         "stands_out": any(difference.most for difference in differences.values()),
@@ -80,6 +89,15 @@ def patient(request: HttpRequest, pk) -> HttpResponse:
         "images_in_error": [image for card in cards for image in card.in_error],
     } | standing_of(request, found)
     return render(request, "patients/patient.html", context)
+
+
+def choices() -> list[Choice]:
+    return [
+        Choice("", pgettext("lesions", "All"), lambda card: True),
+        Choice("suspicious", _("Suspicious"), attrgetter("is_suspicious")),
+        Choice("to_review", _("To review"), attrgetter("waits_for_review")),
+        Choice("unplaced", _("Without a place"), lambda card: not card.lesion.body_view),
+    ]
 
 
 @signed_in

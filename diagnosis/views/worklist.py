@@ -2,7 +2,6 @@
 
 import datetime
 import hashlib
-from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -15,6 +14,7 @@ from clinic.permissions import hospital_ids
 from clinic.services.lesions import number_lesions
 from clinic.views.access import is_fragment, note_list, signed_in
 from clinic.views.paging import Page, page_of
+from clinic.views.tallies import Tally
 from diagnosis.forms.filters import WorklistFilter
 from diagnosis.models import DiagnosisRequest, Status
 from diagnosis.models.requests import OPEN, UNANSWERED, DiagnosisRequestQuerySet
@@ -96,17 +96,6 @@ def since(days: int) -> datetime.datetime:
     """The midnight with which a period of so many days, today included, begins."""
     first = timezone.localdate() - datetime.timedelta(days=days - 1)
     return timezone.make_aware(datetime.datetime.combine(first, datetime.time.min))
-
-
-@dataclass(frozen=True)
-class Tally:
-    """One count above the list, and the filters that show what was counted."""
-
-    name: str
-    count: str
-    query: str
-    chosen: bool
-    alarm: bool = False
 
 
 def tallies(figures: Counts, given: QueryDict) -> list[Tally]:

@@ -487,7 +487,7 @@ def test_the_address_says_what_is_shown_and_in_which_order(page, batch, shown) -
     every = ["1.jpg", "2.jpg", "3.jpg", "4.jpg"]
     wanted = {"all": every, "suspicious": suspicious, "unanswered": unanswered}[shown]
     assert sorted(names(response)) == wanted
-    counts = {entry.name: (entry.count, entry.chosen) for entry in response.context["choices"]}
+    counts = {entry.name: (entry.count, entry.chosen) for entry in response.context["tallies"]}
     assert counts == {
         "All": ("4", shown == "all"),
         "Suspicious": ("1", shown == "suspicious"),
@@ -509,7 +509,7 @@ def test_an_address_that_makes_no_sense_shows_everything(page, batch) -> None:
     odd = {"show": "x", "sort": "y", "page": "z", "picture": "w"}
     response = page.get(reverse("batch", args=[batch.pk]), odd)
     assert names(response) == ["1.jpg"]
-    assert [entry.chosen for entry in response.context["choices"]] == [True, False, False]
+    assert [entry.chosen for entry in response.context["tallies"]] == [True, False, False]
     assert 'data-order="importance"' in response.content.decode()
 
 
@@ -564,7 +564,7 @@ def test_a_long_batch_has_pages_and_counts_of_all(page, batch, long) -> None:
     html = second.content.decode()
     assert "<strong>101 files</strong>: 100 read, 1 refused" in html
     assert "Page 2 of 2" in html
-    assert [entry.count for entry in second.context["choices"]] == ["101", "2", "1"]
+    assert [entry.count for entry in second.context["tallies"]] == ["101", "2", "1"]
     assert names(page.get(address, {"show": "suspicious"})) == ["0.jpg", "1.jpg"]
     # a page that is no more is the last one
     assert names(page.get(address, {"sort": "name", "page": "9"})) == names(second)
