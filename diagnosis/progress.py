@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 
 from diagnosis.models import Batch, BatchFile, DiagnosisRequest, Status
 from diagnosis.models.requests import OPEN, DiagnosisRequestQuerySet
@@ -80,6 +81,14 @@ class Entry:
         return str(self.file.pk)
 
 
+# what may be shown of a batch
+SHOWN = {
+    "suspicious": attrgetter("is_suspicious"),
+    "to_review": attrgetter("waits_for_review"),
+    "unanswered": attrgetter("is_unanswered"),
+}
+
+
 @dataclass(frozen=True)
 class Progress:
     batch: Batch
@@ -125,12 +134,24 @@ class Progress:
     def unanswered(self) -> int:
         return sum(entry.is_unanswered for entry in self.entries)
 
-    def next_to_review(self, file: BatchFile) -> DiagnosisRequest | None:
-        """The most important reading after this file's that waits for a doctor, or else before."""
-        entries = sorted(self.entries, key=lambda entry: entry.by_importance)
+    def order(self, wanted: str | None) -> str:
+        """By importance as soon as all is read, where nothing else is wanted."""
+        return wanted or ("name" if self.waiting else "importance")
+
+    def in_order(self, order: str) -> list[Entry]:
+        return sorted(self.entries, key=attrgetter(f"by_{order}"))
+
+    def next_to_review(
+        self, file: BatchFile, *, show: str | None, order: str | None
+    ) -> DiagnosisRequest | None:
+        """The first reading after this file's that waits for a doctor, or else before, in the
+        order in which the results are shown; of those that are shown, while there is one."""
+        entries = self.in_order(self.order(order))
         here = next((n for n, entry in enumerate(entries) if entry.file == file), 0)
         others = entries[here + 1 :] + entries[:here]
-        return next((entry.request for entry in others if entry.waits_for_review), None)
+        waiting = [entry for entry in others if entry.waits_for_review]
+        shown = [entry for entry in waiting if show is None or SHOWN[show](entry)]
+        return next((entry.request for entry in [*shown, *waiting]), None)
 
 
 def progress_of(batch: Batch) -> Progress:

@@ -26,7 +26,7 @@ from clinic.views.tallies import Choice, chosen_of, tallies_of
 from diagnosis.forms.batches import BatchForm, sent_files
 from diagnosis.interpretation import warnings_for
 from diagnosis.models import Batch, BatchFile, Status
-from diagnosis.progress import Progress, filled, outline_of, stage_of
+from diagnosis.progress import SHOWN, Progress, filled, outline_of, stage_of
 from diagnosis.services.batches import (
     add_file,
     add_files,
@@ -217,10 +217,9 @@ def batch(request: HttpRequest, pk) -> HttpResponse:
     record_event(actor=request.user, action="view_batch", hospital=hospital, obj=found)
     progress = outline_of(found)
     view = view_of(request.GET)
-    order = view.get("sort") or ("name" if progress.waiting else "importance")
+    order = progress.order(view.get("sort"))
     chosen = chosen_of(choices(), view.get("show"))
-    wanted = list(filter(chosen.holds, progress.entries))
-    wanted.sort(key=attrgetter(f"by_{order}"))
+    wanted = list(filter(chosen.holds, progress.in_order(order)))
     page = numbered_page(request, wanted, PICTURES_A_PAGE, attrgetter("file.pk"))
     entries = filled(found, page.object_list)
     number_lesions([entry.request.image.lesion for entry in entries if entry.request])
@@ -250,8 +249,9 @@ def batch(request: HttpRequest, pk) -> HttpResponse:
 def choices() -> list[Choice]:
     return [
         Choice("", pgettext("pictures", "All"), lambda entry: True),
-        Choice("suspicious", _("Suspicious"), attrgetter("is_suspicious")),
-        Choice("unanswered", _("Not answered"), attrgetter("is_unanswered")),
+        Choice("suspicious", _("Suspicious"), SHOWN["suspicious"]),
+        Choice("to_review", _("To review"), SHOWN["to_review"]),
+        Choice("unanswered", _("Not answered"), SHOWN["unanswered"]),
     ]
 
 

@@ -9,15 +9,13 @@ from django.urls import reverse
 
 from clinic.permissions import may_review
 from diagnosis.models import Batch, BatchFile, DiagnosisRequest
-from diagnosis.progress import outline_of
+from diagnosis.progress import SHOWN, outline_of
 
-# what the address of the results may say of them
-SHOWN = ("suspicious", "unanswered")
 ORDERS = ("name", "importance")
 
 
 def view_of(asked: QueryDict) -> dict[str, str]:
-    """Which results are shown and in which order, where that is not left to the page."""
+    """Which results are shown and in which order, where the address says so."""
     known = {"show": SHOWN, "sort": ORDERS}
     return {name: asked[name] for name, values in known.items() if asked.get(name) in values}
 
@@ -54,7 +52,8 @@ class FromBatch:
 
     def following(self) -> str | None:
         """The address of the batch's next reading to review."""
-        found = outline_of(self.file.batch).next_to_review(self.file)
+        view = {"show": self.view.get("show"), "order": self.view.get("sort")}
+        found = outline_of(self.file.batch).next_to_review(self.file, **view)
         return found and reverse("diagnosis", args=[found.pk]) + self.query
 
 

@@ -28,6 +28,7 @@ from tests.factories import (
     ModelVersionFactory,
     PatientFactory,
     PredictionFactory,
+    ReviewFactory,
     doctor,
     jpeg_bytes,
     png_bytes,
@@ -471,7 +472,7 @@ def test_a_refused_file_is_taken_off_the_list_and_a_stored_one_is_not(page, batc
     assert again.status_code == 404
 
 
-@pytest.mark.parametrize("shown", ["all", "suspicious", "unanswered"])
+@pytest.mark.parametrize("shown", ["all", "suspicious", "to_review", "unanswered"])
 def test_the_address_says_what_is_shown_and_in_which_order(page, batch, shown) -> None:
     row = read(batch, "1.jpg", "melanoma", 0.9)
     waiting = DiagnosisRequestFactory(image=BatchFileFactory(batch=batch, name="2.jpg").image)
@@ -483,14 +484,19 @@ def test_the_address_says_what_is_shown_and_in_which_order(page, batch, shown) -
     response = page.get(address, {"show": shown, "sort": "importance"})
     html = response.content.decode()
 
-    suspicious, unanswered = ["1.jpg"], ["3.jpg", "4.jpg"]
-    every = ["1.jpg", "2.jpg", "3.jpg", "4.jpg"]
-    wanted = {"all": every, "suspicious": suspicious, "unanswered": unanswered}[shown]
+    of_one = ["1.jpg"]
+    wanted = {
+        "all": ["1.jpg", "2.jpg", "3.jpg", "4.jpg"],
+        "suspicious": of_one,
+        "to_review": of_one,
+        "unanswered": ["3.jpg", "4.jpg"],
+    }[shown]
     assert sorted(names(response)) == wanted
     counts = {entry.name: (entry.count, entry.chosen) for entry in response.context["tallies"]}
     assert counts == {
         "All": ("4", shown == "all"),
         "Suspicious": ("1", shown == "suspicious"),
+        "To review": ("1", shown == "to_review"),
         "Not answered": ("2", shown == "unanswered"),
     }
     view = "sort=importance" if shown == "all" else f"show={shown}&amp;sort=importance"
@@ -509,7 +515,7 @@ def test_an_address_that_makes_no_sense_shows_everything(page, batch) -> None:
     odd = {"show": "x", "sort": "y", "page": "z", "picture": "w"}
     response = page.get(reverse("batch", args=[batch.pk]), odd)
     assert names(response) == ["1.jpg"]
-    assert [entry.chosen for entry in response.context["tallies"]] == [True, False, False]
+    assert [entry.chosen for entry in response.context["tallies"]] == [True, False, False, False]
     assert 'data-order="importance"' in response.content.decode()
 
 
@@ -530,15 +536,16 @@ def test_who_orders_again_or_takes_off_the_list_stays_with_what_is_shown(page, b
     ("show", "said"),
     [
         ("suspicious", "No picture of this batch reads as suspicious."),
+        ("to_review", "No reading of this batch waits for a review."),
         ("unanswered", "Every picture that was read has an answer."),
     ],
 )
 def test_where_nothing_is_to_be_shown_that_is_said(page, batch, show, said) -> None:
-    read(batch, "1.jpg", "nevus", 0.1)
+    ReviewFactory(request=read(batch, "1.jpg", "nevus", 0.1), signed=True)
     address = reverse("batch", args=[batch.pk])
     assert said in page.get(address, {"show": show}).content.decode()
     DiagnosisRequestFactory(image=BatchFileFactory(batch=batch, name="2.jpg").image)
-    said = said if show == "unanswered" else "Nothing suspicious so far."
+    said = "Nothing suspicious so far." if show == "suspicious" else said
     assert said in page.get(address, {"show": show}).content.decode()
 
 
@@ -564,7 +571,7 @@ def test_a_long_batch_has_pages_and_counts_of_all(page, batch, long) -> None:
     html = second.content.decode()
     assert "<strong>101 files</strong>: 100 read, 1 refused" in html
     assert "Page 2 of 2" in html
-    assert [entry.count for entry in second.context["tallies"]] == ["101", "2", "1"]
+    assert [entry.count for entry in second.context["tallies"]] == ["101", "2", "100", "1"]
     assert names(page.get(address, {"show": "suspicious"})) == ["0.jpg", "1.jpg"]
     # a page that is no more is the last one
     assert names(page.get(address, {"sort": "name", "page": "9"})) == names(second)

@@ -172,17 +172,41 @@ def test_the_next_of_the_batch_is_the_most_important_that_is_not_signed(
 ) -> None:
     worst, middle, last = [answered_in(batch, f"{n}.jpg", n / 10) for n in (9, 7, 5)]
     ReviewFactory(request=answered_in(batch, "8.jpg", 0.8), signed=True)
-    DiagnosisRequestFactory(image=BatchFileFactory(batch=batch, name="waiting.jpg").image)
     BatchFileFactory(batch=batch, name="refused.txt", refused=True)
     answered(hospital, 0.95)
 
     def following(row) -> str | None:
-        return next_link(page.get(in_batch(row, batch)).content.decode())
+        return next_link(page.get(in_batch(row, batch, "")).content.decode())
 
-    assert following(worst) == escape(in_batch(middle, batch))
-    assert following(middle) == escape(in_batch(last, batch))
+    assert following(worst) == escape(in_batch(middle, batch, ""))
+    assert following(middle) == escape(in_batch(last, batch, ""))
     # what was passed over comes again
-    assert following(last) == escape(in_batch(worst, batch))
+    assert following(last) == escape(in_batch(worst, batch, ""))
+
+
+def test_the_next_of_the_batch_follows_what_is_shown_in_which_order(page, batch) -> None:
+    risks = {"10.jpg": 0.9, "2.jpg": 0.01, "3.jpg": 0.7, "4.jpg": 0.02}
+    rows = {name: answered_in(batch, name, risk) for name, risk in risks.items()}
+
+    def passed(view: str) -> list[str]:
+        """From one as the links lead, until one comes again."""
+        names = {reverse("diagnosis", args=[row.pk]): name for name, row in rows.items()}
+        address, found = in_batch(rows["3.jpg"], batch, view), []
+        while (name := names[address.partition("?")[0]]) not in found:
+            found.append(name)
+            address = unescape(next_link(page.get(address).content.decode()) or "")
+        return found
+
+    assert passed("&sort=name") == ["3.jpg", "4.jpg", "10.jpg", "2.jpg"]
+    assert passed("&show=suspicious&sort=name") == ["3.jpg", "10.jpg"]
+    assert passed("") == ["3.jpg", "4.jpg", "2.jpg", "10.jpg"]
+    # when all that is shown are signed, the others
+    ReviewFactory(request=rows["10.jpg"], signed=True)
+    html = page.get(in_batch(rows["3.jpg"], batch, "&show=suspicious&sort=name")).content.decode()
+    assert reverse("diagnosis", args=[rows["4.jpg"].pk]) in (next_link(html) or "")
+    # while one is being read the results stand by name
+    DiagnosisRequestFactory(image=BatchFileFactory(batch=batch, name="5.jpg").image)
+    assert passed("") == ["3.jpg", "4.jpg", "2.jpg"]
 
 
 def test_who_signs_in_a_batch_stays_in_it(page, hospital, batch) -> None:
