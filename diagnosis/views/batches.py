@@ -184,12 +184,14 @@ def batch_file(request: HttpRequest, pk) -> HttpResponse:
         headers = {"Retry-After": str(error.seconds)} if isinstance(error, RetryError) else None
         body = {"code": error.code, "message": error.message}
         return JsonResponse(body, status=error.status, headers=headers)
-    return JsonResponse(outcome_of(batch, row, clean_name(file.name or "")), status=201)
+    outcome = outcome_of(batch, row, clean_name(file.name or ""), known=row.key != key)
+    return JsonResponse(outcome, status=201)
 
 
-def outcome_of(batch: Batch, row: BatchFile, name: str) -> dict[str, Any]:
+def outcome_of(batch: Batch, row: BatchFile, name: str, *, known: bool) -> dict[str, Any]:
     """``warnings`` are about the picture, long before there is an answer; ``name`` is that of the
-    file which was sent, whose picture may have come under another one."""
+    file which was sent, whose picture may have come under another one; ``known`` tells that it
+    was there before this file."""
     if row.image is None:
         return {"stored": False, "code": row.error_code, "message": row.refusal}
     found = warnings_for(
@@ -202,7 +204,9 @@ def outcome_of(batch: Batch, row: BatchFile, name: str) -> dict[str, Any]:
     warnings = [warning.message for warning in found]
     if row.name != name:
         warnings.insert(0, _("The same picture as %(name)s, read once.") % {"name": row.name})
-    return {"stored": True, "warnings": warnings}
+    elif known:
+        warnings.insert(0, _("It is in this batch already."))
+    return {"stored": True, "known": known, "warnings": warnings}
 
 
 @signed_in
@@ -240,10 +244,17 @@ def batch(request: HttpRequest, pk) -> HttpResponse:
         "here": query_of(here),
         "again": query_of(here | {"seen": stage}),
         "from_here": query_of({"batch": str(found.pk)} | view),
+        "known": known_of(request),
         "silent": progress.waiting and not readers_alive(),
     } | standing_of(request, found.holder)
     template = "batches/grid.html" if is_fragment(request) else "batches/batch.html"
     return render(request, template, context)
+
+
+def known_of(request: HttpRequest) -> int:
+    """How many of the pictures that were just sent were there before, as the script tells."""
+    text = request.GET.get("known", "")
+    return int(text) if text.isdecimal() and len(text) < 5 else 0
 
 
 def choices() -> list[Choice]:

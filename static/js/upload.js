@@ -232,6 +232,7 @@
     if (answer.status === 201 && answer.body?.stored) {
       // a warning is a sentence with its full stop
       const warnings = answer.body.warnings.join(" ");
+      entry.known = answer.body.known;
       show(entry, "stored", warnings ? `${words.stored}. ${warnings}` : words.stored);
       entry.tile.classList.toggle("warned", answer.body.warnings.length > 0);
     } else if (answer.status === 401 || (answer.status === 403 && !answer.body)) {
@@ -258,7 +259,8 @@
     if (focused !== document.activeElement) focused.focus({ preventScroll: true });
     if (!whatIsLeft.length) {
       document.getElementById("upload-summary").textContent = words.done;
-      location.assign(address);
+      const known = entries.filter((entry) => entry.known).length;
+      location.assign(known ? `${address}?known=${known}` : address);
     }
   }
 

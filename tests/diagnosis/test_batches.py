@@ -145,11 +145,21 @@ def test_the_script_gets_the_addresses_or_what_is_wrong(page) -> None:
 
 
 def test_a_repeated_file_is_stored_once(page, batch) -> None:
-    for key in ("k", "k", "another"):
+    for key, known in (("k", False), ("k", False), ("another", True)):
         response = send(page, batch, picture(), key)
         assert (response.status_code, response.json()["stored"]) == (201, True)
+        assert response.json()["known"] == known
+        assert ("It is in this batch already." in response.json()["warnings"]) == known
 
     assert (BatchFile.objects.count(), Image.objects.count()) == (1, 1)
+
+
+def test_the_results_say_how_many_pictures_were_there_before(page, batch) -> None:
+    address = reverse("batch", args=[batch.pk])
+    said = "2 of the pictures that were sent were in this batch already."
+    assert said in page.get(address, {"known": "2"}).content.decode()
+    for odd in ("", "0", "x", "-1", "\u00b2", "9" * 5000):
+        assert "in this batch already" not in page.get(address, {"known": odd}).content.decode()
 
 
 def test_a_picture_under_two_names_is_told(page, batch) -> None:

@@ -133,6 +133,7 @@ def test_from_one_picture_of_the_batch_to_the_next_and_back(
 ) -> None:
     page = results(width)
     choose(page, "Suspicious")
+    page.get_by_role("link", name="Sort by importance").click()
     # by name, 9 stands below 8; by importance above it
     shot(page, "9.jpg").click()
     page.get_by_label("Conclusion").select_option("melanoma")
@@ -141,7 +142,7 @@ def test_from_one_picture_of_the_batch_to_the_next_and_back(
     expect(page.get_by_text("The review is signed.")).to_be_visible()
     assert violations(page, ALL) == []
     page.keyboard.press("r")
-    page.wait_for_url("**/diagnoses/*/?batch=*&show=suspicious")
+    page.wait_for_url("**/diagnoses/*/?batch=*&show=suspicious&sort=importance")
     page.get_by_role("navigation", name="Breadcrumb").get_by_role("link", name="Batch").click()
     expect(chosen(page, "Suspicious")).to_have_attribute("aria-current", "true")
     expect(shot(page, "8.jpg")).to_be_in_viewport()

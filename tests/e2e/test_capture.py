@@ -173,8 +173,9 @@ def test_pictures_that_were_sent_before_are_known_again(
     good = folder / "second camera" / "0.jpg"
     page.locator("#id_files").set_input_files([folder / "large.png", good])
     page.get_by_role("button", name="Send and read").click()
-    page.wait_for_url("**/batches/*-*/")
+    page.wait_for_url("**/batches/*-*/?known=1")
     expect(page.locator(".shot")).to_have_count(2)
+    expect(page.get_by_text("1 of the pictures that were sent was in this batch")).to_be_visible()
     assert images(stack, "LINE-4") == 2
 
 
@@ -197,7 +198,7 @@ def test_two_names_of_one_picture_that_are_sent_at_once_are_both_in_the_results(
 
     page.route("**/files/", hold_until_both_are_there)
     page.get_by_role("button", name="Send and read").click()
-    page.wait_for_url("**/batches/*-*/")
+    page.wait_for_url("**/batches/*-*/?known=1")
     expect(page.locator(".shot")).to_have_count(1)
     expect(page.locator(".shot")).to_contain_text("The same picture as")
     expect(page.locator(".shot")).to_contain_text("copy.jpg")
