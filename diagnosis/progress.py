@@ -2,10 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
+from uuid import UUID
 
 from diagnosis.models import Batch, BatchFile, DiagnosisRequest, Status
 from diagnosis.models.requests import OPEN, DiagnosisRequestQuerySet
@@ -31,6 +32,8 @@ class Entry:
 
     file: BatchFile
     request: DiagnosisRequest | None
+    # of a picture that is not readable, the reading of a later one of its lesion
+    retaken: DiagnosisRequest | None = None
 
     @property
     def is_refused(self) -> bool:
@@ -177,11 +180,27 @@ def filled(batch: Batch, entries: Iterable[Entry]) -> list[Entry]:
     readings = DiagnosisRequest.objects.with_records().in_bulk(keys)
     for row in readings.values():
         row.image.lesion.patient = batch.patient
+    unread = {row.pk: row for row in readings.values() if row.status == Status.REJECTED}
+    again = {} if batch.lesion_id else retaken_of(unread.values())
+    retaken = {pk: again.get(row.image.lesion_id) for pk, row in unread.items()}
     return [
-        Entry(files[entry.file.pk], entry.request and readings[entry.request.pk])
+        Entry(files[entry.file.pk], readings.get(key), retaken.get(key))
         for entry in entries
+        for key in [entry.request and entry.request.pk]
         if entry.file.pk in files
     ]
+
+
+def retaken_of(unread: Collection[DiagnosisRequest]) -> dict[UUID, DiagnosisRequest]:
+    """By lesion the newest reading of it, where a picture was taken again; without a query where
+    every picture was readable."""
+    lesions = [row.image.lesion_id for row in unread]
+    if not lesions:
+        return {}
+    rows = DiagnosisRequest.objects.standing().filter(status=Status.SUCCEEDED)
+    rows = rows.filter(image__lesion__in=lesions).exclude(image__in=[r.image_id for r in unread])
+    rows = rows.select_related("image", "prediction").order_by("created_at")
+    return {row.image.lesion_id: row for row in rows}
 
 
 def readings_of(batch: Batch) -> DiagnosisRequestQuerySet:

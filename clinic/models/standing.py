@@ -12,6 +12,7 @@ class ErrorReason(models.TextChoices):
 
     WRONG_PATIENT = "wrong_patient", _("It belongs to another patient")
     WRONG_LESION = "wrong_lesion", _("It belongs to another lesion")
+    NO_LESION = "no_lesion", _("It shows no lesion")
     DUPLICATE = "duplicate", _("It is recorded twice")
     TEST = "test", _("It was a test or a training")
     OTHER = "other", _("Another mistake")

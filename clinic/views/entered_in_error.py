@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -31,6 +32,8 @@ def entered_in_error(request: HttpRequest, pk, model: type) -> HttpResponse:
             messages.success(
                 request, _("Marked as entered in error: no list or figure has it now.")
             )
+            if back := request.GET.get("next"):
+                return redirect(own_address(back))
             holder = next(above(record), None)
             return redirect("patients") if holder is None else go_to(holder)
     held = {name: rows.standing().count() for name, rows in below(record).items()}
@@ -55,6 +58,12 @@ def reinstate_record(request: HttpRequest, pk, model: type) -> HttpResponse:
     record = reinstate(actor=request.user, record=find(request, model, pk))
     messages.success(request, _("Reinstated: lists and figures have it again."))
     return go_to(record.lesion if model is Image else record)
+
+
+def own_address(address: str) -> str:
+    """One of this site; else that of the first page."""
+    own = address.startswith("/") and url_has_allowed_host_and_scheme(address, allowed_hosts=None)
+    return address if own else "/"
 
 
 def find(request: HttpRequest, model: type, pk) -> Any:

@@ -28,6 +28,10 @@ def active_model(hospital_id: UUID) -> ModelVersion:
     return policy.model_version
 
 
+def reads_for(hospital_id: UUID, model_version_id: UUID) -> bool:
+    return ModelPolicy.objects.filter(hospital=hospital_id, model_version=model_version_id).exists()
+
+
 def register_model(*, actor: User | None, folder: Path, manifest: dict, card: str) -> ModelVersion:
     """Copy a checkpoint that was verified by the caller below CHECKPOINT_ROOT and register it.
 

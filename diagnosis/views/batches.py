@@ -242,6 +242,7 @@ def batch(request: HttpRequest, pk) -> HttpResponse:
         "other_order": query_of(view | {"sort": "name" if order == "importance" else "importance"}),
         "chosen_order": view.get("sort"),
         "here": query_of(here),
+        "back": results_address(found.pk, here),
         "again": query_of(here | {"seen": stage}),
         "from_here": query_of({"batch": str(found.pk)} | view),
         "known": known_of(request),

@@ -17,6 +17,7 @@ from clinic.views.access import signed_in
 from clinic.views.entered_in_error import standing_of
 from diagnosis.forms.reviews import ReviewForm, draft_review, signed_review
 from diagnosis.models import DiagnosisRequest, Review, Status
+from diagnosis.services.model_versions import reads_for
 from diagnosis.services.queue import position
 from diagnosis.services.requests import cancel_request, request_diagnosis
 from diagnosis.services.reviews import save_review
@@ -145,6 +146,7 @@ def answer_of(request: HttpRequest, row: DiagnosisRequest) -> dict[str, Any]:
     """``stage`` is what the browser tells back, to learn whether anything changed."""
     before = position(row)
     silent = row.is_open and not readers_alive()
+    rejected = row.status == Status.REJECTED
     return {
         "row": row,
         "before": before,
@@ -153,6 +155,8 @@ def answer_of(request: HttpRequest, row: DiagnosisRequest) -> dict[str, Any]:
         "may_record": row.is_standing and may_record(request.user, row.hospital_id),
         "may_review": row.is_standing and may_review(request.user, row.hospital_id),
         "unanswered": row.status in (Status.FAILED, Status.REJECTED, Status.CANCELLED),
+        # the model that would be asked refused the picture
+        "same_again": rejected and reads_for(row.hospital_id, row.model_version_id),
     }
 
 

@@ -34,6 +34,11 @@ def results_address(batch: UUID, view: dict[str, str]) -> str:
     return reverse("batch", args=[batch]) + query_of(view)
 
 
+def batch_query(asked: QueryDict) -> str:
+    """What leads back to the batch, for the addresses that follow; empty for who came otherwise."""
+    return query_of({"batch": asked["batch"]} | view_of(asked)) if asked.get("batch") else ""
+
+
 @dataclass(frozen=True)
 class FromBatch:
     file: BatchFile
@@ -58,14 +63,16 @@ class FromBatch:
 
 
 def from_batch(request: HttpRequest, row: DiagnosisRequest) -> FromBatch | None:
-    """None, without a query, for who came otherwise; None for a batch without this picture."""
+    """None, without a query, for who came otherwise; None for a batch without this picture or
+    another of its lesion, which was taken anew."""
     try:
         key = UUID(request.GET["batch"])
     except (KeyError, ValueError):
         return None
     batches = Batch.objects.visible_to(request.user).filter(pk=key)
-    files = BatchFile.objects.filter(batch__in=batches, image=row.image_id)
-    file = files.select_related("batch__patient").first()
+    files = BatchFile.objects.filter(batch__in=batches).select_related("batch__patient")
+    lesion = row.image.lesion_id
+    file = files.filter(image=row.image_id).first() or files.filter(image__lesion=lesion).first()
     return file and FromBatch(file, view_of(request.GET))
 
 

@@ -9,6 +9,7 @@ from django.db.models import Count, Max, Q
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
@@ -25,6 +26,7 @@ from diagnosis.forms.new_diagnosis import NewDiagnosisForm, WhoseForm
 from diagnosis.models import DiagnosisRequest
 from diagnosis.services.model_versions import without_model
 from diagnosis.services.requests import record_and_request
+from diagnosis.views.from_batch import batch_query
 
 MAXIMUM_CHOICES = 200
 SAME_PICTURES = 20
@@ -51,7 +53,8 @@ def order(request: HttpRequest) -> HttpResponse:
             made = form.submit(record_and_request, **arguments)
             if made is not None:
                 tell_same_picture(request, made)
-                return go_to(request, redirect("diagnosis", made.pk))
+                address = reverse("diagnosis", args=[made.pk]) + batch_query(request.GET)
+                return go_to(request, redirect(address))
     form.check_picture()
     patient = typed_patient(form)
     if patient is not None:
@@ -88,6 +91,7 @@ def show(request: HttpRequest, form: NewDiagnosisForm, patient: Patient | None) 
     # said before anything is typed; a refused form says it itself
     unread = [] if form.is_bound else without_model(form.hospitals)
     context = panel(form, patient) | {"without_model": unread, "keeps_file": is_fragment(request)}
+    context["from_batch"] = batch_query(request.GET)
     return render(request, template, context, status=form.status)
 
 

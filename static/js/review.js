@@ -34,6 +34,13 @@
     changed = true;
   });
 
+  // without a step of the history: Back leads to where one came from
+  form.querySelector(".review-bar a").addEventListener("click", (event) => {
+    event.preventDefault();
+    form.scrollIntoView();
+    form.focus({ preventScroll: true });
+  });
+
   form.addEventListener("input", () => (changed = true));
   form.addEventListener("submit", () => (changed = false));
   window.addEventListener("beforeunload", (event) => {

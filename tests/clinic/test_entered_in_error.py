@@ -1,6 +1,7 @@
 """What was entered in error leaves every list, can still be read, and comes back."""
 
 from io import BytesIO
+from urllib.parse import quote
 
 import pytest
 from django.test import Client
@@ -276,3 +277,10 @@ def test_the_api_marks_filters_and_takes_back(user, image, noun) -> None:
     assert api.post(f"{one}entered-in-error/", {"reason": "test"}).status_code == 409
     assert api.post(f"{one}reinstate/").json()["entered_in_error"] is None
     assert [row["id"] for row in api.get(f"{API}/{noun}/").json()["results"]] == [str(key)]
+
+
+@pytest.mark.parametrize("address", ["//away.example/", "https://away.example/", "away"])
+def test_a_mark_leads_nowhere_but_here(page, image, address) -> None:
+    mark = reverse("image-entered-in-error", args=[image.pk])
+    told = page.post(f"{mark}?next={quote(address)}", {"reason": "wrong_patient"})
+    assert told["Location"] == "/"

@@ -2,6 +2,7 @@
 
 import uuid
 from io import BytesIO
+from urllib.parse import quote
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -23,6 +24,7 @@ from tests.factories import (
     BatchFactory,
     BatchFileFactory,
     DiagnosisRequestFactory,
+    ImageFactory,
     LesionFactory,
     ModelPolicyFactory,
     ModelVersionFactory,
@@ -451,9 +453,68 @@ def test_a_picture_of_no_lesion_can_be_taken_anew(page, batch) -> None:
     image = BatchFileFactory(batch=batch).image
     DiagnosisRequestFactory(image=image, rejected=True)
     shown = page.get(reverse("batch", args=[batch.pk])).content.decode()
-    assert f"{reverse('diagnosis-create')}?lesion={image.lesion_id}" in shown
+    again = f"{reverse('diagnosis-create')}?batch={batch.pk}&lesion={image.lesion_id}"
+    assert escape(again) in shown
     # the same model would say the same
     assert "Read again" not in shown
+
+
+def test_a_picture_that_was_taken_anew_says_what_was_read(page, batch) -> None:
+    image = BatchFileFactory(batch=batch).image
+    DiagnosisRequestFactory(image=image, rejected=True)
+    read(batch, "beside.jpg", "nevus", 0.1)
+    address = reverse("batch", args=[batch.pk])
+    html = page.get(address).content.decode()
+    again = f"{reverse('diagnosis-create')}?batch={batch.pk}&lesion={image.lesion_id}"
+    assert f'href="{escape(again)}"' in html
+    # the order leads back to the batch
+    form = page.get(again).content.decode()
+    assert f'action="{reverse("diagnosis-create")}?batch={batch.pk}"' in form
+    ordered = page.post(
+        f"{reverse('diagnosis-create')}?batch={batch.pk}",
+        {
+            "medical_record_number": batch.patient.medical_record_number,
+            "known": str(batch.patient.pk),
+            "lesion": str(image.lesion_id),
+            "image_type": "dermoscopic",
+            "file": picture("new.jpg", seed=7),
+        },
+    )
+    new = DiagnosisRequest.objects.get(status="queued")
+    assert ordered["Location"] == f"{reverse('diagnosis', args=[new.pk])}?batch={batch.pk}"
+    opened = page.get(ordered["Location"]).content.decode()
+    assert f"#shot-{image.batch_file.pk}" in opened
+    assert "Another picture of this lesion" not in page.get(address).content.decode()
+
+    prediction = PredictionFactory(label="dermatofibroma", probability=0.61)
+    done = DiagnosisRequestFactory(image=new.image, succeeded=True, prediction=prediction)
+    html = page.get(address).content.decode()
+    assert html.count("Another picture of this lesion was read") == 1
+    assert "<strong>Dermatofibroma</strong>" in html
+    assert f'href="{reverse("diagnosis", args=[done.pk])}?batch={batch.pk}"' in html
+    assert "Take a new picture" not in html
+
+
+@pytest.mark.parametrize("of_one_lesion", [False, True])
+def test_what_is_no_lesion_is_marked_and_leads_back_to_what_was_shown(
+    page, hospital, of_one_lesion
+) -> None:
+    lesion = LesionFactory(patient__hospital=hospital)
+    only = {"lesion": lesion} if of_one_lesion else {}
+    batch = BatchFactory(patient=lesion.patient, **only)
+    image = BatchFileFactory(batch=batch, image=ImageFactory(lesion=lesion)).image
+    DiagnosisRequestFactory(image=image, rejected=True)
+    address = reverse("batch", args=[batch.pk]) + "?show=unanswered"
+    wanted = ("image", image) if of_one_lesion else ("lesion", lesion)
+    mark = reverse(f"{wanted[0]}-entered-in-error", args=[wanted[1].pk])
+    mark = f"{mark}?next={quote(address, safe='')}"
+    assert f'href="{mark}"' in page.get(address).content.decode()
+
+    told = page.post(mark, {"reason": "no_lesion"}, follow=True)
+    assert told.redirect_chain == [(address, 302)]
+    assert "0</strong> All" in told.content.decode()
+    wanted[1].refresh_from_db()
+    assert not wanted[1].is_standing
 
 
 def test_a_refused_file_has_nothing_to_read_again(page, batch) -> None:

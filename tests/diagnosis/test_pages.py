@@ -623,6 +623,8 @@ def test_an_amendment_takes_the_place_and_the_earlier_stays(page, read):
     headline, earlier = response.split("Earlier reviews")
     assert '<p class="headline">Melanoma</p>' in headline
     assert "<strong>Nevus</strong>, monitor, recall on" in earlier
+    assert "It amends the review by" in headline
+    assert ">Sign the amendment</button>" in headline
     assert f"recall on {day}" in earlier
 
 

@@ -20,6 +20,7 @@ from tests.factories import (
     DiagnosisRequestFactory,
     ImageFactory,
     LesionFactory,
+    ModelPolicyFactory,
     ModelVersionFactory,
     doctor,
     image_bytes,
@@ -88,6 +89,8 @@ def test_every_page_says_what_to_do_with_a_refused_picture() -> None:
     # a new picture first: the same one would be refused again
     again = reverse("diagnosis-create") + f"?lesion={row.image.lesion_id}"
     assert answer.index(f'primary" href="{again}"') < answer.index("Order again")
+    ModelPolicyFactory(hospital=row.hospital, model_version=row.model_version)
+    assert "Order again" not in shown(row, "diagnosis", row.pk)
     for page in everywhere(row):
         assert "Not readable as a lesion" in page
         assert "ask a dermatologist" in page

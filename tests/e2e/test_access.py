@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import RequestFactory
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from clinic.views.errors import server_error
 from tests.e2e.pages import sign_in
@@ -225,6 +225,16 @@ def test_on_a_phone_one_bar_lies_at_the_bottom_while_a_review_is_amended(visit: 
 
     page.get_by_text("Amend the review").click()
     assert page.evaluate(FIXED) == ["actions"]
+
+
+def test_the_way_down_to_the_review_is_no_step_that_back_goes(visit: Callable) -> None:
+    page = visit("doctor", "/diagnoses/{succeeded}/")
+    page.set_viewport_size({"width": 390, "height": 844})
+    steps, address = page.evaluate("history.length"), page.url
+    page.get_by_role("link", name="Review", exact=True).click()
+    expect(page.locator("#review")).to_be_focused()
+    expect(page.get_by_label("Conclusion")).to_be_in_viewport()
+    assert (page.evaluate("history.length"), page.url) == (steps, address)
 
 
 FIXED = """() => [...document.querySelectorAll("main *")]
