@@ -49,6 +49,15 @@ class Folded(Func):
     output_field = CharField()
 
 
+class InOrder(Folded):
+    """By which names are put in order, whatever collation the database was made with."""
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, Any]:
+        return self.as_sql(
+            compiler, connection, template='%(function)s(%(expressions)s) COLLATE "C"', **context
+        )
+
+
 class SplitPart(Func):
     function = "split_part"
     arity = 3

@@ -9,13 +9,13 @@ from django.views.decorators.http import require_http_methods
 
 from clinic.forms.patients import NewPatientForm, PatientForm
 from clinic.models import Patient
+from clinic.models.patients import BY_NAME
 from clinic.permissions import get_visible, require_record
 from clinic.services.patients import create_patient, update_patient
 from clinic.views.access import note_list, signed_in
 from clinic.views.paging import page_of
 
 MAXIMUM_SEARCH = 200
-ORDERING = ("family_name", "given_name", "medical_record_number", "id")
 
 
 @signed_in
@@ -26,8 +26,7 @@ def patients(request: HttpRequest) -> HttpResponse:
     search = request.POST.get("q", "").strip()[:MAXIMUM_SEARCH]
     in_error = "entered_in_error" in request.GET
     found = Patient.objects.visible_to(request.user).in_error(in_error).search(search)
-    found = found.select_related("hospital")
-    page = page_of(found, request, ORDERING)
+    page = page_of(found.with_order().select_related("hospital"), request, BY_NAME)
     note_list(request, "search_patients" if search else "list_patients", rows=len(page.rows))
     return render(
         request, "patients/list.html", {"page": page, "search": search, "in_error": in_error}

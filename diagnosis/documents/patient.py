@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
-from reportlab.platypus import CondPageBreak, Flowable, KeepTogether, Spacer, Table, TableStyle
+from reportlab.platypus import Flowable, KeepTogether, Spacer, Table, TableStyle
 
 from clinic.errors import DomainError
 from clinic.measures import entered
@@ -123,13 +123,13 @@ def lesion_parts(cards: Sequence[Card]) -> Iterator[Flowable]:
     room = MOST_PICTURES
     placed = any(card.lesion.anatom_site for card in cards)
     for site, found in itertools.groupby(cards, key=site_of):
-        yield CondPageBreak(80 * mm)
-        if placed:
-            yield pdf.text(site, pdf.HEADING)
+        heading = [pdf.text(site, pdf.HEADING)] if placed else []
         for card in found:
             shown = pictures_of(card)[: min(each, room)]
             room -= len(shown)
-            yield from lesion_part(card, shown)
+            # in one piece, where it fits on a page; pieces in a piece would each begin a page
+            yield KeepTogether([*heading, *lesion_part(card, shown)])
+            heading = []
 
 
 def pictures_of(card: Card) -> list[Picture]:
@@ -157,13 +157,11 @@ def lesion_part(card: Card, shown: Sequence[Picture]) -> Iterator[Flowable]:
     left, more = len(card.pictures) - len(shown), shown[len(spoken_of(card)) :]
     title = pdf.text(card.lesion.title, pdf.STRONG)
     facts = [pdf.text(line, pdf.SMALL) for line in lesion_facts(card)]
-    block = [Spacer(0, 6), title, *facts, *pictures_and_opinions(card, shown)]
+    yield from (Spacer(0, 6), title, *facts, *pictures_and_opinions(card, shown))
     if more:
-        block.append(strip(card, more))
+        yield strip(card, more)
     if left or not card.pictures:
-        block.append(pdf.text(not_shown(left), pdf.SMALL))
-    yield KeepTogether(block)
-    # a page long, where somebody writes that much: nothing that has to stay in one piece
+        yield pdf.text(not_shown(left), pdf.SMALL)
     yield from notes(card)
 
 
@@ -182,11 +180,10 @@ def lesion_facts(card: Card) -> Iterator[str]:
 
 
 def notes(card: Card) -> Iterator[Flowable]:
-    findings = findings_of(card)
     found = [
         (_("Notes on the lesion"), card.lesion.notes),
         *doctors_notes(card),
-        (_("Pathologist's notes"), findings[0].notes if findings else ""),
+        *pathologists_notes(card),
     ]
     for name, content in found:
         if content:
@@ -362,8 +359,22 @@ def pathologist_lines(card: Card) -> Iterator[Line]:
     yield label_name(findings[0].diagnosis), pdf.BODY
     yield source_of(findings[0]), pdf.SMALL
     for earlier in findings[1 : 1 + EARLIER]:
-        values = {"diagnosis": label_name(earlier.diagnosis), "source": source_of(earlier)}
-        yield _("before: %(diagnosis)s, %(source)s") % values, pdf.SMALL
+        yield _("before: %(diagnosis)s, %(source)s") % words_of(earlier), pdf.SMALL
+
+
+def pathologists_notes(card: Card) -> Iterator[tuple[str, str]]:
+    """Of the finding that counts, then of those that it took the place of."""
+    for place, finding in enumerate(findings_of(card)[: 1 + EARLIER]):
+        name = _("Pathologist's notes")
+        if place:
+            name = _("Pathologist's notes, replaced since: %(diagnosis)s, %(source)s") % words_of(
+                finding
+            )
+        yield name, finding.notes
+
+
+def words_of(finding: Histopathology) -> dict[str, str]:
+    return {"diagnosis": label_name(finding.diagnosis), "source": source_of(finding)}
 
 
 def source_of(finding: Histopathology) -> str:

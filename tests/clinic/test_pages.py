@@ -15,6 +15,7 @@ from django.utils import translation
 from clinic.details import details_in_words
 from clinic.models import ApiToken, AuditEvent, Lesion, Patient
 from clinic.services.images import measure_image
+from clinic.views import paging
 from tests.factories import (
     PASSWORD,
     HospitalFactory,
@@ -204,6 +205,44 @@ def test_a_list_goes_on_with_its_search(page, hospital):
     back = page.post(reverse("patients"), {"q": "MRN", "cursor": second.context["page"].previous})
     assert back.context["page"].rows == first.context["page"].rows
     assert page.get(reverse("patients"), {"cursor": "nonsense"}).status_code == 200
+
+
+NAMES_IN_ORDER = [
+    ("Abel", "ada"),
+    ("de la Fuente García", "Ana"),
+    ("Łoś", "Jan"),
+    ("LOWE", "Ada"),
+    ("núñez", "ana"),
+    ("Nunez", "Zoe"),
+    ("O\u2019Brien", "Ada"),
+    ("Oda", "Ada"),
+    ("Pena", "Zoe"),
+    ("Peña Ruiz", "Ada"),
+    ("van Dijk", "Jan"),
+    ("van-Dyk", "Jan"),
+    ("Zulu", "Ada"),
+]
+
+
+@pytest.mark.parametrize("hospitals", [1, 2])
+def test_patients_stand_by_name_whatever_its_capitals_and_marks(
+    page, user, hospital, hospitals, monkeypatch
+):
+    monkeypatch.setattr(paging, "PAGE_SIZE", 4)
+    places = [hospital] + [MembershipFactory(user=user).hospital for _ in range(hospitals - 1)]
+    for place, (family, given) in enumerate(reversed(NAMES_IN_ORDER)):
+        owner = places[place % hospitals]
+        PatientFactory(hospital=owner, family_name=family, given_name=given)
+
+    found, at, pages = [], "", []
+    while at is not None:
+        pages.append(page.get(reverse("patients"), {"cursor": at}).context["page"])
+        found += [(row.family_name, row.given_name) for row in pages[-1].rows]
+        at = pages[-1].next
+
+    assert found == NAMES_IN_ORDER
+    before = page.get(reverse("patients"), {"cursor": pages[-1].previous}).context["page"]
+    assert before.rows == pages[-2].rows
 
 
 def test_no_name_that_is_searched_for_stands_in_an_address(page, hospital):

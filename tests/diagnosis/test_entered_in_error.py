@@ -44,6 +44,7 @@ from tests.factories import (
     ModelPolicyFactory,
     PatientFactory,
     ReviewFactory,
+    administrator,
     doctor,
 )
 from tests.threads import needs_postgresql, together
@@ -428,3 +429,31 @@ def test_the_recall_of_a_lesion_entered_in_error_is_not_open(user, recall) -> No
     assert recalled(user) == []
     reinstate(actor=user, record=lesion)
     assert recalled(user) == [recall]
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "No picture of this lesion yet."),
+        (1, "The only picture of this lesion was entered in error."),
+        (2, "All pictures of this lesion were entered in error."),
+    ],
+)
+def test_a_lesion_without_a_picture_that_stands_says_why(hospital, count, words) -> None:
+    actor, lesion = doctor(hospital), LesionFactory(patient__hospital=hospital)
+    for image in ImageFactory.create_batch(count, lesion=lesion):
+        mark_entered_in_error(actor=actor, record=image, reason="wrong_patient")
+    browser = Client()
+    browser.force_login(actor)
+
+    def shown() -> str:
+        found = browser.get(reverse("lesion", args=[lesion.pk])).content.decode()
+        return found.partition('id="pictures"')[2].partition("</section>")[0]
+
+    assert words in shown()
+    assert ("Take the first picture" in shown()) is (count == 0)
+    mark = reverse("lesion-entered-in-error", args=[lesion.pk])
+    assert (mark in shown()) is (count > 0)
+    browser.force_login(administrator(hospital))
+    assert words in shown()
+    assert mark not in shown()

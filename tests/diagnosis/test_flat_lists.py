@@ -206,6 +206,16 @@ def test_the_keys_of_a_page_are_a_range_of_an_index(in_order) -> None:
             assert keys.rows <= size + 1, address
 
 
+def test_so_are_the_patients_by_name(in_order) -> None:
+    ask = browser(in_order.doctors["large"])
+    following = ask(PAGES["patients"]).context["page"].next
+    for address in (PAGES["patients"], f"{PAGES['patients']}?cursor={following}"):
+        (keys,) = [read for read in reads(ask, address) if "LIMIT 26" in read.query]
+        assert keys.sources == {"patient_in_order"}, address
+        # beside the page, those of the same family who stand before it
+        assert keys.rows <= 2 * 26, address
+
+
 @pytest.fixture
 def index_alone(in_order) -> SimpleNamespace:
     """No rows are fetched for what stands in an index, whatever the database guesses of both."""

@@ -777,6 +777,18 @@ def test_of_equally_malignant_readings_the_more_severe_and_then_the_older_is_fir
     assert places == sorted(places)
 
 
+def test_a_row_says_once_that_its_picture_is_no_lesion_and_why_another_failed(page, hospital):
+    whose = {"image__lesion__patient__hospital": hospital}
+    DiagnosisRequestFactory(rejected=True, **whose)
+    DiagnosisRequestFactory(failed=True, **whose)
+
+    response = text(page.get(reverse("worklist"), {"state": "failed"}))
+
+    assert response.count("Not readable as a lesion") == 1
+    assert "does not look like a skin lesion" not in response
+    assert "The model failed on this picture." in response
+
+
 @pytest.mark.parametrize(
     ("filters", "numbers"),
     [

@@ -13,9 +13,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone, translation
 from reportlab.platypus import Image as Drawn
+from reportlab.platypus import Paragraph
 
 from clinic.models import AuditEvent, Image
 from clinic.services.entered_in_error import mark_entered_in_error
+from clinic.vocabulary import AnatomSite
 from diagnosis.documents import patient as document
 from diagnosis.documents import pdf
 from diagnosis.services.patient_records import report_cards
@@ -159,6 +161,19 @@ def test_a_note_that_was_amended_says_so(user, patient, monkeypatch):
     assert now < words.index("\nGrown.\n") < before < words.index("\nSymmetric.")
 
 
+def test_a_finding_that_was_replaced_keeps_its_note(user, patient, monkeypatch):
+    lesion = LesionFactory(patient=patient)
+    HistopathologyFactory(lesion=lesion, diagnosis="melanoma", notes="Breslow 0.6 mm")
+    HistopathologyFactory(lesion=lesion, diagnosis="nevus", notes="Seen again: no melanoma.")
+
+    words = words_of(user, patient, monkeypatch).splitlines()
+
+    assert words[words.index("Pathologist's notes") + 1] == "Seen again: no melanoma."
+    (before,) = [line for line in words if line.startswith("Pathologist's notes, replaced since")]
+    assert "Melanoma" in before
+    assert words[words.index(before) + 1] == "Breslow 0.6 mm"
+
+
 def test_a_newest_picture_without_a_signature_is_not_said_to_be_signed(user, patient, monkeypatch):
     lesion = LesionFactory(patient=patient)
     days = [datetime.datetime(2026, 5, day, 12, tzinfo=datetime.UTC) for day in (4, 6)]
@@ -281,6 +296,57 @@ def test_a_picture_that_was_refused_does_not_seem_to_wait(user, patient, monkeyp
 def test_a_picture_that_is_lost_does_not_stop_the_report(user, patient, lesion, monkeypatch):
     default_storage.delete(str(Image.objects.get().thumbnail))
     assert "The picture is missing from the storage." in words_of(user, patient, monkeypatch)
+
+
+def drawn_by_page(monkeypatch) -> dict[int, list[str]]:
+    """What stands on each page, once the document is made."""
+    found: dict[int, list[str]] = {}
+    draw = Paragraph.draw
+
+    def noted(part: Paragraph) -> None:
+        found.setdefault(part.canv.getPageNumber(), []).append(part.getPlainText())
+        draw(part)
+
+    monkeypatch.setattr(Paragraph, "draw", noted)
+    return found
+
+
+def test_body_sites_follow_one_another_on_a_page(user, patient, monkeypatch):
+    for site in AnatomSite.values:
+        lesion = LesionFactory(patient=patient, anatom_site=site)
+        image = ImageFactory(lesion=lesion)
+        DiagnosisRequestFactory(image=image, succeeded=True)
+    drawn = drawn_by_page(monkeypatch)
+
+    document.patient_pdf(patient, report_cards(user, patient), author="Ada")
+
+    sites = {str(AnatomSite(site).label) for site in AnatomSite.values}
+    # the overview and what has room beside it, four to a page, and the rest
+    assert [len(sites & set(said)) for said in drawn.values()][1] == 4
+    # none stands at the foot of a page, away from its first lesion
+    assert [page[-1] for page in drawn.values() if page[-1] in sites] == []
+
+
+def test_a_lesion_stays_in_one_piece_with_its_notes(user, patient, monkeypatch):
+    for number in range(6):
+        notes = "line\n" * number * 4
+        lesion = LesionFactory(
+            patient=patient, anatom_site="head/neck", label=f"Mole {number}", notes=notes
+        )
+        ReviewFactory(
+            request=DiagnosisRequestFactory(image__lesion=lesion, succeeded=True),
+            signed=True,
+            notes=f"last of {number}",
+        )
+    drawn = drawn_by_page(monkeypatch)
+
+    document.patient_pdf(patient, report_cards(user, patient), author="Ada")
+
+    for number in range(6):
+        # the first time in the overview
+        *_, title = [page for page, said in drawn.items() if f"Mole {number}" in "\n".join(said)]
+        (end,) = [page for page, said in drawn.items() if f"last of {number}" in said]
+        assert title == end
 
 
 def test_a_sign_that_the_font_lacks_is_seen_to_be_missing(user, patient, monkeypatch):

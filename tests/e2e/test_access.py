@@ -300,6 +300,42 @@ def test_a_long_word_in_a_question_stays_in_its_panel(visit: Callable, width: in
     assert question.evaluate("part => part.scrollWidth <= part.parentElement.clientWidth")
 
 
+LONG = "Wolfeschlegelsteinhausenbergerdorff"
+LISTS = ("/?review=all", "/?state=failed", "/patients/", "/recalls/", "/reports/hospital/")
+# every word that stands in two lines
+BROKEN = """() => {
+  const range = document.createRange(), found = [];
+  for (const cell of document.querySelectorAll(".rows :is(td, th)")) {
+    const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode())
+      for (const word of texts.currentNode.data.matchAll(/[^\\s/-]+/g)) {
+        range.setStart(texts.currentNode, word.index);
+        range.setEnd(texts.currentNode, word.index + word[0].length);
+        const lines = new Set([...range.getClientRects()].map((box) => Math.round(box.top)));
+        if (lines.size > 1) found.push(word[0]);
+      }
+  }
+  return [...new Set(found)];
+}"""
+CALL = """([index, name]) => {
+  const names = document.querySelectorAll("main tbody th .row-link");
+  if (names.length) names[index % names.length].textContent = name;
+}"""
+
+
+@pytest.mark.parametrize("address", LISTS)
+def test_a_long_name_widens_no_list_and_breaks_no_other_word(visit: Callable, address: str) -> None:
+    page = visit("doctor", address)
+    page.evaluate(CALL, [0, "W" * 100])
+    page.evaluate(CALL, [1, f"Ada {LONG}"])
+    for width in (390, 820, 1440):
+        assert too_wide(page, width) == "", width
+        # where there is room for a surname of its length, it stands whole
+        roomy = width == 1440 and address in ("/patients/", "/recalls/")
+        broken = {"W" * 100} if roomy else {"W" * 100, LONG}
+        assert set(page.evaluate(BROKEN)) <= broken, width
+
+
 SIDEWAYS = """() => [...document.querySelectorAll("main .scroll, svg.columns, .curve svg")]
   .filter((part) => part.scrollWidth > part.clientWidth + 1 ||
     part.getBoundingClientRect().right > innerWidth)
