@@ -1,5 +1,6 @@
 """How pages draw the body map."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,6 +8,7 @@ from django import template
 
 from clinic.body_map import HEIGHT, REGIONS, WIDTH, Region
 from clinic.dots import Dot, arrange
+from clinic.models import Lesion
 from clinic.vocabulary import BodyView
 
 register = template.Library()
@@ -25,7 +27,6 @@ class Figure:
         return WIDTH, HEIGHT
 
 
-@register.simple_tag
 def figures() -> list[Figure]:
     """Both views, empty."""
     return [Figure(view, [r for r in REGIONS if r.view == view]) for view in BodyView]
@@ -34,14 +35,30 @@ def figures() -> list[Figure]:
 @register.simple_tag
 def figures_of(cards: list[Any]) -> list[Figure]:
     """Both views with a dot for every card whose lesion is placed."""
-    drawn = figures()
-    for figure in drawn:
-        for card in cards:
-            lesion = card.lesion
-            if lesion.body_view == figure.view:
-                figure.dots.append(Dot(lesion.body_x * WIDTH, lesion.body_y * HEIGHT, card))
+    return dotted((card.lesion, card) for card in cards)
+
+
+@register.simple_tag
+def figures_with(lesions: Iterable[Lesion]) -> list[Figure]:
+    """Both views with a dot for every lesion that is placed; their numbers are known."""
+    return dotted((lesion, lesion) for lesion in sorted(lesions, key=lambda one: one.number))
+
+
+def dotted(things: Iterable[tuple[Lesion, Any]]) -> list[Figure]:
+    """Both views with a dot for every thing whose lesion is placed."""
+    drawn = {figure.view: figure for figure in figures()}
+    for lesion, thing in things:
+        if lesion.body_view:
+            dot = Dot(lesion.body_x * WIDTH, lesion.body_y * HEIGHT, thing)
+            drawn[BodyView(lesion.body_view)].dots.append(dot)
+    for figure in drawn.values():
         arrange(figure.dots)
-    return drawn
+    return list(drawn.values())
+
+
+@register.filter
+def count_dots(drawn: list[Figure]) -> int:
+    return sum(len(figure.dots) for figure in drawn)
 
 
 @register.filter

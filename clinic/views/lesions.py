@@ -13,7 +13,7 @@ from clinic.forms.lesions import LesionForm, SizeForm, asked_place
 from clinic.models import Image, Lesion, Patient
 from clinic.permissions import get_visible, require_record
 from clinic.services.images import measure_image
-from clinic.services.lesions import create_lesion, update_lesion
+from clinic.services.lesions import create_lesion, number_lesions, update_lesion
 from clinic.views.access import signed_in
 
 
@@ -29,7 +29,7 @@ def lesion_create(request: HttpRequest, pk) -> HttpResponse:
         if lesion is not None:
             messages.success(request, _("The lesion is recorded."))
             return redirect("lesion", lesion.pk)
-    context = {"form": form, "patient": patient}
+    context = {"form": form, "patient": patient, "lesions": placed_lesions(patient)}
     return render(request, "lesions/form.html", context, status=form.status)
 
 
@@ -49,6 +49,7 @@ def lesion_edit(request: HttpRequest, pk) -> HttpResponse:
             messages.success(request, _("The lesion is described anew."))
             return redirect("lesion", lesion.pk)
     context = {"form": form, "patient": lesion.patient, "lesion": lesion, "title": title}
+    context["lesions"] = placed_lesions(lesion.patient, without=lesion)
     return render(request, "lesions/form.html", context, status=form.status)
 
 
@@ -70,6 +71,14 @@ def image_size(request: HttpRequest, pk) -> HttpResponse:
         for text in (text for texts in form.errors.values() for text in texts):
             messages.error(request, text)
     return redirect(f"{reverse('lesion', args=[image.lesion_id])}#image-{image.pk}")
+
+
+def placed_lesions(patient: Patient, *, without: Lesion | None = None) -> list[Lesion]:
+    """What stands on the patient's figure, numbered."""
+    standing = Lesion.objects.standing().filter(patient=patient, body_view__isnull=False)
+    found = list(standing.exclude(pk=without.pk) if without else standing)
+    number_lesions(found)
+    return found
 
 
 def lesion_form(request: HttpRequest, initial: dict[str, Any]) -> LesionForm:

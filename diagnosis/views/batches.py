@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from clinic.errors import DomainError, FieldError, RetryError
 from clinic.forms.patients import patient_by_number
+from clinic.models import Lesion
 from clinic.permissions import get_visible, require_record
 from clinic.services.audit import record_event
 from clinic.services.entered_in_error import require_standing
@@ -39,6 +40,7 @@ from diagnosis.services.workers import readers_alive
 from diagnosis.views.from_batch import place_of, query_of, results_address, view_of
 from diagnosis.views.new_diagnosis import (
     asked_for,
+    asking_for,
     chosen_hospital,
     initial_of,
     lesions_of,
@@ -62,7 +64,7 @@ def batch_create(request: HttpRequest) -> HttpResponse:
     instead = refused_file(request, begun) if begun else None
     initial = initial_of(patient, lesion) | ({"batch": begun.pk} if begun else {})
     form = BatchForm(user=request.user, initial=initial)
-    return show(request, form, patient, begun, instead)
+    return show(request, form, patient, begun, instead, lesion)
 
 
 def refused_file(request: HttpRequest, batch: Batch) -> BatchFile | None:
@@ -128,9 +130,11 @@ def show(
     patient: Any,
     begun: Batch | None,
     instead: BatchFile | None = None,
+    lesion: Lesion | None = None,
 ) -> HttpResponse:
     template = "batches/fields.html" if is_fragment(request) else "batches/new.html"
     context = fields_of(form, patient) | {"begun": begun, "instead": instead}
+    context["one_only"] = asking_for(begun.holder if begun else lesion or patient)
     context["recent"] = recent(request)
     return render(request, template, context, status=form.status)
 

@@ -130,6 +130,13 @@ def asked_for(request: HttpRequest) -> tuple[Lesion | None, Patient | None]:
     return None, None
 
 
+def asking_for(holder: Lesion | Patient | None) -> str:
+    """The query that asked_for answers with it."""
+    if holder is None:
+        return ""
+    return f"?{'lesion' if isinstance(holder, Lesion) else 'patient'}={holder.pk}"
+
+
 def find(queryset, request: HttpRequest, key: str) -> Any:
     try:
         found = get_visible(queryset, request.user, pk=UUID(key))

@@ -4,7 +4,17 @@
   const opener = document.querySelector("[data-open-keys]");
 
   function types(element) {
-    return element.closest("input:not([type=radio]):not([type=checkbox]), select, textarea, [contenteditable]");
+    const typed = "input:not([type=radio], [type=checkbox], [type=range]), select, textarea, [contenteditable]";
+    return element.closest(typed);
+  }
+
+  // of the one picture, or of two that show the same part
+  function zoom(name) {
+    const pictures = document.querySelectorAll("[data-viewer]");
+    const together = pictures.length === 1 || document.querySelectorAll("[data-compare]").length === 1;
+    const button = together && pictures[0]?.querySelector(`[data-zoom=${name}]`);
+    if (button) button.click();
+    return Boolean(button);
   }
 
   function step(direction) {
@@ -30,6 +40,15 @@
       form?.elements.conclusion.focus();
       return Boolean(form);
     },
+    s: () => {
+      const form = document.getElementById("review");
+      if (!form || form.closest("details:not([open])")) return false;
+      // on a narrow screen the button comes with the form
+      form.scrollIntoView({ block: "nearest" });
+      form.querySelector(".review-bar").classList.remove("away", "at-first");
+      form.elements.sign.focus();
+      return true;
+    },
     n: () => dialog.dataset.n && (location.href = dialog.dataset.n),
     r: () => {
       const next = document.querySelector("[data-next]");
@@ -39,13 +58,20 @@
     w: () => dialog.dataset.w && (location.href = dialog.dataset.w),
     j: () => step(1),
     k: () => step(-1),
+    "+": () => zoom("in"),
+    "=": () => zoom("in"),
+    "-": () => zoom("out"),
+    0: () => zoom("fit"),
+    1: () => zoom("one"),
     ArrowDown: () => step(1),
     ArrowUp: () => step(-1),
   };
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (types(event.target) || (dialog.open && event.key !== "?")) return;
+    if (types(event.target)) return;
+    const asked = document.querySelector("dialog[open]");
+    if (asked && !(asked === dialog && event.key === "?")) return;
     const action = actions[event.key];
     if (action && action()) event.preventDefault();
   });

@@ -71,13 +71,16 @@
     bar.value = 0;
   }
 
-  function complain(text) {
-    const box = document.getElementById("form-problem");
+  function noticeOf(text) {
     const notice = document.createElement("div");
     notice.className = "notice danger";
     notice.setAttribute("role", "alert");
     notice.textContent = text;
-    box.replaceChildren(notice);
+    return notice;
+  }
+
+  function complain(notice) {
+    document.getElementById("form-problem").replaceChildren(notice);
     busy(false);
     window.scrollTo(0, 0);
   }
@@ -104,10 +107,10 @@
     if (!isForm(event) || !event.detail.lengthComputable) return;
     form().querySelector(".upload-progress").value = (100 * event.detail.loaded) / event.detail.total;
   });
-  document.addEventListener("htmx:sendError", (event) => isForm(event) && complain(form().dataset.lost));
+  document.addEventListener("htmx:sendError", (event) => isForm(event) && complain(noticeOf(form().dataset.lost)));
   document.addEventListener("htmx:responseError", (event) => {
-    const signedOut = event.detail.xhr.status === 401;
-    if (signedOut || isForm(event)) complain(signedOut ? form().dataset.signedOut : form().dataset.refused);
+    if (event.detail.xhr.status === 401) complain(window.nevusSignedOut());
+    else if (isForm(event)) complain(noticeOf(form().dataset.refused));
   });
   // signing in elsewhere changes the token that this page was drawn with
   document.addEventListener("htmx:configRequest", (event) => {

@@ -50,7 +50,12 @@
   offer();
   // on a narrow screen the bar at the bottom leads to the form until enough of it is in view
   const bar = form.querySelector(".review-bar");
-  new IntersectionObserver(([seen]) => bar.classList.toggle("away", !seen.isIntersecting), {
-    rootMargin: "0px 0px -160px",
-  }).observe(form);
+  const ENOUGH = 160;
+  // as it is now: what the observer saw may be over already
+  function look() {
+    const { top, bottom } = form.getBoundingClientRect();
+    bar.classList.toggle("away", bottom <= 0 || top >= window.innerHeight - ENOUGH);
+    bar.classList.remove("at-first");
+  }
+  new IntersectionObserver(look, { rootMargin: `0px 0px -${ENOUGH}px` }).observe(form);
 })();

@@ -18,14 +18,18 @@
   // a form that came back with errors holds what was typed, though it was drawn so
   const holdsTyped = (form) => form.querySelector("[role=alert]") || [...form.elements].some(touched);
 
+  function told() {
+    const words = document.getElementById("signed-out").content.firstElementChild.cloneNode(true);
+    words.setAttribute("role", "alert");
+    return words;
+  }
+
   const notice = () => document.querySelector("main > .signed-out");
 
   function tell() {
     ended = true;
     if (notice()) return;
-    const told = document.getElementById("signed-out").content.firstElementChild.cloneNode(true);
-    told.setAttribute("role", "alert");
-    document.querySelector("main").append(told);
+    document.querySelector("main").append(told());
   }
 
   document.addEventListener("htmx:beforeOnLoad", (event) => {
@@ -39,4 +43,6 @@
     if (ended && event.detail.requestConfig.verb === "get") event.preventDefault();
   });
   window.addEventListener("focus", () => (ended = false));
+  // for forms that a script sends, each in its own place
+  window.nevusSignedOut = told;
 })();

@@ -139,6 +139,10 @@
   function complain(text) {
     const notice = Object.assign(document.createElement("div"), { className: "notice danger", textContent: text });
     notice.setAttribute("role", "alert");
+    tell(notice);
+  }
+
+  function tell(notice) {
     const box = document.getElementById("upload-problem");
     box.replaceChildren(notice);
     box.scrollIntoView({ block: "center" });
@@ -173,7 +177,7 @@
     } catch {
       return complain(words.lost);
     }
-    if (response.status === 401 || response.status === 403) return complain(words.signedOut);
+    if (response.status === 401 || response.status === 403) return tell(window.nevusSignedOut());
     if (response.status === 201) return begun(await response.json());
     if (response.status !== 400 && response.status !== 409) return complain(words.lost);
     return correct(await response.text());
@@ -238,7 +242,7 @@
     } else if (answer.status === 401 || (answer.status === 403 && !answer.body)) {
       stopped = true;
       show(entry, "waiting", words.waiting);
-      complain(words.signedOut);
+      tell(window.nevusSignedOut());
     } else if (answer.body?.message && !worthATry(answer)) {
       entry.sent = 0;
       show(entry, "refused", answer.body.message);

@@ -466,6 +466,63 @@ def test_a_tap_on_the_figure_remembers_what_was_seen(page, hospital):
     assert tapped.context["form"]["seen"].value() == typed["seen"]
 
 
+PLACES = [("front", 0.5, 0.3), ("back", 0.45, 0.26)]
+
+
+def make_placed(patient, places=PLACES):
+    return [
+        LesionFactory(patient=patient, body_view=view, body_x=x, body_y=y) for view, x, y in places
+    ]
+
+
+def shown_numbers(response) -> list[str]:
+    """Of the lesions on the figure, where a script draws it."""
+    layers = re.findall(r'<svg id="standing-\w+".*?</svg>', text(response), re.DOTALL)
+    return [number for layer in layers for number in re.findall(r"<text[^>]*>(\d+)</text>", layer)]
+
+
+def test_a_new_lesion_is_placed_beside_those_that_are_recorded(page, hospital):
+    patient = PatientFactory(hospital=hospital)
+    make_placed(patient)
+    LesionFactory(patient=patient)
+    LesionFactory(patient=patient, body_view="front", body_x=0.4, body_y=0.6, in_error=True)
+    make_placed(PatientFactory(hospital=hospital))
+
+    response = page.get(reverse("lesion-create", args=[patient.pk]))
+
+    assert shown_numbers(response) == ["1", "2"]
+    assert "2 recorded lesions of this patient are shown on the figure." in text(response)
+
+
+def test_a_lesion_that_is_corrected_is_not_shown_beside_its_mark(page, hospital):
+    patient = PatientFactory(hospital=hospital)
+    first, _second = make_placed(patient)
+    response = page.get(reverse("lesion-edit", args=[first.pk]))
+    assert shown_numbers(response) == ["2"]
+    assert "1 recorded lesion of this patient is shown on the figure." in text(response)
+
+
+def test_the_figure_of_a_new_lesion_asks_no_more_for_many(page, hospital):
+    few, many = PatientFactory(hospital=hospital), PatientFactory(hospital=hospital)
+    few_placed, many_placed = make_placed(few), make_placed(many, PLACES * 4)
+    for name, one, other in (
+        ("lesion-create", few, many),
+        ("lesion-edit", few_placed[0], many_placed[0]),
+    ):
+        addresses = [reverse(name, args=[record.pk]) for record in (one, other)]
+        assert queries(page, addresses[0]) == queries(page, addresses[1])
+
+
+def test_without_scripts_too_the_figure_shows_what_is_recorded(page, hospital):
+    patient = PatientFactory(hospital=hospital)
+    make_placed(patient)
+    html = text(page.get(reverse("lesion-create", args=[patient.pk])))
+    plain = re.search(r"<noscript>.*?</noscript>", html, re.DOTALL)
+    assert plain
+    assert re.findall(r"<text[^>]*>(\d+)</text>", plain[0]) == ["1", "2"]
+    assert "id=" not in plain[0]
+
+
 @pytest.mark.parametrize("seen", ["x", "\0", "a b c d e f g h i j k", "é" * 5000])
 def test_a_mark_of_what_was_seen_that_makes_no_sense_is_no_error_of_ours(page, hospital, seen):
     patient = PatientFactory(hospital=hospital)

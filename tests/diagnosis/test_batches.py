@@ -816,3 +816,19 @@ def test_two_connections_that_bring_the_same_form_begin_one_batch(hospital, user
 
     assert {begun.pk for begun in together(begin, begin, begin)} == {key}
     assert (Batch.objects.count(), Patient.objects.count()) == (1, 1)
+
+
+def test_one_picture_only_is_of_the_same_patient_and_lesion(page, hospital, user):
+    lesion = LesionFactory(patient__hospital=hospital)
+    of_patient = BatchFactory(patient=lesion.patient, created_by=user)
+    of_lesion = BatchFactory(patient=lesion.patient, lesion=lesion, created_by=user)
+    meant = {
+        f"?batch={of_patient.pk}": f"?patient={lesion.patient_id}",
+        f"?batch={of_lesion.pk}": f"?lesion={lesion.pk}",
+        f"?patient={lesion.patient_id}": f"?patient={lesion.patient_id}",
+        f"?lesion={lesion.pk}": f"?lesion={lesion.pk}",
+        "": "",
+    }
+    for asked, carried in meant.items():
+        html = page.get(reverse("batch-create") + asked).content.decode()
+        assert f'href="{reverse("diagnosis-create")}{carried}">One picture only' in html, asked

@@ -1325,3 +1325,41 @@ def test_nothing_is_begun_of_what_was_marked(page, user, hospital, name):
     mark_entered_in_error(actor=user, record=lesion.patient, reason="test")
     for query in ({"lesion": lesion.pk}, {"patient": lesion.patient_id}):
         assert page.get(reverse(name), query).status_code == 409
+
+
+# Where the recorded lesions are -------------------------------------------------------------------
+
+
+def test_a_new_diagnosis_shows_where_the_recorded_lesions_are(page, hospital):
+    patient = PatientFactory(hospital=hospital, medical_record_number="MAP-1")
+    place = {"body_view": "front", "body_x": 0.5, "body_y": 0.3}
+    LesionFactory(patient=patient, **place)
+    LesionFactory(patient=patient)
+    said = "1 recorded lesion of this patient is shown on the figure."
+    create = reverse("diagnosis-create")
+
+    html = page.get(f"{create}?patient={patient.pk}").content.decode()
+    assert said in html
+    assert 'id="standing-front"' in html
+    assert "hx-swap-oob" not in html
+
+    assert said not in page.get(create).content.decode()
+    known = page.post(
+        reverse("diagnosis-patient"), {"medical_record_number": "MAP-1"}, headers=FRAGMENT
+    ).content.decode()
+    assert said in known
+    assert all(f'id="standing-{view}" hx-swap-oob="true"' in known for view in ("front", "back"))
+    # another number: they are those of somebody else
+    new = page.post(
+        reverse("diagnosis-patient"), {"medical_record_number": "MAP-2"}, headers=FRAGMENT
+    ).content.decode()
+    assert said not in new
+    assert all(f'id="standing-{view}" hx-swap-oob="true"' in new for view in ("front", "back"))
+
+
+def test_the_fields_of_a_batch_have_no_figure_to_draw_on(page, hospital):
+    PatientFactory(hospital=hospital, medical_record_number="MAP-1")
+    found = page.post(
+        reverse("batch-patient"), {"medical_record_number": "MAP-1"}, headers=FRAGMENT
+    ).content.decode()
+    assert "standing-" not in found

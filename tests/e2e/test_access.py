@@ -428,6 +428,46 @@ def test_lesions_in_one_place_are_told_apart_by_eye_key_and_finger(
         page.wait_for_url("**/lesions/*/")
 
 
+MARKED = "() => ['body_x', 'body_y'].map((name) => +document.querySelector(`[name=${name}]`).value)"
+
+
+def test_a_new_lesion_is_placed_among_those_that_the_patient_has(
+    visit: Callable, records: dict[str, Any]
+) -> None:
+    page = visit("doctor", "/diagnoses/new/")
+    page.set_viewport_size({"width": 390, "height": 844})
+    back = page.locator("svg.figure[data-view=back]")
+    numbers = back.locator(".standing text")
+    expect(numbers).to_have_count(0)
+    back.click(position={"x": 60, "y": 90})
+    chosen = page.evaluate(MARKED)
+    page.get_by_label("Medical record number").fill(records["crowded"].medical_record_number)
+    page.get_by_label("Medical record number").press("Enter")
+    expect(numbers).to_have_text(["1", "2", "3"])
+    expect(numbers.first).to_be_visible()
+    # what was chosen stays, and lies over them
+    assert page.evaluate(MARKED) == chosen
+    expect(back.locator(".standing + .mark")).to_be_visible()
+
+    # a tap on a number means the place below it
+    for address in ("/diagnoses/new/?patient={crowded}", "/patients/{crowded}/lesions/new/"):
+        page = visit("doctor", address)
+        assert page.get_by_text("3 recorded lesions of this patient are shown").count() == 1
+        assert back.get_by_role("link").count() == 0
+        box = numbers.nth(1).bounding_box()
+        assert box is not None
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        across, down = page.evaluate(MARKED)
+        assert abs(across - 0.5) < 0.2
+        assert abs(down - 0.3) < 0.1
+        assert page.url.endswith(address.format(crowded=records["crowded"].pk))
+    # nobody is left of whom another number is
+    page = visit("doctor", "/diagnoses/new/?patient={crowded}")
+    page.get_by_label("Medical record number").fill("MRN-OF-NOBODY")
+    page.get_by_label("Medical record number").press("Enter")
+    expect(numbers).to_have_count(0)
+
+
 def test_on_a_wide_screen_a_new_diagnosis_has_a_figure_to_point_at(visit: Callable) -> None:
     page = visit("doctor", "/diagnoses/new/")
     page.set_viewport_size({"width": 1440, "height": 900})

@@ -169,10 +169,15 @@ def test_a_session_that_ended_loses_nothing(page: Page, clinic: str, photograph:
     page.wait_for_url("**/diagnoses/new/")
     page.context.clear_cookies(name="sessionid")
     fill_in(page, "E2E-3", photograph)
-    expect(page.get_by_role("alert")).to_contain_text("You have been signed out")
+    notice = page.get_by_role("alert")
+    expect(notice).to_contain_text("You are signed out. What you typed is still here")
 
-    other = page.context.new_page()
-    sign_in(other, clinic)
+    link = notice.get_by_role("link", name="sign in in another tab")
+    expect(link).to_have_attribute("rel", "noopener")
+    with page.context.expect_page() as opened:
+        link.click()
+    sign_in(opened.value, clinic)
+    opened.value.close()
     page.get_by_role("button", name="Read", exact=True).click()
     page.wait_for_url("**/diagnoses/*-*/")
     expect(page.get_by_role("heading", name="E2E-3")).to_be_visible()

@@ -145,10 +145,12 @@ def test_a_session_that_ends_in_the_middle_loses_nothing(
     page.locator("#id_files").set_input_files(pictures)
     page.route("**/files/", lambda route: end_session(page, route), times=1)
     page.get_by_role("button", name="Send and read").click()
-    expect(page.get_by_role("alert")).to_contain_text("You have been signed out")
+    notice = page.get_by_role("alert")
+    expect(notice).to_contain_text("You are signed out. What you typed is still here")
 
-    other = page.context.new_page()
-    sign_in(other, line.url)
+    with page.context.expect_page() as opened:
+        notice.get_by_role("link", name="sign in in another tab").click()
+    sign_in(opened.value, line.url)
     page.get_by_role("button", name="Send again").click()
     page.wait_for_url("**/batches/*-*/")
     expect(page.locator(".shot")).to_have_count(3)
