@@ -237,6 +237,16 @@ def test_the_way_down_to_the_review_is_no_step_that_back_goes(visit: Callable) -
     assert (page.evaluate("history.length"), page.url) == (steps, address)
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["/", "/?review=all", "/?review=signed", "/patients/", "/recalls/", "/reports/hospital/"],
+)
+def test_lists_keep_within_a_tablet_that_lies(visit: Callable, address: str) -> None:
+    page = visit("doctor", address)
+    for width in (880, 993, 1024, 1180, 1281):
+        assert too_wide(page, width) == "", width
+
+
 FIXED = """() => [...document.querySelectorAll("main *")]
   .filter((part) => getComputedStyle(part).position === "fixed" && part.checkVisibility())
   .map((part) => [...part.classList].filter((name) => name !== "away").at(-1))"""
