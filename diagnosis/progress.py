@@ -133,10 +133,6 @@ class Progress:
     def suspicious(self) -> int:
         return sum(entry.is_suspicious for entry in self.entries)
 
-    @property
-    def unanswered(self) -> int:
-        return sum(entry.is_unanswered for entry in self.entries)
-
     def order(self, wanted: str | None) -> str:
         """By importance as soon as all is read, where nothing else is wanted."""
         return wanted or ("name" if self.waiting else "importance")
@@ -183,12 +179,12 @@ def filled(batch: Batch, entries: Iterable[Entry]) -> list[Entry]:
     unread = {row.pk: row for row in readings.values() if row.status == Status.REJECTED}
     again = {} if batch.lesion_id else retaken_of(unread.values())
     retaken = {pk: again.get(row.image.lesion_id) for pk, row in unread.items()}
-    return [
-        Entry(files[entry.file.pk], readings.get(key), retaken.get(key))
-        for entry in entries
-        for key in [entry.request and entry.request.pk]
-        if entry.file.pk in files
-    ]
+
+    def full(entry: Entry) -> Entry:
+        key = entry.request and entry.request.pk
+        return Entry(files[entry.file.pk], readings.get(key), retaken.get(key))
+
+    return [full(entry) for entry in entries if entry.file.pk in files]
 
 
 def retaken_of(unread: Collection[DiagnosisRequest]) -> dict[UUID, DiagnosisRequest]:
