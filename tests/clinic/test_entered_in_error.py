@@ -208,7 +208,7 @@ def test_a_page_asks_marks_shows_and_takes_back(page, user, image) -> None:
     assert done.redirect_chain[-1][0] == reverse("lesion", args=[lesion.pk])
     shown = done.content.decode()
     assert "It belongs to another lesion" in shown
-    assert "No picture of this lesion yet" in shown
+    assert "The only picture of this lesion was entered in error." in shown
     again = page.get(ask).content.decode()
     assert user.display_name in again
     assert "Reinstate the picture" in again
