@@ -117,7 +117,10 @@ def full_batch(user: Any, patient: Patient) -> Batch:
     rows = DiagnosisRequest.objects.visible_to(user).filter(status="succeeded")
     read = list(rows.select_related("image")[:PICTURES_A_PAGE])
     batch = Batch.objects.create(
-        patient=patient, model_version=read[0].model_version, created_by=user
+        patient=patient,
+        hospital=patient.hospital,
+        model_version=read[0].model_version,
+        created_by=user,
     )
     BatchFile.objects.bulk_create(
         BatchFile(
