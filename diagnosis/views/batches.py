@@ -49,7 +49,7 @@ from diagnosis.views.new_diagnosis import (
 )
 
 RECENT = 6
-PICTURES_A_PAGE = 96
+PICTURES_A_PAGE = 60
 
 
 @signed_in

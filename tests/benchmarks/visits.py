@@ -26,9 +26,9 @@ from clinic import keyset  # noqa: E402
 from clinic.models import AuditEvent, Hospital, Patient  # noqa: E402
 from clinic.services.tokens import create_token  # noqa: E402
 from clinic.views.paging import PAGE_SIZE  # noqa: E402
-from diagnosis.models import Batch, BatchFile, DiagnosisRequest, ModelVersion  # noqa: E402
+from diagnosis.models import Batch, DiagnosisRequest, ModelVersion  # noqa: E402
 from diagnosis.services.worklist import RISKIEST_FIRST  # noqa: E402
-from diagnosis.views.batches import PICTURES_A_PAGE  # noqa: E402
+from tests.factories import BatchFactory, BatchFileFactory, DiagnosisRequestFactory  # noqa: E402
 
 CSRF = get_random_string(32)
 # a class that the starter does not answer, and a name without a bearer
@@ -101,7 +101,7 @@ def doctor_pages(user: Any) -> list[tuple[str, str]]:
         ("lesion", reverse("lesion", args=[lesion.pk])),
         ("diagnosis", reverse("diagnosis", args=[waiting.pk])),
         ("new diagnosis", reverse("diagnosis-create")),
-        ("batch, a full page", reverse("batch", args=[full_batch(user, lesion.patient).pk])),
+        ("batch of 500", reverse("batch", args=[full_batch(waiting.hospital).pk])),
         ("report, 30 days", report),
         ("report, a class", f"{report}?label=nevus"),
         ("recalls", reverse("recalls")),
@@ -111,23 +111,12 @@ def doctor_pages(user: Any) -> list[tuple[str, str]]:
     ]
 
 
-def full_batch(user: Any, patient: Patient) -> Batch:
-    """Of as many pictures as a page shows; each keeps its own patient, which the page does not
-    look at."""
-    rows = DiagnosisRequest.objects.visible_to(user).filter(status="succeeded")
-    read = list(rows.select_related("image")[:PICTURES_A_PAGE])
-    batch = Batch.objects.create(
-        patient=patient,
-        hospital=patient.hospital,
-        model_version=read[0].model_version,
-        created_by=user,
-    )
-    BatchFile.objects.bulk_create(
-        BatchFile(
-            batch=batch, key=str(n), name=f"{n}.jpg", digest=row.image.sha256, image=row.image
-        )
-        for n, row in enumerate(read)
-    )
+def full_batch(hospital: Hospital) -> Batch:
+    """A new one, of as many pictures as one may have, each of a lesion of its own."""
+    batch = BatchFactory(patient__hospital=hospital, model_version=ModelVersion.objects.first())
+    for _ in range(settings.NEVUS_MAX_BATCH_FILES):
+        image = BatchFileFactory(batch=batch).image
+        DiagnosisRequestFactory(image=image, model_version=batch.model_version, succeeded=True)
     return batch
 
 
