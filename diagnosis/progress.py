@@ -6,7 +6,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
+from typing import NamedTuple
 from uuid import UUID
+
+from django.db.models import Count
 
 from diagnosis.models import Batch, BatchFile, DiagnosisRequest, Status
 from diagnosis.models.requests import OPEN, DiagnosisRequestQuerySet
@@ -14,26 +17,30 @@ from diagnosis.models.requests import OPEN, DiagnosisRequestQuerySet
 # a melanoma first, whatever else is more probable elsewhere
 FIRST = "melanoma"
 UNANSWERED = (Status.FAILED, Status.REJECTED, Status.CANCELLED)
-OUTLINE = (
-    "image",
-    "label",
-    "malignancy",
-    "prediction",
-    "risk",
-    "severity",
-    "signed_review",
-    "status",
-)
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A file and its reading; None where the file became no image."""
+class Reading(NamedTuple):
+    """The columns of a reading by which it is counted and put in order."""
 
-    file: BatchFile
-    request: DiagnosisRequest | None
-    # of a picture that is not readable, the reading of a later one of its lesion
-    retaken: DiagnosisRequest | None = None
+    pk: UUID
+    image_id: UUID
+    status: str
+    label: str
+    malignancy: float
+    severity: int
+    risk: str
+    prediction_id: UUID | None
+    signed_review_id: UUID | None
+
+    @property
+    def waits_for_review(self) -> bool:
+        return self.status == Status.SUCCEEDED and self.signed_review_id is None
+
+
+class Outcome:
+    """What became of a file, by the reading that counts; None where the file became no image."""
+
+    request: Reading | DiagnosisRequest | None
 
     @property
     def is_refused(self) -> bool:
@@ -61,12 +68,22 @@ class Entry:
         """A risk that is not low, by the bands with which it was read."""
         return self.request is not None and self.request.risk in ("medium", "high")
 
+
+@dataclass(frozen=True)
+class Line(Outcome):
+    """A file, as it is counted and put in order; ``again`` others brought the same picture."""
+
+    file: UUID
+    name: str
+    again: int
+    request: Reading | None
+
     @property
     def by_name(self) -> tuple:
         """So that 2.jpg comes before 10.jpg."""
-        parts = re.split(r"(\d+)", self.file.name.casefold())
+        parts = re.split(r"(\d+)", self.name.casefold())
         # a raised two is a digit, but no decimal: int() does not read it
-        return [(p.isdecimal(), int(p) if p.isdecimal() else p) for p in parts], self.key
+        return [(p.isdecimal(), int(p) if p.isdecimal() else p) for p in parts], str(self.file)
 
     @property
     def by_malignancy(self) -> tuple:
@@ -79,9 +96,15 @@ class Entry:
         label = self.request.label if self.request else ""
         return (label != FIRST, *self.by_malignancy)
 
-    @property
-    def key(self) -> str:
-        return str(self.file.pk)
+
+@dataclass(frozen=True)
+class Entry(Outcome):
+    """A file with all that is shown of it."""
+
+    file: BatchFile
+    request: DiagnosisRequest | None
+    # of a picture that is not readable, the reading of a later one of its lesion
+    retaken: DiagnosisRequest | None = None
 
 
 # what may be shown of a batch
@@ -95,20 +118,20 @@ SHOWN = {
 @dataclass(frozen=True)
 class Progress:
     batch: Batch
-    entries: list[Entry]
+    lines: list[Line]
 
     @cached_property
     def counts(self) -> Counter:
-        return Counter(entry.status for entry in self.entries)
+        return Counter(line.status for line in self.lines)
 
     @property
     def total(self) -> int:
-        return len(self.entries)
+        return len(self.lines)
 
     @property
     def again(self) -> int:
         """Files that brought a picture of another name once more."""
-        return sum(len(entry.file.other_names) for entry in self.entries)
+        return sum(line.again for line in self.lines)
 
     @property
     def sent(self) -> int:
@@ -117,7 +140,7 @@ class Progress:
 
     @property
     def waiting(self) -> int:
-        return sum(entry.is_open for entry in self.entries)
+        return sum(line.is_open for line in self.lines)
 
     @property
     def ended(self) -> int:
@@ -127,52 +150,49 @@ class Progress:
     @property
     def refused(self) -> int:
         """Files that became no image; ``counts`` has them among the rejected."""
-        return sum(entry.is_refused for entry in self.entries)
+        return sum(line.is_refused for line in self.lines)
 
     @property
     def suspicious(self) -> int:
-        return sum(entry.is_suspicious for entry in self.entries)
+        return sum(line.is_suspicious for line in self.lines)
 
     def order(self, wanted: str | None) -> str:
         """By importance as soon as all is read, where nothing else is wanted."""
         return wanted or ("name" if self.waiting else "importance")
 
-    def in_order(self, order: str) -> list[Entry]:
-        return sorted(self.entries, key=attrgetter(f"by_{order}"))
+    def in_order(self, order: str) -> list[Line]:
+        return sorted(self.lines, key=attrgetter(f"by_{order}"))
 
-    def next_to_review(
-        self, file: BatchFile, *, show: str | None, order: str | None
-    ) -> DiagnosisRequest | None:
+    def next_to_review(self, file: UUID, *, show: str | None, order: str | None) -> UUID | None:
         """The first reading after this file's that waits for a doctor, or else before, in the
         order in which the results are shown; of those that are shown, while there is one."""
-        entries = self.in_order(self.order(order))
-        here = next((n for n, entry in enumerate(entries) if entry.file == file), 0)
-        others = entries[here + 1 :] + entries[:here]
-        waiting = [entry for entry in others if entry.waits_for_review]
-        shown = [entry for entry in waiting if show is None or SHOWN[show](entry)]
-        return next((entry.request for entry in [*shown, *waiting]), None)
+        lines = self.in_order(self.order(order))
+        here = next((n for n, line in enumerate(lines) if line.file == file), 0)
+        others = lines[here + 1 :] + lines[:here]
+        waiting = [line for line in others if line.waits_for_review]
+        shown = [line for line in waiting if show is None or SHOWN[show](line)]
+        return next((line.request.pk for line in [*shown, *waiting] if line.request), None)
 
 
 def progress_of(batch: Batch) -> Progress:
-    """Constant in queries, however many files there are."""
-    rows = list(readings_of(batch).with_records())
-    for row in rows:
-        row.image.lesion.patient = batch.patient
-    return told(batch, batch.files.standing().select_related("image__lesion"), rows)
+    """Each file by what counts and orders it; two light queries. All that is shown of the files is
+    read for those of a page (``filled``)."""
+    counting: dict[UUID, Reading] = {}
+    for row in map(Reading._make, readings_of(batch).values_list(*Reading._fields)):
+        before = counting.get(row.image_id)
+        # a reading that is there counts until a newer one is
+        if before is None or row.prediction_id or not before.prediction_id:
+            counting[row.image_id] = row
+    files = batch.files.standing().values_list("pk", "name", "other_names", "image")
+    lines = [Line(pk, name, len(others), counting.get(image)) for pk, name, others, image in files]
+    return Progress(batch, lines)
 
 
-def outline_of(batch: Batch) -> Progress:
-    """The same of the columns alone by which readings are put in order: what is shown of them is
-    read for one of five hundred."""
-    files = batch.files.standing().only("batch", "name", "other_names", "image")
-    return told(batch, files, readings_of(batch).only(*OUTLINE))
-
-
-def filled(batch: Batch, entries: Iterable[Entry]) -> list[Entry]:
-    """Some of the outline's with all that is shown of them. Constant in queries; without what
-    went meanwhile."""
-    files = batch.files.in_bulk([entry.file.pk for entry in entries])
-    keys = [entry.request.pk for entry in entries if entry.request]
+def filled(batch: Batch, lines: Iterable[Line]) -> list[Entry]:
+    """These with all that is shown of them. Constant in queries; without what went meanwhile."""
+    wanted = list(lines)
+    files = batch.files.in_bulk([line.file for line in wanted])
+    keys = [line.request.pk for line in wanted if line.request]
     readings = DiagnosisRequest.objects.with_records().in_bulk(keys)
     for row in readings.values():
         row.image.lesion.patient = batch.patient
@@ -180,11 +200,11 @@ def filled(batch: Batch, entries: Iterable[Entry]) -> list[Entry]:
     again = {} if batch.lesion_id else retaken_of(unread.values())
     retaken = {pk: again.get(row.image.lesion_id) for pk, row in unread.items()}
 
-    def full(entry: Entry) -> Entry:
-        key = entry.request and entry.request.pk
-        return Entry(files[entry.file.pk], readings.get(key), retaken.get(key))
+    def full(line: Line) -> Entry:
+        key = line.request and line.request.pk
+        return Entry(files[line.file], readings.get(key), retaken.get(key))
 
-    return [full(entry) for entry in entries if entry.file.pk in files]
+    return [full(line) for line in wanted if line.file in files]
 
 
 def retaken_of(unread: Collection[DiagnosisRequest]) -> dict[UUID, DiagnosisRequest]:
@@ -204,23 +224,10 @@ def readings_of(batch: Batch) -> DiagnosisRequestQuerySet:
     return rows.order_by("created_at", "id")
 
 
-def told(
-    batch: Batch, files: Iterable[BatchFile], readings: Iterable[DiagnosisRequest]
-) -> Progress:
-    """``readings`` are the oldest first."""
-    counting: dict = {}
-    for row in readings:
-        before = counting.get(row.image_id)
-        # a reading that is there counts until a newer one is
-        if before is None or row.prediction_id or not before.prediction_id:
-            counting[row.image_id] = row
-    return Progress(batch, [Entry(file, counting.get(file.image_id)) for file in files])
-
-
 def stage_of(batch: Batch) -> str:
     """Changes whenever a file or a reading of the batch does; two light queries."""
-    rows = DiagnosisRequest.objects.standing().filter(image__batch_file__batch=batch)
-    states = Counter(rows.values_list("status", flat=True))
+    rows = readings_of(batch).order_by().values_list("status")
+    states = dict(rows.annotate(n=Count("pk")))
     parts = [f"{state}{count}" for state, count in sorted(states.items())]
-    others = list(batch.files.standing().values_list("other_names", flat=True))
+    others = list(batch.files.standing().order_by().values_list("other_names", flat=True))
     return f"{len(others)}-{sum(map(len, others))}-{'-'.join(parts)}"

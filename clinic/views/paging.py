@@ -13,6 +13,8 @@ from clinic import keyset
 from clinic.permissions import hospital_ids
 
 PAGE_SIZE = 25
+# full rows of two, three, four and six
+CARDS_A_PAGE = 48
 CURSOR = "cursor"
 
 

@@ -32,7 +32,7 @@ from diagnosis.api.shapes import (
     PredictionSerializer,
 )
 from diagnosis.models import Batch, BatchFile, Status
-from diagnosis.progress import Entry, Progress, progress_of
+from diagnosis.progress import Entry, filled, progress_of
 from diagnosis.services.batches import add_file, add_files, create_batch, full_message
 
 
@@ -155,7 +155,7 @@ class BatchViewSet(RecordViewSet):
     def retrieve(self, request: Request, pk: str) -> Response:
         batch = self.get_object()
         self.note_view("view_batch", batch)
-        return Response(shape_of(progress_of(batch)))
+        return Response(shape_of(batch))
 
     @extend_schema(
         summary="Upload many pictures and order their reading",
@@ -173,7 +173,7 @@ class BatchViewSet(RecordViewSet):
             actor=request.user, batch=batch, files=((file.name or "", file) for file in files)
         )
         headers = {"Location": self.address_of(batch)}
-        return Response(shape_of(progress_of(batch)), status=202, headers=headers)
+        return Response(shape_of(batch), status=202, headers=headers)
 
     def about(self, fields: dict[str, Any]) -> dict[str, Any]:
         """Whose pictures they are and who reads them."""
@@ -217,7 +217,7 @@ class BatchViewSet(RecordViewSet):
             key=file_key(request),
         )
         headers = {"Location": self.address_of(batch)}
-        return Response(shape_of(progress_of(batch)), status=201, headers=headers)
+        return Response(shape_of(batch), status=201, headers=headers)
 
 
 def file_key(request: Request) -> str:
@@ -237,8 +237,8 @@ def sent_files(request: Request) -> list[UploadedFile]:
     return files
 
 
-def shape_of(progress: Progress) -> dict[str, Any]:
-    batch, rows = progress.batch, DiagnosisSerializer()
+def shape_of(batch: Batch) -> dict[str, Any]:
+    progress, rows = progress_of(batch), DiagnosisSerializer()
     return {
         "id": str(batch.pk),
         "created_at": batch.created_at,
@@ -250,8 +250,7 @@ def shape_of(progress: Progress) -> dict[str, Any]:
         **{state.value: progress.counts[state.value] for state in Status},
         "entered_in_error": ErrorField().to_representation(batch.holder),
         "results": [
-            result_of(entry, rows)
-            for entry in sorted(progress.entries, key=lambda e: e.by_malignancy)
+            result_of(entry, rows) for entry in filled(batch, progress.in_order("malignancy"))
         ],
     }
 

@@ -22,12 +22,12 @@ from clinic.services.entered_in_error import require_standing
 from clinic.services.lesions import number_lesions
 from clinic.views.access import is_fragment, signed_in
 from clinic.views.entered_in_error import standing_of
-from clinic.views.paging import numbered_page
+from clinic.views.paging import CARDS_A_PAGE, numbered_page
 from clinic.views.tallies import Choice, chosen_of, tallies_of
 from diagnosis.forms.batches import BatchForm, sent_files
 from diagnosis.interpretation import warnings_for
 from diagnosis.models import Batch, BatchFile, Status
-from diagnosis.progress import SHOWN, Progress, filled, outline_of, stage_of
+from diagnosis.progress import SHOWN, Progress, filled, progress_of, stage_of
 from diagnosis.services.batches import (
     add_file,
     add_files,
@@ -49,7 +49,6 @@ from diagnosis.views.new_diagnosis import (
 )
 
 RECENT = 6
-PICTURES_A_PAGE = 60
 
 
 @signed_in
@@ -223,12 +222,12 @@ def batch(request: HttpRequest, pk) -> HttpResponse:
         return HttpResponse(status=204)
     hospital = found.patient.hospital_id
     record_event(actor=request.user, action="view_batch", hospital=hospital, obj=found)
-    progress = outline_of(found)
+    progress = progress_of(found)
     view = view_of(request.GET)
     order = progress.order(view.get("sort"))
     chosen = chosen_of(choices(), view.get("show"))
     wanted = list(filter(chosen.holds, progress.in_order(order)))
-    page = numbered_page(request, wanted, PICTURES_A_PAGE, attrgetter("file.pk"))
+    page = numbered_page(request, wanted, CARDS_A_PAGE, attrgetter("file"))
     entries = filled(found, page.object_list)
     number_lesions([entry.request.image.lesion for entry in entries if entry.request])
     sort = {name: value for name, value in view.items() if name == "sort"}
@@ -238,7 +237,7 @@ def batch(request: HttpRequest, pk) -> HttpResponse:
         "patient": found.patient,
         "progress": progress,
         "outcomes": outcomes(progress),
-        "tallies": tallies_of(choices(), progress.entries, chosen, sort),
+        "tallies": tallies_of(choices(), progress.lines, chosen, sort),
         "show": chosen.show,
         "page": page,
         "entries": entries,
@@ -264,7 +263,7 @@ def known_of(request: HttpRequest) -> int:
 
 def choices() -> list[Choice]:
     return [
-        Choice("", pgettext("pictures", "All"), lambda entry: True),
+        Choice("", pgettext("pictures", "All"), lambda line: True),
         Choice("suspicious", _("Suspicious"), SHOWN["suspicious"]),
         Choice("to_review", _("To review"), SHOWN["to_review"]),
         Choice("unanswered", _("Not answered"), SHOWN["unanswered"]),

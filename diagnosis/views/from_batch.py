@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from clinic.permissions import may_review
 from diagnosis.models import Batch, BatchFile, DiagnosisRequest
-from diagnosis.progress import SHOWN, outline_of
+from diagnosis.progress import SHOWN, progress_of
 
 ORDERS = ("name", "importance")
 
@@ -58,8 +58,8 @@ class FromBatch:
     def following(self) -> str | None:
         """The address of the batch's next reading to review."""
         view = {"show": self.view.get("show"), "order": self.view.get("sort")}
-        found = outline_of(self.file.batch).next_to_review(self.file, **view)
-        return found and reverse("diagnosis", args=[found.pk]) + self.query
+        found = progress_of(self.file.batch).next_to_review(self.file.pk, **view)
+        return found and reverse("diagnosis", args=[found]) + self.query
 
 
 def from_batch(request: HttpRequest, row: DiagnosisRequest) -> FromBatch | None:

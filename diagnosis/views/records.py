@@ -17,7 +17,7 @@ from clinic.permissions import get_visible
 from clinic.services.audit import record_event
 from clinic.views.access import signed_in
 from clinic.views.entered_in_error import standing_of
-from clinic.views.paging import numbered_page
+from clinic.views.paging import CARDS_A_PAGE, numbered_page
 from clinic.views.tallies import Choice, chosen_of, tallies_of
 from diagnosis.models import Histopathology, Review
 from diagnosis.services.differences import lesion_differences
@@ -31,7 +31,6 @@ from diagnosis.services.patient_records import (
 
 NEWEST_MOMENTS = 40
 PICTURES_A_PAGE = 25
-LESIONS_A_PAGE = 48
 # from so many on, it can be chosen which are shown
 MANY_LESIONS = 7
 # in the list to compare from: the newest, and always the first, which began the follow-up
@@ -80,7 +79,7 @@ def patient(request: HttpRequest, pk) -> HttpResponse:
         "patient": found,
         "cards": cards,
         "tallies": tallies_of(offered, cards, chosen, {}),
-        "page": numbered_page(request, list(filter(chosen.holds, cards)), LESIONS_A_PAGE),
+        "page": numbered_page(request, list(filter(chosen.holds, cards)), CARDS_A_PAGE),
         "unplaced": sum(not card.lesion.body_view for card in cards),
         "compared_lesions": len(differences),
         "stands_out": any(difference.most for difference in differences.values()),

@@ -18,6 +18,7 @@ from clinic.errors import DomainError
 from clinic.models import AuditEvent, Image, Lesion, Patient
 from clinic.pictures import StorageError
 from clinic.services.entered_in_error import mark_entered_in_error
+from clinic.views.paging import CARDS_A_PAGE
 from diagnosis.models import Batch, BatchFile, DiagnosisRequest, Priority
 from diagnosis.services.batches import add_file, add_files, create_batch
 from tests.factories import (
@@ -623,7 +624,7 @@ def test_where_nothing_is_to_be_shown_that_is_said(page, batch, show, said) -> N
 @pytest.fixture
 def long(batch) -> list[BatchFile]:
     """More than one page holds: the first two suspicious, the last refused."""
-    files = [BatchFileFactory(batch=batch, name=f"{number}.jpg") for number in range(100)]
+    files = [BatchFileFactory(batch=batch, name=f"{number}.jpg") for number in range(70)]
     for number, file in enumerate(files):
         DiagnosisRequestFactory(
             image=file.image,
@@ -638,11 +639,11 @@ def test_a_long_batch_has_pages_and_counts_of_all(page, batch, long) -> None:
     first = page.get(address, {"sort": "name"})
     second = page.get(address, {"sort": "name", "page": "2"})
     assert names(first) + names(second) == [file.name for file in long]
-    assert len(names(first)) == 60
+    assert len(names(first)) == CARDS_A_PAGE
     html = second.content.decode()
-    assert "<strong>101 files</strong>: 100 read, 1 refused" in html
+    assert "<strong>71 files</strong>: 70 read, 1 refused" in html
     assert "Page 2 of 2" in html
-    assert [entry.count for entry in second.context["tallies"]] == ["101", "2", "100", "1"]
+    assert [entry.count for entry in second.context["tallies"]] == ["71", "2", "70", "1"]
     assert names(page.get(address, {"show": "suspicious"})) == ["0.jpg", "1.jpg"]
     # a page that is no more is the last one
     assert names(page.get(address, {"sort": "name", "page": "9"})) == names(second)
@@ -653,13 +654,13 @@ def test_a_long_batch_has_pages_and_counts_of_all(page, batch, long) -> None:
 
 
 def test_the_way_back_leads_to_the_page_on_which_the_picture_stands(page, batch, long) -> None:
-    row = DiagnosisRequest.objects.get(image=long[98].image)
+    row = DiagnosisRequest.objects.get(image=long[68].image)
     opened = f"{reverse('diagnosis', args=[row.pk])}?batch={batch.pk}&sort=name"
-    back = f"{reverse('batch', args=[batch.pk])}?sort=name&picture={long[98].pk}"
-    assert f'href="{escape(back)}#shot-{long[98].pk}"' in page.get(opened).content.decode()
+    back = f"{reverse('batch', args=[batch.pk])}?sort=name&picture={long[68].pk}"
+    assert f'href="{escape(back)}#shot-{long[68].pk}"' in page.get(opened).content.decode()
     shown = page.get(back)
     assert shown.context["page"].number == 2
-    assert f'id="shot-{long[98].pk}"' in shown.content.decode()
+    assert f'id="shot-{long[68].pk}"' in shown.content.decode()
 
 
 def test_queries_do_not_grow_with_the_files(page, hospital) -> None:

@@ -277,7 +277,7 @@ def test_a_batch_goes_on_without_it(user, hospital) -> None:
     file = BatchFileFactory(batch__patient__hospital=hospital)
     beside = BatchFileFactory(batch=file.batch)
     mark(user, file.image)
-    assert [entry.file for entry in progress_of(file.batch).entries] == [beside]
+    assert [line.file for line in progress_of(file.batch).lines] == [beside.pk]
 
 
 @pytest.mark.parametrize("marked", ["patient", "lesion"])

@@ -14,8 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from clinic.models import Image
+from clinic.views.paging import CARDS_A_PAGE
 from diagnosis.models import DiagnosisRequest
-from diagnosis.views.records import LESIONS_A_PAGE, PICTURES_A_PAGE
+from diagnosis.views.records import PICTURES_A_PAGE
 from tests.factories import (
     DiagnosisRequestFactory,
     HospitalFactory,
@@ -111,7 +112,7 @@ def test_a_patient_with_sixty_lesions_and_five_hundred_images(page, read) -> Non
     few, _, _ = ask(page, address)
     grow(read, lesions=59, images=499, readings=60)
     many, size, html = ask(page, address)
-    assert html.count('<article class="card"') == LESIONS_A_PAGE
+    assert html.count('<article class="card"') == CARDS_A_PAGE
     assert "Page 1 of 2" in html
     assert many == few
     assert size < LIMIT
