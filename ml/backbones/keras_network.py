@@ -154,13 +154,16 @@ def _build(name: str, image_size: int, weights: str | None) -> Any:
     keras.utils.clear_session(free_memory=False)
     shape = (image_size, image_size, 3)
     options = NETWORKS[name][0]
+    build = getattr(keras.applications, name)
     try:
-        build = getattr(keras.applications, name)
         return build(weights=weights, include_top=False, input_shape=shape, **options)
-    except (OSError, ValueError) as error:
+    except Exception as error:
+        # a download that failed is a bare Exception
+        if not isinstance(error, OSError | ValueError) and type(error) is not Exception:
+            raise
         reason = " ".join(str(error).split())[:300]
         what = f" with the weights '{weights}'" if weights else ""
-        hint = f" {WITHOUT}" if weights else ""
+        hint = f". {WITHOUT}" if weights else ""
         raise RecipeError(
             f"{name} of {image_size} pixels cannot be built{what}: {reason}{hint}"
         ) from error

@@ -2,6 +2,7 @@
 
 import copy
 import sys
+from unittest import mock
 
 import pytest
 import torch
@@ -150,6 +151,16 @@ def test_keras_weights_are_read_from_a_file(tmp_path):
 def test_what_cannot_be_built_is_refused(options, pretrained, reason):
     with pytest.raises(RecipeError, match=reason):
         build_backbone(Backbone("keras", TINY_KERAS.options | options), pretrained)
+
+
+def test_weights_that_cannot_be_downloaded_are_told(monkeypatch, tmp_path):
+    import_keras()
+    monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(tmp_path))
+    away = mock.Mock(side_effect=OSError("no network"))
+    monkeypatch.setattr("socket.getaddrinfo", away)
+    with pytest.raises(RecipeError, match=r"no network.*pretrained=PATH"):
+        build_backbone(TINY_KERAS, "imagenet")
+    assert away.called
 
 
 def test_without_keras_the_file_to_install_is_named(monkeypatch):
