@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from clinic.errors import DomainError
 from clinic.models import AuditEvent
-from diagnosis.documents.patient import reading_lines
+from diagnosis.documents.opinions import reading_lines
 from diagnosis.interpretation import interpret
 from diagnosis.models import DiagnosisRequest, HospitalSettings
 from diagnosis.services import settings as settings_module
