@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from clinic.actions import ACTIONS
-from clinic.measures import entered
+from clinic.measures import entered, exact_percent
 from clinic.models import AuditEvent, ErrorReason, Role
 
 NAMES: dict[str, Promise] = {
@@ -107,6 +107,8 @@ def details_in_words(
     stand in place of keys (clinic/services/audit_records.py)."""
     names = names or {}
     details = dict(event.details)
+    # said beside the fields
+    details.pop("changes", None)
     if event.object_type in OF_PEOPLE and event.object_id in names and "user" not in details:
         details["person"] = event.object_id
     filters = details.pop("filters", {})
@@ -154,12 +156,26 @@ def value_in_words(event: AuditEvent, name: str, value: Any, *, short: bool) -> 
         words = (value_in_words(event, name, entry, short=short) for entry in value)
         return ", ".join(dict.fromkeys(words))
     if name == "fields":
-        return field_name(event.object_type, str(value))
+        return field_in_words(event, str(value))
     if name == "diameter_mm":
         return localize(entered(Decimal(value)))
     if is_key(value):
         return value[:8] if short else value
     return str(CODES.get(name, {}).get(value, in_words(str(value))))
+
+
+def field_in_words(event: AuditEvent, name: str) -> str:
+    """What was changed, and of a figure from what to what."""
+    words = field_name(event.object_type, name)
+    change = event.details.get("changes", {}).get(name)
+    return f"{words} {' → '.join(map(figure_in_words, change))}" if change else words
+
+
+def figure_in_words(value: float | None) -> str:
+    """A count, or a share from 0 to 1 in percent; a dash for none."""
+    if value is None:
+        return "–"
+    return exact_percent(value) if isinstance(value, float) else localize(value)
 
 
 def field_name(object_type: str, name: str) -> str:

@@ -19,7 +19,8 @@ from diagnosis.models import HospitalSettings
 
 BANDS = ("monitor_from", "dermatologist_from", "urgent_from")
 WORDS = ("words_none", "words_monitor", "words_dermatologist", "words_urgent")
-EDITABLE = ("alarm_hours", *BANDS, *WORDS)
+FIGURES = ("alarm_hours", *BANDS)
+EDITABLE = (*FIGURES, *WORDS)
 
 
 def settings_in_force(hospitals: Collection[UUID]) -> dict[UUID, HospitalSettings]:
@@ -55,7 +56,9 @@ def change_settings(
     except ValidationError as error:
         raise from_validation_error(error) from error
     after.save(force_insert=True)
-    details = {"fields": changed}
+    # the log keeps figures, and of what was typed only that it changed
+    figures = {name: [getattr(before, name), values[name]] for name in changed if name in FIGURES}
+    details = {"fields": changed, "changes": figures}
     record_event(
         actor=actor, action="change_settings", hospital=hospital, obj=after, details=details
     )

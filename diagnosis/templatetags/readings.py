@@ -7,10 +7,10 @@ from typing import Any
 
 from django import template
 from django.utils import timezone
-from django.utils.formats import number_format
 from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
 
+from clinic.measures import exact_percent
 from diagnosis import interpretation
 from diagnosis.failures import failure_message
 from diagnosis.interpretation import Interpretation, Risk, Warning
@@ -21,6 +21,7 @@ from diagnosis.services.patient_records import Card
 from diagnosis.warned import warnings_of
 
 register = template.Library()
+register.filter(exact_percent)
 
 
 @register.filter
@@ -114,14 +115,6 @@ def percent(share: object) -> str:
     if 0.995 <= share < 1:
         return _(">99%")
     return _("%(number)d%%") % {"number": round(share * 100)}
-
-
-@register.filter
-def exact_percent(share: float, places: int = 4) -> str:
-    """A share that somebody set, as it was entered: with decimals only where it has any."""
-    number = round(share * 100, places)
-    decimals = len(f"{number:.{places}f}".rstrip("0").partition(".")[2])
-    return _("%(number)s%%") % {"number": number_format(number, decimal_pos=decimals)}
 
 
 @register.filter

@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from clinic.details import details_in_words
 from clinic.errors import DomainError
 from clinic.models import AuditEvent
 from diagnosis.documents.opinions import reading_lines
@@ -63,8 +64,23 @@ def test_the_newest_version_is_in_force_and_the_old_ones_stay(hospital, boss) ->
     assert settings_in_force([hospital.pk, HospitalFactory().pk]) == {hospital.pk: second}
     assert (second.alarm_hours, second.urgent_from) == (12, 0.3)
     assert HospitalSettings.objects.filter(pk=first.pk, urgent_from=None).exists()
-    event = AuditEvent.objects.filter(action="change_settings").latest("id")
-    assert event.details == {"fields": sorted(BANDS)}
+
+
+def test_the_log_says_from_what_to_what(hospital, boss) -> None:
+    change_settings(actor=boss, hospital=hospital, alarm_hours=12, **BANDS)
+    change_settings(actor=boss, hospital=hospital, urgent_from=0.325, words_urgent="Call us")
+    first, second = AuditEvent.objects.filter(action="change_settings").order_by("id")
+
+    fields = ["alarm_hours", *sorted(BANDS)]
+    changes = {"alarm_hours": [24, 12]} | {name: [None, BANDS[name]] for name in BANDS}
+    assert first.details == {"fields": fields, "changes": changes}
+    assert details_in_words(first) == (
+        "fields: alarm after hours 24 → 12, dermatologist from – → 20%, monitor from – → 10%, "
+        "urgent from – → 30%"
+    )
+    # what was typed is not in the log
+    assert second.details["changes"] == {"urgent_from": [0.3, 0.325]}
+    assert details_in_words(second) == "fields: urgent from 30% → 32.5%, words for urgent"
 
 
 def test_what_changes_nothing_is_no_version(hospital, boss) -> None:
