@@ -1,11 +1,12 @@
 """How quick the pages and lists are from a thousand images to a million.
 
 ``python -m tests.benchmarks.pages`` (``make bench-pages``) starts a private PostgreSQL with the
-durability of a clinic's, fills one database of each size with ``manage.py fill``, serves it by
+durability of a clinic's, fills one database of each size with ``manage.py fill``, serves them by
 gunicorn with the settings of production, and asks for every page as a browser does: one client, one
-request after the other, over HTTP on this machine. The first byte is timed from the last byte of
-the request to the first of the answer. "Cold" is the first request of a page after PostgreSQL and
-the web server were started; the files of the database may still lie in the memory of the system.
+request after the other, over HTTP on this machine. Every size is asked in turn, so that a slow
+moment of the machine slows all of them. The first byte is timed from the last byte of the request
+to the first of the answer. "Cold" is the first request of a page after PostgreSQL and the web
+server were started; the files of the database may still lie in the memory of the system.
 """
 
 import argparse
@@ -16,8 +17,10 @@ import re
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from tests.benchmarks.installation import ROOT, SERVER, Installation
@@ -72,29 +75,58 @@ class Browser:
         return first, content
 
 
-def measure(page: dict[str, str], url: str, images: int) -> Measured:
-    """``page`` is one line of what ``tests.benchmarks.visits`` prints."""
-    browser = Browser(url, page["headers"])  # type: ignore[arg-type]
+@dataclass(frozen=True)
+class Size:
+    """A filled database; ``pages`` by name, as tests/benchmarks/visits.py prints them."""
 
-    def ask() -> tuple[float, bytes]:
-        if page["body"]:
-            return browser.post(page["path"], page["body"])
-        return browser.get(page["path"])
+    images: int
+    place: Installation
+    pages: dict[str, dict[str, Any]]
 
-    cold, content = ask()
-    for _ in range(WARM_UP):
-        ask()
-    times = sorted(ask()[0] for _ in range(REPEATS))
-    assets = sum(len(browser.get(path.decode())[1]) for path in set(ASSET.findall(content)))
-    return Measured(
-        page=page["name"],
-        images=images,
-        cold=round(cold, 1),
-        median=round(statistics.median(times), 1),
-        p95=round(times[int(len(times) * 0.95) - 1], 1),
-        queries=int(page["queries"]),
-        size=len(content) + assets,
-    )
+
+class Asked:
+    """One page of one size, from a web server of its own, so that "cold" is cold for every page."""
+
+    def __init__(self, size: Size, name: str) -> None:
+        self.images, self.page = size.images, size.pages[name]
+        self.server, url = size.place.start_web()
+        self.browser = Browser(url, self.page["headers"])
+        self.times: list[float] = []
+
+    def ask(self) -> None:
+        if self.page["body"]:
+            first, self.content = self.browser.post(self.page["path"], self.page["body"])
+        else:
+            first, self.content = self.browser.get(self.page["path"])
+        self.times.append(first)
+
+    def measured(self) -> Measured:
+        cold, times = self.times[0], sorted(self.times[1 + WARM_UP :])
+        paths = {path.decode() for path in ASSET.findall(self.content)}
+        assets = sum(len(self.browser.get(path)[1]) for path in paths)
+        return Measured(
+            page=self.page["name"],
+            images=self.images,
+            cold=round(cold, 1),
+            median=round(statistics.median(times), 1),
+            p95=round(times[int(len(times) * 0.95) - 1], 1),
+            queries=int(self.page["queries"]),
+            size=len(self.content) + assets,
+        )
+
+
+def measure(name: str, sizes: Sequence[Size]) -> list[Measured]:
+    asked: list[Asked] = []
+    try:
+        for size in sizes:
+            asked.append(Asked(size, name))
+        for _ in range(1 + WARM_UP + REPEATS):
+            for each in asked:
+                each.ask()
+        return [each.measured() for each in asked]
+    finally:
+        for each in asked:
+            each.server.stop()
 
 
 def fill(place: Installation, images: int) -> float:
@@ -106,20 +138,24 @@ def fill(place: Installation, images: int) -> float:
     return time.monotonic() - began
 
 
-def measure_size(postgres: PrivatePostgres, redis: Redis, images: int) -> list[Measured]:
-    with tempfile.TemporaryDirectory(prefix="nevus-pages-") as folder:
-        place = Installation(postgres, redis, f"pages_{images}", Path(folder))
+def measure_sizes(
+    postgres: PrivatePostgres, redis: Redis, sizes: Sequence[int], folder: Path
+) -> list[Measured]:
+    places = {}
+    for images in sizes:
+        (folder / str(images)).mkdir()
+        place = Installation(postgres, redis, f"pages_{images}", folder / str(images))
         print(f"{images} images: filled in {fill(place, images):.0f} s", flush=True)
-        visits = place.run("-m", "tests.benchmarks.visits")
-        pages = json.loads(visits.splitlines()[-1])
-        postgres.restart()
-        found = []
-        for page in pages:
-            # a server of its own, so that "cold" is cold for every page
-            server, url = place.start_web()
-            found.append(measure(page, url, images))
-            server.stop()
-        return found
+        places[images] = place
+    # now, because a session ends by itself
+    found = [Size(images, place, pages_of(place)) for images, place in places.items()]
+    postgres.restart()
+    return [row for name in found[0].pages for row in measure(name, found)]
+
+
+def pages_of(place: Installation) -> dict[str, dict[str, Any]]:
+    printed = place.run("-m", "tests.benchmarks.visits").splitlines()[-1]
+    return {page["name"]: page for page in json.loads(printed)}
 
 
 def table(rows: list[Measured]) -> str:
@@ -168,7 +204,8 @@ def main() -> None:
     try:
         postgres.start()
         redis.start()
-        rows = [row for size in options.sizes for row in measure_size(postgres, redis, size)]
+        with tempfile.TemporaryDirectory(prefix="nevus-pages-") as folder:
+            rows = measure_sizes(postgres, redis, options.sizes, Path(folder))
     finally:
         redis.close()
         postgres.stop()
