@@ -58,6 +58,8 @@ CODES: dict[str, Mapping[Any, Any]] = {
 OF_PEOPLE = frozenset({"user", "membership", "invitation"})
 PLACE = ("body_view", "body_x", "body_y")
 PLACE_NAME = _("place on the body")
+# between two figures, with spaces at which no line ends
+TO = "\u00a0→\u00a0"
 FILTERS: dict[str, Promise] = {
     "action": _("what"),
     "actor": _("who"),
@@ -168,7 +170,7 @@ def field_in_words(event: AuditEvent, name: str) -> str:
     """What was changed, and of a figure from what to what."""
     words = field_name(event.object_type, name)
     change = event.details.get("changes", {}).get(name)
-    return f"{words} {' → '.join(map(figure_in_words, change))}" if change else words
+    return f"{words} {TO.join(map(figure_in_words, change))}" if change else words
 
 
 def figure_in_words(value: float | None) -> str:

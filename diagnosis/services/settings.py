@@ -46,7 +46,7 @@ def change_settings(
     before = settings_in_force([hospital.pk]).get(hospital.pk) or HospitalSettings()
     fields = merge_seen(before, EDITABLE, fields, seen)
     values = {name: fields.get(name, getattr(before, name)) for name in EDITABLE}
-    changed = sorted(name for name in EDITABLE if values[name] != getattr(before, name))
+    changed = [name for name in EDITABLE if values[name] != getattr(before, name)]
     if not changed:
         return before
     _check_bands(values)
