@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import attrgetter
 from typing import NamedTuple
@@ -196,15 +196,18 @@ def filled(batch: Batch, lines: Iterable[Line]) -> list[Entry]:
     readings = DiagnosisRequest.objects.with_records().in_bulk(keys)
     for row in readings.values():
         row.image.lesion.patient = batch.patient
-    unread = {row.pk: row for row in readings.values() if row.status == Status.REJECTED}
-    again = {} if batch.lesion_id else retaken_of(unread.values())
-    retaken = {pk: again.get(row.image.lesion_id) for pk, row in unread.items()}
+    found = ((line.file, line.request and line.request.pk) for line in wanted)
+    return [Entry(files[file], readings.get(key)) for file, key in found if file in files]
 
-    def full(line: Line) -> Entry:
-        key = line.request and line.request.pk
-        return Entry(files[line.file], readings.get(key), retaken.get(key))
 
-    return [full(line) for line in wanted if line.file in files]
+def with_retaken(batch: Batch, entries: list[Entry]) -> list[Entry]:
+    """The same; beside a picture that is not readable the reading of one that was taken anew."""
+    unread = [row for e in entries if (row := e.request) and row.status == Status.REJECTED]
+    again = {} if batch.lesion_id else retaken_of(unread)
+    if not again:
+        return entries
+    keys = {row.pk: again.get(row.image.lesion_id) for row in unread}
+    return [replace(e, retaken=keys.get(e.request.pk)) if e.request else e for e in entries]
 
 
 def retaken_of(unread: Collection[DiagnosisRequest]) -> dict[UUID, DiagnosisRequest]:

@@ -27,7 +27,7 @@ from clinic.views.tallies import Choice, chosen_of, tallies_of
 from diagnosis.forms.batches import BatchForm, sent_files
 from diagnosis.interpretation import warnings_for
 from diagnosis.models import Batch, BatchFile, Status
-from diagnosis.progress import SHOWN, Progress, filled, progress_of, stage_of
+from diagnosis.progress import SHOWN, Progress, filled, progress_of, stage_of, with_retaken
 from diagnosis.services.batches import (
     add_file,
     add_files,
@@ -228,7 +228,7 @@ def batch(request: HttpRequest, pk) -> HttpResponse:
     chosen = chosen_of(choices(), view.get("show"))
     wanted = list(filter(chosen.holds, progress.in_order(order)))
     page = numbered_page(request, wanted, CARDS_A_PAGE, attrgetter("file"))
-    entries = filled(found, page.object_list)
+    entries = with_retaken(found, filled(found, page.object_list))
     number_lesions([entry.request.image.lesion for entry in entries if entry.request])
     sort = {name: value for name, value in view.items() if name == "sort"}
     here = view | ({"page": str(page.number)} if page.number > 1 else {})

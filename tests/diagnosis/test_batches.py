@@ -18,7 +18,6 @@ from clinic.errors import DomainError
 from clinic.models import AuditEvent, Image, Lesion, Patient
 from clinic.pictures import StorageError
 from clinic.services.entered_in_error import mark_entered_in_error
-from clinic.views.paging import CARDS_A_PAGE
 from diagnosis.models import Batch, BatchFile, DiagnosisRequest, Priority
 from diagnosis.services.batches import add_file, add_files, create_batch
 from tests.factories import (
@@ -639,7 +638,7 @@ def test_a_long_batch_has_pages_and_counts_of_all(page, batch, long) -> None:
     first = page.get(address, {"sort": "name"})
     second = page.get(address, {"sort": "name", "page": "2"})
     assert names(first) + names(second) == [file.name for file in long]
-    assert len(names(first)) == CARDS_A_PAGE
+    assert len(names(first)) == 48
     html = second.content.decode()
     assert "<strong>71 files</strong>: 70 read, 1 refused" in html
     assert "Page 2 of 2" in html
