@@ -100,8 +100,9 @@ def test_the_eight_variants_differ():
     plain = [get_recipe("resnet18", variant=f"M{n}") for n in range(4)]
     augmented = [get_recipe("resnet18_dropout", variant=f"M{n}") for n in range(4, 8)]
     names = ["constant", "step", "cosine", "restarts"]
-    for recipes in (plain, augmented):
+    for recipes, epochs in ((plain, 20), (augmented, 40)):
         assert [recipe.training.schedule.name for recipe in recipes] == names
+        assert {recipe.training.epochs for recipe in recipes} == {epochs}
     assert len({recipe.training.augmentation for recipe in plain}) == 1
     assert plain[0].training.augmentation != augmented[0].training.augmentation
     assert {recipe.architecture.head.name for recipe in augmented} == {"multi_sample_dropout"}
