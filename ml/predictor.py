@@ -21,7 +21,7 @@ from ml.manifest import Manifest, read_manifest
 from ml.outline import edge_share
 from ml.patients import Others
 from ml.refusal import Familiar
-from ml.tta import average_answers, view_features, view_outlined
+from ml.tta import average_answers, look
 
 
 @dataclass
@@ -98,7 +98,7 @@ class Predictor:
             )
         images = batch.to(self.device, memory_format=torch.channels_last, non_blocking=True)
         with inference_autocast(self.device):
-            seen, edges = self._look(images)  # (V, B, D), (B,)
+            seen, outline = look(self.model, images, self.manifest.tta)  # (V, B, D), (B, h, w)
             features = seen.float().mean(0)  # (B, D)
             known = others.beside(features) if others is not None and self.sees_patient else ()
             scores = average_answers(self.model, seen, *known)
@@ -107,7 +107,7 @@ class Predictor:
             features.cpu().numpy(),
             scores.cpu().numpy(),
             preprocessing.chroma(batch, self.manifest.preprocessing).numpy(),
-            edge_shares=edges,
+            edge_shares=None if outline is None else _edge_share(outline),
         )
         if not np.isfinite(answer.probabilities).all():
             raise PredictionError("The model answered with something that is not a number.")
@@ -115,8 +115,6 @@ class Predictor:
             answer.outlier_scores = self._familiar.score_pictures(answer.features, answer.chromas)
         return answer
 
-    def _look(self, images: Tensor) -> tuple[Tensor, np.ndarray | None]:
-        if not self.model.outlines:
-            return view_features(self.model, images, self.manifest.tta), None
-        seen, outline = view_outlined(self.model, images, self.manifest.tta)
-        return seen, edge_share(outline.float().sigmoid().cpu().numpy())
+
+def _edge_share(outline: Tensor) -> np.ndarray:
+    return edge_share(outline.float().sigmoid().cpu().numpy())

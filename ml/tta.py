@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import torch
@@ -39,11 +39,27 @@ def view_features(model: Classifier, images: Tensor, tta: str) -> Tensor:
     return torch.stack([model.forward_features(view(images)) for view in VIEWS[tta]])
 
 
-def view_outlined(model: Classifier, images: Tensor, tta: str) -> tuple[Tensor, Tensor]:
-    """``view_features``, and the outline (B, h, w) of the first view, the picture itself."""
-    first, outline = model.forward_outlined(images)
-    others = [model.forward_features(view(images)) for view in VIEWS[tta][1:]]
-    return torch.stack([first, *others]), outline
+def look(model: Classifier, images: Tensor, tta: str) -> tuple[Tensor, Tensor | None]:
+    """``view_features``, and the outline (B, h, w) of the pictures themselves.
+
+    The outline is None for a model that draws none. The views of one image alone are one batch: for
+    a small map alone torch takes a slower convolution (use_mkldnn, ATen/native/Convolution.cpp).
+    """
+    batches, size = _batches(images, tta), len(images)
+    seen, outline = [], None
+    if model.outlines:
+        first, drawn = model.forward_outlined(next(batches))
+        seen, outline = [first], drawn[:size]
+    seen += [model.forward_features(batch) for batch in batches]
+    return torch.cat(seen).unflatten(0, (len(VIEWS[tta]), size)), outline
+
+
+def _batches(images: Tensor, tta: str) -> Iterator[Tensor]:
+    if len(images) != 1:
+        return (view(images) for view in VIEWS[tta])
+    views = [view(images) for view in VIEWS[tta]]
+    alike = all(view.shape == images.shape for view in views)
+    return iter([torch.cat(views)] if alike else views)
 
 
 def average_answers(

@@ -25,6 +25,7 @@ from ml.losses import outline_loss
 from ml.manifest import parse_manifest
 from ml.outline import choose_limit, edge_share
 from ml.predictor import Predictor
+from ml.tta import look
 
 STILL = Augmentation((1.0, 1.0), 0.0, 0.0, 0.0, False, False)
 SQUARE = Preprocessing(size=32)
@@ -183,6 +184,17 @@ def test_an_answer_says_how_much_of_the_edge_is_lesion(outlining, tmp_path, chec
     assert Predictor(tmp_path / "joined").read(batch).edge_shares == pytest.approx(
         [expected], abs=1e-3
     )
+
+
+def test_the_outline_of_an_image_alone_is_that_beside_others(outlining):
+    torch.manual_seed(0)
+    model = build_classifier(outlining.architecture, 7).eval()
+    images = torch.rand(3, 3, 32, 32)
+    with torch.inference_mode():
+        _, together = look(model, images, "flips")
+        alone = [look(model, image[None], "flips")[1] for image in images]
+    torch.testing.assert_close(torch.cat(alone), together)
+    torch.testing.assert_close(model.forward_outlined(images)[1], together)
 
 
 def test_a_measured_checkpoint_has_a_limit_and_says_how_good_it_is(

@@ -68,3 +68,16 @@ def test_the_manifest_knows_the_same_views():
 
 def test_an_empty_batch_is_no_work(predictor):
     assert predictor.predict(torch.zeros(0, 3, 32, 32)).shape == (0, 7)
+
+
+@pytest.mark.parametrize("views", sorted(tta.VIEWS))
+@pytest.mark.parametrize("shape", [(32, 32), (32, 48)])
+def test_an_image_alone_is_seen_as_beside_others(model, views, shape):
+    images = torch.rand(3, 3, *shape)
+    with torch.inference_mode():
+        together, outline = tta.look(model, images, views)
+        alone = [tta.look(model, image[None], views)[0] for image in images]
+    assert outline is None
+    assert together.shape[:2] == (len(tta.VIEWS[views]), 3)
+    torch.testing.assert_close(torch.cat(alone, 1), together)
+    torch.testing.assert_close(tta.view_features(model, images, views), together)
