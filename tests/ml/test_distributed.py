@@ -67,3 +67,24 @@ def test_two_processes_give_what_one_gives(ham10000, plain, tmp_path):
         assert row["loss"] == pytest.approx(other["loss"], rel=1e-3)
     for key, value in first["trainer"]["ema"].items():
         assert torch.allclose(value, second["trainer"]["ema"][key], atol=1e-3), key
+
+
+SHUT_DOWN = """
+import atexit, runpy, sys
+atexit.register(print, "python shuts down")
+sys.argv = ["ml", *sys.argv[1:]]
+runpy.run_module("ml", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["recipes"], 0), (["card", "nowhere"], 2)])
+def test_one_of_several_processes_ends_without_a_shutdown(arguments, code):
+    command = [sys.executable, "-c", SHUT_DOWN, *arguments]
+    alone, shared = (
+        subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+        for env in (os.environ, os.environ | {"RANK": "1"})
+    )
+    assert alone.returncode == shared.returncode == code
+    assert alone.stdout == shared.stdout + "python shuts down\n"
+    assert alone.stderr == shared.stderr
+    assert shared.stdout or shared.stderr
