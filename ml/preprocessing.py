@@ -65,7 +65,8 @@ def normalise(pixels: Tensor, config: Preprocessing) -> Tensor:
     """Bytes (..., 3, H, W) to float32 of about zero mean and unit variance."""
     mean = torch.tensor(config.mean).view(3, 1, 1).to(pixels.device)
     std = torch.tensor(config.std).view(3, 1, 1).to(pixels.device)
-    return (pixels.float() / 255.0 - mean) / std
+    floats = pixels.to(torch.float32, copy=True)
+    return floats.div_(255.0).sub_(mean).div_(std)
 
 
 def chroma(images: Tensor, config: Preprocessing) -> Tensor:
@@ -80,4 +81,5 @@ def chroma(images: Tensor, config: Preprocessing) -> Tensor:
 def prepare(image: Image.Image, config: Preprocessing) -> Tensor:
     """PIL image of any mode and size to a float32 tensor (3, H, W)."""
     pixels = torch.from_numpy(to_pixels(image, config)).permute(2, 0, 1)  # (3, H, W)
-    return normalise(pixels, config)
+    # a channel after the other, not a pixel after the other: the sums are vectors then
+    return normalise(pixels.contiguous(), config)
