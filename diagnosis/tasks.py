@@ -45,8 +45,9 @@ def sweep() -> None:
 def check_device(sender, **_kwargs) -> None:
     """A worker without the device that it was promised stops here and says so."""
     if reads_images(sender.app):
-        from diagnosis.inference import require_device
+        from diagnosis.inference import keep_memory, require_device
 
+        keep_memory()
         try:
             require_device()
         except ImproperlyConfigured as error:

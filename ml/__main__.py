@@ -4,7 +4,9 @@ import os
 import sys
 
 from ml.cli import main
+from ml.memory import keep_memory
 
+keep_memory()
 code = main()
 if "RANK" in os.environ:
     # One of those that torchrun started, with all its work done. Threads of PyTorch's link to the

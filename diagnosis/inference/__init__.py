@@ -7,6 +7,7 @@ from diagnosis.inference.device import describe_device, require_device
 from diagnosis.inference.loading import read_checkpoint
 from diagnosis.inference.reader import LOADED_MODELS, Reader, get_reader, warm_up
 from ml.errors import CheckpointError
+from ml.memory import keep_memory
 
 __all__ = [
     "LOADED_MODELS",
@@ -14,6 +15,7 @@ __all__ = [
     "Reader",
     "describe_device",
     "get_reader",
+    "keep_memory",
     "read_checkpoint",
     "require_device",
     "warm_up",

@@ -4,6 +4,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from unittest import mock
 
 import pytest
 import torch
@@ -130,3 +131,9 @@ def test_a_gpu_that_is_asked_for_and_not_there(settings, name: str) -> None:
     for harmless in ("", "cpu"):
         settings.NEVUS_DEVICE = harmless
         require_device()
+
+
+def test_a_worker_that_reads_keeps_the_memory_of_a_batch() -> None:
+    with mock.patch("diagnosis.inference.keep_memory") as keep:
+        tasks.check_device(Sender)
+    assert keep.call_count == 1
