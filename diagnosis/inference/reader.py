@@ -12,7 +12,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import torch
@@ -101,6 +101,7 @@ class Reader:
                 return self.leases.release_when_possible()
 
     def _drain(self, deadline: float) -> bool:
+        self._load_next()
         with Lanes(lambda: self._read(deadline), most=settings.NEVUS_LANES) as self.lanes:
             left = self._read(deadline, leads=True)
             left = self.lanes.join() or left
@@ -137,6 +138,13 @@ class Reader:
                 logger.info("loaded %s in %.1f s", model, time.monotonic() - started)
             self.predictors.move_to_end(model.pk)
             return self.predictors[model.pk]
+
+    def _load_next(self) -> None:
+        """Load what is needed next while its rows are free for workers that have it loaded."""
+        model = queue.next_model()
+        if model is not None and not self.stopping.is_set():
+            with suppress(CheckpointError):  # which is told where its rows are claimed
+                self.predictor(model)
 
     def _prepare_next(self) -> Prepared | None:
         """Claim the next batch whose model can be loaded and start to decode it."""

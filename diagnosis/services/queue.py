@@ -124,6 +124,12 @@ def ring_own_bell() -> bool:
     return settings.NEVUS_CLAIM == "bulk" and waiting().exists() and ring_bell()
 
 
+def next_model() -> ModelVersion | None:
+    """The model of what would be claimed next; None where nothing waits."""
+    first = waiting().select_related("model_version").first()
+    return first and first.model_version
+
+
 @timing("claim")
 @transaction.atomic
 def claim_batch(

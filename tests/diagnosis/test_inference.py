@@ -298,6 +298,22 @@ def test_a_model_is_loaded_once(reader: Reader, lesion: Lesion, model: ModelVers
     assert load.call_count == 1
 
 
+def test_rows_are_free_for_others_while_the_model_is_loaded(
+    reader: Reader, lesion: Lesion, model: ModelVersion
+) -> None:
+    waiting = ask(lesion, model, 2)
+    meanwhile = []
+
+    def load(model: ModelVersion) -> Predictor:
+        meanwhile.append(states(waiting))
+        return load_predictor(model)
+
+    with mock.patch.object(reading, "load_predictor", load):
+        reader.drain(seconds=60)
+    assert meanwhile == [[(Status.QUEUED, 0, "")] * 2]
+    assert states(waiting) == [READ] * 2
+
+
 def test_warming_up_loads_the_models_or_says_why_not(
     reader: Reader, model: ModelVersion, tmp_path: Path
 ) -> None:
