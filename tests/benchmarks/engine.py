@@ -22,6 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ml import taxonomy
 from ml.calibration import calibrate
 from ml.export import export_onnx
+from ml.memory import keep_memory
 from ml.predictor import Predictor
 from tests.support.pictures import photographs
 
@@ -34,6 +35,7 @@ Read = Callable[[torch.Tensor], np.ndarray]
 
 def main() -> None:
     checkpoint, engine, *batches = sys.argv[1:]
+    keep_memory()  # as a worker does
     predictor = Predictor(checkpoint)
     pictures = prepared(predictor)
     with tempfile.TemporaryDirectory() as folder:
