@@ -127,7 +127,7 @@ def ring_own_bell() -> bool:
 def next_model() -> ModelVersion | None:
     """The model of what would be claimed next; None where nothing waits."""
     first = waiting().select_related("model_version").first()
-    return first and first.model_version
+    return None if first is None else first.model_version
 
 
 @timing("claim")
