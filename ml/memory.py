@@ -13,9 +13,9 @@ LARGEST = 2**30
 def keep_memory() -> bool:
     """Keep what a batch needed for the next one; whether the C library can be told so (glibc).
 
-    Otherwise it gives each large tensor back to the system and asks for zeroed pages again: a
-    fifth of the time of a forward pass on a CPU. The process stays as large as its largest batch.
-    Its threads share one arena, because those of their own hold no block beyond 64 MB.
+    Otherwise it gives each large tensor back to the system and asks for zeroed pages again,
+    which takes about a tenth of a worker's time on a CPU. The process stays as large as its largest
+    batch. Its threads share one arena, so that what one has freed serves the others.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
