@@ -183,11 +183,12 @@ def _refusal(manifest: Manifest) -> str:
     if not manifest.refusal:
         return "This model cannot tell what is no lesion: it gives an answer for any picture."
     more = manifest.data.get("more_images_for_refusal", 0)
+    refused, warned = manifest.accepted["not_a_lesion"], manifest.accepted["unfamiliar"]
     known = "the validation images" + (f" and {more} of other cameras" if more else "")
     note = (
-        f"A picture whose features lie further from those of known lesions than those of 99.5% of "
-        f"{known} is refused as no lesion; beyond 97.5% it is read with a warning. It was fitted "
-        "on lesions alone; pictures of other things can pass."
+        "A picture whose features lie further from those of known lesions than those of "
+        f"{refused:.1%} of {known} is refused as no lesion; beyond {warned:.1%} it is read with a "
+        "warning. It was fitted on lesions alone; pictures of other things can pass."
     )
     rows = [(name.replace("_", " "), f"{value:.4f}") for name, value in manifest.refusal.items()]
     return f"{note}\n\n{_table(('verdict', 'outlier score above'), rows)}"

@@ -27,7 +27,7 @@ from ml.manifest import FORMAT, Manifest
 from ml.outline import CUT_OFF, choose_limit
 from ml.predictor import Answer, Predictor
 from ml.reading import read_images
-from ml.refusal import Familiar, fit_refusal
+from ml.refusal import ACCEPTED, Familiar, fit_refusal
 
 LIMITS = (
     "Trained and measured on one archive; other cameras, clinics and skin types were not measured.",
@@ -94,6 +94,7 @@ def measure_checkpoint(
         "thresholds": thresholds,
         "operating_points": measure_points(test, classes, points),
         "refusal": refusal,
+        "accepted": ACCEPTED,
         "outline": outline,
         "metrics": measure(test, classes, thresholds, source, refusal, outline),
         "subgroups": measure_subgroups(test, classes),

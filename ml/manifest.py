@@ -27,6 +27,9 @@ VIEWS = {"none": 1, "mirror": 2, "flips": 4, "dihedral": 8}
 # where nothing was measured; they order answers but promise no sensitivity
 DEFAULT_THRESHOLDS = {"malignancy_medium": 0.3, "malignancy_high": 0.6, "prediction_set": 0.1}
 
+# what manifests that do not say it were fitted with (ml.refusal.ACCEPTED)
+ACCEPTED_UNSAID = {"not_a_lesion": 0.995, "unfamiliar": 0.975}
+
 FIELDS: dict[str, type | tuple[type, ...]] = {
     "format": int,
     "name": str,
@@ -58,7 +61,8 @@ class Manifest:
     where it is there, is for malignant classes). ``metrics`` is empty for a model that nobody has
     measured; ``operating_points``, ``refusal`` (thresholds of the outlier score, see ml.refusal)
     and ``outline`` (the share of the edge from which a lesion is cut off, see ml.outline) are empty
-    where nothing was chosen.
+    where nothing was chosen. ``accepted`` are the shares of known lesions below each threshold of
+    ``refusal``.
     """
 
     name: str
@@ -81,6 +85,7 @@ class Manifest:
     raw: dict[str, Any]
     operating_points: list[dict[str, Any]]
     refusal: dict[str, float]
+    accepted: dict[str, float]
     outline: dict[str, float]
 
     @property
@@ -138,6 +143,7 @@ def parse_manifest(raw: Any, source: str = MANIFEST) -> Manifest:
         raw=raw,
         operating_points=raw.get("operating_points", []),
         refusal=raw.get("refusal", {}),
+        accepted=raw.get("accepted", ACCEPTED_UNSAID),
         outline=raw.get("outline", {}),
     )
 
@@ -191,5 +197,10 @@ def _check_reading(raw: dict[str, Any], source: str) -> None:
         raise CheckpointError(f"{source} needs one number of calibration bias a class.")
     if not all(isinstance(v, int | float) for v in raw.get("refusal", {}).values()):
         raise CheckpointError(f"{source} needs numbers as thresholds of refusal.")
+    accepted = raw.get("accepted", ACCEPTED_UNSAID)
+    for name in ACCEPTED_UNSAID:
+        value = accepted.get(name) if isinstance(accepted, dict) else None
+        if not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise CheckpointError(f"{source} needs an accepted share '{name}' between 0 and 1.")
     if not all(isinstance(v, int | float) for v in raw.get("outline", {}).values()):
         raise CheckpointError(f"{source} needs numbers as thresholds of the outline.")

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 
 NOT_A_LESION, UNFAMILIAR = "not_a_lesion", "unfamiliar"
-# shares of known lesions below each threshold; 1 in 200 is refused, 1 in 40 gets a warning
-ACCEPTED = {NOT_A_LESION: 0.995, UNFAMILIAR: 0.975}
+# shares of known lesions below each threshold; 1 in 100 is refused, 1 in 40 gets a warning
+ACCEPTED = {NOT_A_LESION: 0.99, UNFAMILIAR: 0.975}
 FOLDS = 5
 FEWEST = 20
 COLOURLESS = 0.008  # chroma (ml.preprocessing), in [0, 1]

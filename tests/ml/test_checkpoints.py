@@ -7,6 +7,7 @@ import sys
 import pytest
 import torch
 
+from ml.cards import render_card
 from ml.checkpoints import describe, load_classifier, save_checkpoint
 from ml.config import Preprocessing
 from ml.errors import CheckpointError
@@ -91,6 +92,8 @@ SEEN = Preprocessing(size=32).to_dict()
         ({"thresholds": {"malignancy_medium": 2}}, "threshold 'malignancy_medium'"),
         ({"calibration": {"temperature": 0}}, "temperature"),
         ({"architecture": {"backbone": {}}}, "no model that can be built"),
+        ({"accepted": {"not_a_lesion": 0.99}}, "accepted share 'unfamiliar'"),
+        ({"accepted": 0.99}, "accepted share 'not_a_lesion'"),
         ({"test_time_augmentation": "spin"}, "'spin'"),
         ({"preprocessing": SEEN | {"resize": "bend"}}, "'bend'"),
         ({"preprocessing": SEEN | {"aspect": 0}}, "aspect above 0"),
@@ -101,6 +104,15 @@ def test_wrong_manifests_are_refused(checkpoint, fields, reason):
     change(checkpoint, **fields)
     with pytest.raises(CheckpointError, match=reason):
         read_manifest(checkpoint)
+
+
+def test_the_card_of_an_older_manifest_says_what_it_was_fitted_with(checkpoint):
+    change(checkpoint, refusal={"not_a_lesion": 3.3, "unfamiliar": 2.4})
+    assert "than those of 99.5% of the validation images" in render_card(read_manifest(checkpoint))
+    change(checkpoint, accepted={"not_a_lesion": 0.99, "unfamiliar": 0.95})
+    card = render_card(read_manifest(checkpoint))
+    assert "than those of 99.0% of the validation images" in card
+    assert "beyond 95.0% it is read with a warning" in card
 
 
 def test_a_field_left_out_is_named(checkpoint):

@@ -8,6 +8,7 @@ import pytest
 from ml.cli import main
 from ml.manifest import read_manifest
 from ml.recipes import RECIPES
+from ml.refusal import ACCEPTED
 from tests.ml.conftest import write_csv
 
 
@@ -73,7 +74,11 @@ def test_finish_measures_anew_and_leaves_the_weights(small_starter, ham10000, tm
     after = read_manifest(out)
     assert after.data["more_images_for_refusal"] == 140
     assert after.refusal != before.refusal
-    assert "and 140 of other cameras" in (out / "MODEL_CARD.md").read_text()
+    assert after.accepted == ACCEPTED
+    assert (
+        "than those of 99.0% of the validation images and 140 of other cameras"
+        in (out / "MODEL_CARD.md").read_text()
+    )
     assert after.thresholds == before.thresholds
     assert after.metrics["overall"].items() > before.metrics["overall"].items()
     capsys.readouterr()

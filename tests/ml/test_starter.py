@@ -32,6 +32,13 @@ def originals() -> Path:
     return folder
 
 
+def verdicts(starter: Predictor, paths: list[Path]) -> list[str]:
+    scores = [
+        starter.read(starter.prepare(Image.open(path))[None]).outlier_scores[0] for path in paths
+    ]
+    return [verdict(score, starter.manifest.refusal) for score in scores]
+
+
 def test_it_is_what_its_manifest_says():
     manifest = read_manifest(STARTER)
     assert manifest.classes == taxonomy.HAM10000
@@ -68,3 +75,11 @@ def test_it_is_right_on_most_real_photographs(starter, originals):
     answer = starter.predict(batch)
     assert answer.shape == (len(paths), 7)
     assert np.isfinite(answer).all()
+
+
+def test_it_refuses_other_photographs_and_no_lesion(starter, originals):
+    others = sorted((originals.parent / "not-lesion").iterdir())
+    assert len(others) == 10
+    # the cat's face lies at the limit itself
+    assert verdicts(starter, others).count(NOT_A_LESION) >= 9
+    assert NOT_A_LESION not in verdicts(starter, sorted(originals.glob("*.jpg")))
