@@ -1,6 +1,7 @@
 """From scores to probabilities that mean something, and thresholds with a promise.
 
-Everything here is fitted on the validation part, never on the test part.
+Everything here is fitted on images that the network has not learnt: those of the validation part,
+or of the test part but for the lesion that is judged (ml.crossfit).
 """
 
 from __future__ import annotations

@@ -151,9 +151,10 @@ def _points(points: list[dict[str, Any]]) -> str:
         )
         for point in points
     ]
-    note = "Each threshold was chosen on the validation part so that new lesions reach the wanted "
-    note += (
-        "sensitivity with 95% confidence; beside it is what it gave on the images measured here."
+    note = (
+        "Each threshold was chosen on images that the network had not learnt so that new lesions "
+        "reach the wanted sensitivity with 95% confidence; beside it is what it gave on the images "
+        "measured here."
     )
     head = ("finds", "wanted", "threshold", "sensitivity", "specificity")
     return f"{note}\n\n{_table(head, rows)}"
@@ -184,7 +185,7 @@ def _refusal(manifest: Manifest) -> str:
         return "This model cannot tell what is no lesion: it gives an answer for any picture."
     more = manifest.data.get("more_images_for_refusal", 0)
     refused, warned = manifest.accepted["not_a_lesion"], manifest.accepted["unfamiliar"]
-    known = "the validation images" + (f" and {more} of other cameras" if more else "")
+    known = f"the {_fitted_on(manifest)} images" + (f" and {more} of other cameras" if more else "")
     note = (
         "A picture whose features lie further from those of known lesions than those of "
         f"{refused:.1%} of {known} is refused as no lesion; beyond {warned:.1%} it is read with a "
@@ -199,9 +200,15 @@ def _outline(manifest: Manifest) -> str:
         "The network draws coarsely where the lesion lies. Where the lesion takes "
         f"{manifest.outline[CUT_OFF]:.1%} or more of the edge of what the model sees, by its own "
         "drawing, the doctor is told that the lesion is cut off. The limit was chosen on the "
-        f"validation part so that {RIGHT:.0%} of such warnings agree with experts' masks (of whose "
-        f"edge the lesion takes {LEAST:.0%} or more)."
+        f"{_fitted_on(manifest)} part so that {RIGHT:.0%} of such warnings agree with experts' "
+        f"masks (of whose edge the lesion takes {LEAST:.0%} or more)."
     )
+
+
+def _fitted_on(manifest: Manifest) -> str:
+    """The part that limits were fitted on: see ml.crossfit."""
+    counts = manifest.data.get("counts")
+    return "test" if counts and not counts["validation"] else "validation"
 
 
 def _thresholds(manifest: Manifest) -> str:
@@ -217,7 +224,7 @@ def _thresholds(manifest: Manifest) -> str:
     if not manifest.trained:
         meaning = dict.fromkeys(meaning, "a default; nothing was measured")
     rows = [(name, f"{manifest.thresholds[name]:.4f}", meaning[name]) for name in meaning]
-    note = "Chosen on the validation part." if manifest.trained else ""
+    note = f"Chosen on the {_fitted_on(manifest)} part." if manifest.trained else ""
     return f"{note}\n\n{_table(('threshold', 'value', 'meaning'), rows)}".strip()
 
 

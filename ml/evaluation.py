@@ -63,12 +63,15 @@ def ask(predictor: Predictor, samples: Sequence[Sample]) -> Answers:
 def measure(
     answers: Answers,
     classes: Sequence[str],
-    thresholds: dict[str, float],
+    thresholds: metrics.Limits,
     source: str,
-    refusal: dict[str, float] | None = None,
-    outline: dict[str, float] | None = None,
+    refusal: metrics.Limits | None = None,
+    outline: metrics.Limits | None = None,
 ) -> dict[str, Any]:
-    """The manifest's ``metrics``; ``source`` says in words where the images come from."""
+    """The manifest's ``metrics``; ``source`` says in words where the images come from.
+
+    Each limit is a number, or an array (N,) of one an image (see ml.crossfit).
+    """
     labels, probabilities = answers.labels, answers.probabilities
     outlier = answers.answer.outlier_scores if answers.answer else None
     edges = answers.answer.edge_shares if answers.answer else None

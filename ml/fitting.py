@@ -20,7 +20,7 @@ from ml.config import Recipe
 from ml.data.loading import AT_ONCE, MEMORY, Images, load_images
 from ml.data.splits import Splits
 from ml.engine import processes_here, start_engine
-from ml.errors import CheckpointError
+from ml.errors import CheckpointError, DataError
 from ml.heads.fitting import fit_head, is_fitted
 from ml.manifest import read_manifest
 from ml.preprocessing import normalise, to_pixels
@@ -55,16 +55,19 @@ def fit(
 ) -> list[str]:
     """Train ``recipe`` and keep the best weights in ``out``/run/best.safetensors.
 
-    Best is the highest balanced accuracy on the validation part. After every epoch the whole state
-    is written, and ``resume`` goes on from it. ``start`` is a checkpoint whose weights the first
-    epoch begins with, so that a schedule can be run again (a warm restart). Images that need more
-    than ``memory`` GB are decoded batch by batch. ``report`` hears each epoch's score. Returns the
-    files that could not be read.
+    Best is the highest balanced accuracy on the validation part; where there is none, the last
+    weights are kept and an epoch has no score. After every epoch the whole state is written, and
+    ``resume`` goes on from it. ``start`` is a checkpoint whose weights the first epoch begins with,
+    so that a schedule can be run again (a warm restart). Images that need more than ``memory`` GB
+    are decoded batch by batch. ``report`` hears each epoch's score. Returns the files that could
+    not be read.
 
     Raises TrainingError if ``out`` holds another run, the loss is no longer a number or the state
-    cannot be written, DataError for images that cannot be trained on, and CheckpointError if
-    ``start`` cannot be loaded or is an ensemble.
+    cannot be written, DataError for images that cannot be trained on or where the recipe goes by
+    scores and there is no validation part, and CheckpointError if ``start`` cannot be loaded or is
+    an ensemble.
     """
+    _check_scored(recipe, parts)
     engine = start_engine(recipe.training)
     run, mark = out / RUN, fingerprint(recipe, parts)
     run.mkdir(parents=True, exist_ok=True)
@@ -80,14 +83,23 @@ def fit(
             break
         row = _run_epoch(trainer, validation, history)
         if engine.is_main_process:
-            best = row["score"] >= max(history.scores)
+            best = "score" not in row or row["score"] >= max(history.scores)
             _write(run, trainer, {"mark": mark, "rows": history.rows}, best, tensorboard)
-        if report:
+        if report and "score" in row:
             report(len(history.rows), row["score"])
     if is_fitted(trainer.plain) and engine.is_main_process:
         _fit_head(run, trainer, parts)
     masks = trainer.masks.skipped if trainer.masks is not None else []
-    return train.skipped + validation.skipped + masks
+    return train.skipped + (validation.skipped if validation else []) + masks
+
+
+def _check_scored(recipe: Recipe, parts: Splits) -> None:
+    training = recipe.training
+    if not parts.validation and (training.patience or training.schedule.name == "plateau"):
+        raise DataError(
+            "Patience and the schedule 'plateau' go by the scores of the validation part, and "
+            "there is none; set training.patience=0 and another training.schedule.name."
+        )
 
 
 def _load_start(start: Path) -> Classifier:
@@ -110,13 +122,15 @@ def _fit_head(run: Path, trainer: Trainer, parts: Splits) -> None:
     save_weights(run, model)
 
 
-def _load(recipe: Recipe, parts: Splits, memory: float) -> tuple[Images, Images]:
+def _load(recipe: Recipe, parts: Splits, memory: float) -> tuple[Images, Images | None]:
     size, seen = training_size(recipe), recipe.preprocessing
     each, each_read = prod(canvas_shape(size)), prod(seen.shape)
     pixels, pixels_read = each * len(parts.train), each_read * len(parts.validation)
     share = pixels / max(1, pixels + pixels_read)
     canvas = partial(to_canvas, config=size)
     train = load_images(parts.train, recipe.classes, canvas, each, memory * share, "train")
+    if not parts.validation:
+        return train, None
     validation = load_images(
         parts.validation,
         recipe.classes,
@@ -128,15 +142,18 @@ def _load(recipe: Recipe, parts: Splits, memory: float) -> tuple[Images, Images]
     return train, validation
 
 
-def _run_epoch(trainer: Trainer, validation: Images, history: History) -> dict[str, float]:
+def _run_epoch(trainer: Trainer, validation: Images | None, history: History) -> dict[str, float]:
     started, epoch, config = time.monotonic(), len(history.rows), trainer.config
     rate = rate_share((epoch + 1) * trainer.steps - 1, trainer.steps, config, history.scores)
     loss = trainer.run_epoch(epoch, history.scores)
     seconds = time.monotonic() - started
+    scored = {}
+    if validation is not None:
+        scored["score"] = balanced_accuracy(trainer, trainer.recipe, validation)
     row = {
         "epoch": float(epoch + 1),
         "loss": loss,
-        "score": balanced_accuracy(trainer, trainer.recipe, validation),
+        **scored,
         "learning_rate": config.learning_rate * rate,
         "seconds": time.monotonic() - started,
         "images_per_second": trainer.steps * config.batch_size / seconds,

@@ -5,7 +5,7 @@ The resampled unit is the lesion (or patient), because images of one lesion are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from ml import taxonomy
 from ml.outline import LEAST
 
 Figures = dict[str, float]  # NaN where a measure is not defined
+Limits = Mapping[str, float] | Mapping[str, np.ndarray]  # thresholds by name; arrays: one an image
 RESAMPLES = 500
 BY_CLASS = ("precision", "recall", "specificity", "f1", "f2", "auc", "average_precision")
 
@@ -130,10 +131,13 @@ def threshold_figures(
     labels: np.ndarray,
     probabilities: np.ndarray,
     classes: Sequence[str],
-    thresholds: dict[str, float],
+    thresholds: Limits,
     weights: np.ndarray,
 ) -> Figures:
-    """What the manifest's thresholds do: sensitivity, specificity, coverage and set size."""
+    """What the manifest's thresholds do: sensitivity, specificity, coverage and set size.
+
+    ``thresholds`` are numbers, or each (N,), one an image.
+    """
     truth, scores = malignant_mask(classes)[labels], malignancy(probabilities, classes)
     figures = {}
     for name in ("medium", "high"):
@@ -148,11 +152,11 @@ def threshold_figures(
     return figures
 
 
-def set_thresholds(thresholds: dict[str, float], classes: Sequence[str]) -> np.ndarray:
-    """The probability (K,) from which each class is in the prediction set."""
-    benign = thresholds["prediction_set"]
-    malignant = thresholds.get("prediction_set_malignant", benign)
-    return np.where(malignant_mask(classes), malignant, benign)
+def set_thresholds(thresholds: Limits, classes: Sequence[str]) -> np.ndarray:
+    """The probability (K,) from which each class is in the prediction set; (N, K) of (N,)."""
+    benign = np.asarray(thresholds["prediction_set"])
+    malignant = np.asarray(thresholds.get("prediction_set_malignant", benign))
+    return np.where(malignant_mask(classes), malignant[..., None], benign[..., None])
 
 
 def call_figures(called: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> Figures:
@@ -163,9 +167,7 @@ def call_figures(called: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> 
     }
 
 
-def refusal_figures(
-    outlier_scores: np.ndarray, refusal: dict[str, float], weights: np.ndarray
-) -> Figures:
+def refusal_figures(outlier_scores: np.ndarray, refusal: Limits, weights: np.ndarray) -> Figures:
     """Shares of images that are refused as no lesion, and that are at least unfamiliar."""
     return {
         f"share_{name}": _share(outlier_scores > limit, weights) for name, limit in refusal.items()
@@ -173,7 +175,7 @@ def refusal_figures(
 
 
 def outline_figures(
-    drawn: np.ndarray, expert: np.ndarray, limit: float, weights: np.ndarray
+    drawn: np.ndarray, expert: np.ndarray, limit: float | np.ndarray, weights: np.ndarray
 ) -> Figures:
     """How many lesions (N,) are called cut off, how many rightly, and how many of those that are.
 

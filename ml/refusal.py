@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ml.data.splits import group_folds
+
 NOT_A_LESION, UNFAMILIAR = "not_a_lesion", "unfamiliar"
 # shares of known lesions below each threshold; 1 in 100 is refused, 1 in 40 gets a warning
 ACCEPTED = {NOT_A_LESION: 0.99, UNFAMILIAR: 0.975}
@@ -73,11 +75,9 @@ def fit_refusal(
     The thresholds are quantiles of scores that each come from a fit without that lesion, because a
     fit is nearer to its own images than to new ones. None where there are too few lesions.
     """
-    _, member = np.unique(np.asarray(groups), return_inverse=True)
-    lesions = int(member.max()) + 1
-    if lesions < FEWEST:
+    if len(set(groups)) < FEWEST:
         return None
-    fold = np.random.default_rng(seed).permutation(lesions)[member] % FOLDS
+    fold = group_folds(groups, FOLDS, seed)
     scores = np.zeros(len(features))
     for left_out in range(FOLDS):
         out = fold == left_out

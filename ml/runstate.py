@@ -29,13 +29,16 @@ STATE = "state.pt"
 
 @dataclass
 class History:
-    """One row of figures for each epoch that is done; ``score`` decides which one is the best."""
+    """One row of figures for each epoch that is done; ``score`` decides which one is the best.
+
+    There is none where there is no validation part.
+    """
 
     rows: list[dict[str, float]] = field(default_factory=list)
 
     @property
     def scores(self) -> list[float]:
-        return [row["score"] for row in self.rows]
+        return [row["score"] for row in self.rows if "score" in row]
 
 
 def fingerprint(recipe: Recipe, parts: Splits) -> str:

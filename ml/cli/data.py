@@ -45,8 +45,12 @@ def recipe_to_train(options: argparse.Namespace) -> Recipe:
 
 
 def chosen_data(options: argparse.Namespace, recipe: Recipe) -> tuple[Dataset, Splits]:
-    """The data sets that the arguments name, as one, and its split."""
+    """The data sets that the arguments name, as one, and its split.
+
+    Raises DataError where it has no validation part and none was to be done without.
+    """
     from ml.data.preparing import join_datasets, prepare_datasets, split_datasets
+    from ml.data.splits import all_but_test
     from ml.errors import DataError
 
     mapping = dict(text.partition("=")[::2] for text in options.map)
@@ -59,4 +63,8 @@ def chosen_data(options: argparse.Namespace, recipe: Recipe) -> tuple[Dataset, S
         folds = int(index), int(number)
     training = recipe.training
     parts = split_datasets(datasets, training.fractions, training.seed, options.split, folds)
+    if getattr(options, "all_but_test", False):
+        parts = all_but_test(parts)
+    elif not parts.validation:
+        raise DataError("The split has no validation part; --all-but-test does without one.")
     return join_datasets(datasets), parts

@@ -33,6 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Fit calibration, thresholds, operating points and refusal on the validation part of the data
     set that a checkpoint was trained on, measure it on the test part, and write manifest and card.
+    Where it has learnt from the validation part too (train --all-but-test), all is fitted on the
+    test part, and each image measured by what was fitted without its lesion.
 
     The split must be the one of the training, or the figures are those of images it has learnt.
     """
@@ -40,14 +42,13 @@ def run(options: argparse.Namespace) -> None:
     from ml.data.samples import fold_labels
     from ml.data.splits import split
     from ml.errors import DataError
-    from ml.finishing import check_split, measure_checkpoint
+    from ml.finishing import as_trained, measure_checkpoint
     from ml.manifest import read_manifest
     from ml.reading import list_images
 
     manifest = read_manifest(options.checkpoint)
     dataset = fold_labels(read_dataset(options.data), manifest.classes)
-    parts = split(dataset.samples, options.fractions, options.seed)
-    check_split(manifest, parts)
+    parts = as_trained(manifest, split(dataset.samples, options.fractions, options.seed))
     familiar = list_images(options.familiar) if options.familiar else []
     if options.familiar and not familiar:
         raise DataError(f"{options.familiar} holds no pictures.")

@@ -20,6 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--start", type=Path, metavar="CHECKPOINT", help="begin with its weights (same split)"
     )
+    parser.add_argument(
+        "--all-but-test",
+        action="store_true",
+        help="learn from the validation part too; the last weights are kept",
+    )
     parser.add_argument("--tensorboard", action="store_true", help="figures to DIR/run/tensorboard")
 
 

@@ -8,15 +8,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from ml.data.groups import merge_groups
 from ml.data.samples import Sample
 from ml.data.tables import read_rows
 from ml.errors import DataError
 
-__all__ = ["Splits", "check_no_leak", "fold", "merge_groups", "read_split", "split", "split_all"]
+__all__ = [
+    "Splits",
+    "all_but_test",
+    "check_no_leak",
+    "fold",
+    "group_folds",
+    "merge_groups",
+    "read_split",
+    "split",
+    "split_all",
+]
 
 
 class Splits(NamedTuple):
+    """``validation`` is empty where it was learnt too (``all_but_test``)."""
+
     train: list[Sample]
     validation: list[Sample]
     test: list[Sample]
@@ -92,6 +106,18 @@ def read_split(samples: Sequence[Sample], file: Path) -> Splits:
         parts[part].append(sample)
     check_no_leak(parts)
     return parts
+
+
+def all_but_test(parts: Splits) -> Splits:
+    """The same split with the validation part among what is learnt."""
+    return Splits([*parts.train, *parts.validation], [], parts.test)
+
+
+def group_folds(groups: Sequence[str], folds: int, seed: int) -> np.ndarray:
+    """The fold (N,), from 0, of each image, drawn by group; as many groups in each as can be."""
+    _, member = np.unique(np.asarray(groups), return_inverse=True)
+    drawn: np.ndarray = np.random.default_rng(seed).permutation(int(member.max()) + 1)[member]
+    return drawn % folds
 
 
 def _deal_all(
