@@ -105,15 +105,22 @@ def choose_operating_points(
     """Thresholds for 90% and 95% sensitivity to malignant classes and to melanoma, as JSON.
 
     ``sensitivity`` is what new lesions should have at least, ``threshold`` is of the probability of
-    ``target``, chosen as in ``assured_threshold``.
+    ``target``, chosen as in ``assured_threshold``; ``assured`` is False where there were too few
+    lesions to be sure of it.
     """
-    points = []
+    points: list[dict[str, Any]] = []
     for target, truth, scores in targets(probabilities, labels, classes):
-        for wanted in (0.90, 0.95):
-            if truth.any():
-                threshold = assured_threshold(scores[truth], wanted, _count(groups, truth))
-                point = {"target": target, "sensitivity": wanted, "threshold": round(threshold, 6)}
-                points.append(point)
+        units = _count(groups, truth)
+        for wanted in (0.90, 0.95) if units else ():
+            threshold = assured_threshold(scores[truth], wanted, units)
+            points.append(
+                {
+                    "target": target,
+                    "sensitivity": wanted,
+                    "threshold": round(threshold, 6),
+                    "assured": is_assured(wanted, units),
+                }
+            )
     return points
 
 
@@ -147,6 +154,12 @@ def assured_threshold(positive_scores: np.ndarray, sensitivity: float, units: in
     enough = found[lower >= sensitivity]
     wanted = enough[0] / units if len(enough) else 1.0
     return sensitivity_threshold(positive_scores, wanted)
+
+
+def is_assured(sensitivity: float, units: int) -> bool:
+    """Whether ``units`` lesions are enough for it, if all are found: 29 for 90%, 59 for 95%."""
+    # Clopper and Pearson's lower bound for all of them
+    return bool(0.05 ** (1 / units) >= sensitivity)
 
 
 def sensitivity_threshold(positive_scores: np.ndarray, sensitivity: float) -> float:

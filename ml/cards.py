@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ml import taxonomy
-from ml.manifest import CARD, Manifest
+from ml.manifest import CARD, DEFAULT_THRESHOLDS, HELD_OUT, Manifest
 from ml.outline import CUT_OFF, LEAST, RIGHT
 
 UNTRAINED = (
@@ -99,8 +99,10 @@ def _classes(manifest: Manifest) -> str:
 
 def _metrics(metrics: dict[str, Any]) -> str:
     rows = [(k.replace("_", " "), _figure(v)) for k, v in metrics["overall"].items()]
-    note = f"Measured on {metrics['images']} images of {metrics['groups']} lesions: "
-    note += f"{metrics['source']}. In brackets: the 95% bootstrap interval, resampled by lesion."
+    alone = metrics["images"] == metrics["groups"]  # nothing says which show the same
+    of, unit = ("", "image") if alone else (f" of {metrics['groups']} lesions", "lesion")
+    note = f"Measured on {metrics['images']} images{of}: {metrics['source']}. "
+    note += f"In brackets: the 95% bootstrap interval, resampled by {unit}."
     return f"{note}\n\n{_table(('measure', 'value'), rows)}"
 
 
@@ -145,7 +147,7 @@ def _points(points: list[dict[str, Any]]) -> str:
         (
             point["target"],
             f"{point['sensitivity']:.0%}",
-            f"{point['threshold']:.4f}",
+            f"{point['threshold']:.4f}" + ("" if point.get("assured", True) else " (not sure)"),
             _figure(point["measured"]["sensitivity"]),
             _figure(point["measured"]["specificity"]),
         )
@@ -156,6 +158,11 @@ def _points(points: list[dict[str, Any]]) -> str:
         "reach the wanted sensitivity with 95% confidence; beside it is what it gave on the images "
         "measured here."
     )
+    if not all(point.get("assured", True) for point in points):
+        note += (
+            " Where it says 'not sure' there were too few lesions for that: the threshold is the "
+            "lowest score of those there were."
+        )
     head = ("finds", "wanted", "threshold", "sensitivity", "specificity")
     return f"{note}\n\n{_table(head, rows)}"
 
@@ -163,9 +170,9 @@ def _points(points: list[dict[str, Any]]) -> str:
 def _calibration(manifest: Manifest) -> str:
     prior = manifest.calibration.get("prior", 0.0)
     return (
-        "The network answers as if all classes were equally common. Its scores were moved "
-        f"{prior:.0%} of the way to the mix of the data (30% at most, for more would hide rare "
-        "classes), and made softer or sharper by a temperature of "
+        "The scores of a network that answers as if all classes were equally common are moved part "
+        f"of the way to the mix of the data: {prior:.0%} of it here (30% at most, for more would "
+        "hide rare classes). Then they were made softer or sharper by a temperature of "
         f"{manifest.calibration['temperature']:.3f}. In a clinic with another mix, probabilities "
         "mean less than they say."
     )
@@ -213,24 +220,36 @@ def _fitted_on(manifest: Manifest) -> str:
 
 def _thresholds(manifest: Manifest) -> str:
     meaning = {
-        "malignancy_medium": "summed probability of the malignant classes: 90% sensitivity or more "
-        "on new lesions, with 95% confidence",
+        "malignancy_medium": f"summed probability of the malignant classes: {_medium(manifest)}",
         "malignancy_high": "the same sum: 95% specificity or more",
         "prediction_set": "a class with at least this probability is in the prediction set, which "
         "holds the true class in 90% of cases",
         "prediction_set_malignant": "the same for a malignant class, of which 90% are held too",
     }
     meaning = {name: text for name, text in meaning.items() if name in manifest.thresholds}
-    if not manifest.trained:
-        meaning = dict.fromkeys(meaning, "a default; nothing was measured")
+    if not manifest.trained or manifest.thresholds == DEFAULT_THRESHOLDS:
+        meaning = dict.fromkeys(meaning, "a default; there was nothing to choose it by")
     rows = [(name, f"{manifest.thresholds[name]:.4f}", meaning[name]) for name in meaning]
-    note = f"Chosen on the {_fitted_on(manifest)} part." if manifest.trained else ""
+    chosen = manifest.trained and manifest.thresholds != DEFAULT_THRESHOLDS
+    note = f"Chosen on the {_fitted_on(manifest)} part." if chosen else ""
     return f"{note}\n\n{_table(('threshold', 'value', 'meaning'), rows)}".strip()
 
 
+def _medium(manifest: Manifest) -> str:
+    sure = [
+        point.get("assured", True)
+        for point in manifest.operating_points
+        if (point["target"], point["sensitivity"]) == ("malignant", 0.9)
+    ]
+    if all(sure):
+        return "90% sensitivity or more on new lesions, with 95% confidence"
+    return "the lowest of a malignant lesion; there were too few to be sure of 90% sensitivity"
+
+
 def _data(data: dict[str, Any]) -> str:
+    untold = ("counts", HELD_OUT)
     lines = [
-        f"- {key.replace('_', ' ')}: {value}" for key, value in data.items() if key != "counts"
+        f"- {key.replace('_', ' ')}: {value}" for key, value in data.items() if key not in untold
     ]
     counts = data.get("counts", {})
     if not counts:

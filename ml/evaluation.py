@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -63,26 +64,29 @@ def ask(predictor: Predictor, samples: Sequence[Sample]) -> Answers:
 def measure(
     answers: Answers,
     classes: Sequence[str],
-    thresholds: metrics.Limits,
+    thresholds: metrics.Limits | None,
     source: str,
     refusal: metrics.Limits | None = None,
     outline: metrics.Limits | None = None,
 ) -> dict[str, Any]:
     """The manifest's ``metrics``; ``source`` says in words where the images come from.
 
-    Each limit is a number, or an array (N,) of one an image (see ml.crossfit).
+    Each limit is a number, or an array (N,) of one an image (see ml.crossfit); what has none is not
+    measured.
     """
     labels, probabilities = answers.labels, answers.probabilities
     outlier = answers.answer.outlier_scores if answers.answer else None
     edges = answers.answer.edge_shares if answers.answer else None
 
     def overall(weights: np.ndarray) -> metrics.Figures:
-        given = metrics.threshold_figures(labels, probabilities, classes, thresholds, weights)
+        given = metrics.overall_figures(labels, probabilities, classes, weights)
+        if thresholds:
+            given |= metrics.threshold_figures(labels, probabilities, classes, thresholds, weights)
         if refusal and outlier is not None:
             given |= metrics.refusal_figures(outlier, refusal, weights)
         if outline and edges is not None and answers.expert_edges is not None:
             given |= metrics.outline_figures(edges, answers.expert_edges, outline[CUT_OFF], weights)
-        return metrics.overall_figures(labels, probabilities, classes, weights) | given
+        return given
 
     table = metrics.confusion(labels, probabilities.argmax(1), len(classes), np.ones(len(labels)))
     return {
@@ -139,6 +143,8 @@ def _band(attribute: str, value: str) -> str:
         age = float(value)
     except ValueError:
         return ""
+    if math.isnan(age):
+        return ""
     return "under 40" if age < 40 else "40 to 59" if age < 60 else "60 and over"
 
 
@@ -149,5 +155,5 @@ def _subgroup(answers: Answers, chosen: list[int], classes: Sequence[str]) -> di
         every = metrics.overall_figures(labels, probabilities, classes, weights)
         return {name: every[name] for name in SUBGROUP_FIGURES if name in every}
 
-    groups = [answers.groups[i] for i in chosen]
+    groups = [answers.samples[i].group for i in chosen]
     return {"images": len(chosen), **metrics.bootstrap(figures, groups)}

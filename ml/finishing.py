@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from safetensors.torch import load_file
 
@@ -13,11 +13,11 @@ from ml.classifier import build_classifier
 from ml.config import Recipe
 from ml.crossfit import Fitted, Known, fit_to, judge, judge_apart
 from ml.data.samples import Dataset, count_classes
-from ml.data.splits import Splits, all_but_test
+from ml.data.splits import Splits, all_but_test, held_out
 from ml.errors import DataError
 from ml.evaluation import Answers, ask, measure, measure_points, measure_subgroups
 from ml.fitting import BEST, RUN
-from ml.manifest import FORMAT, Manifest
+from ml.manifest import FORMAT, HELD_OUT, Manifest
 from ml.predictor import Predictor
 from ml.reading import read_images
 from ml.refusal import ACCEPTED
@@ -37,30 +37,41 @@ CROSS_FITTED = (
 )
 
 
+class Measured(NamedTuple):
+    """``skipped`` says "file: reason" of what should have been read and could not."""
+
+    manifest: Manifest
+    skipped: list[str]
+
+
 def finish(
     recipe: Recipe,
     dataset: Dataset,
     parts: Splits,
+    split: str,
     out: Path,
     version: str = "1.0.0",
     skipped: Sequence[str] = (),
-) -> Manifest:
-    """Write ``out`` as a checkpoint from its run's best weights."""
+) -> Measured:
+    """Write ``out`` as a checkpoint from its run's best weights.
+
+    ``split`` says in words how the data were split, ``skipped`` which files training left out.
+    """
     model = build_classifier(recipe.architecture, len(recipe.classes))
     model.load_state_dict(load_file(out / RUN / BEST))
     description = describe(recipe, version) | {
-        "data": describe_data(recipe, dataset, parts, len(skipped)),
+        "data": describe_data(dataset, parts, split, len(skipped)),
         "intended_use": INTENDED_USE,
         "intended_range": dataset.intended_range,
         "limits": list(LIMITS),
     }
     save_checkpoint(out, model, description, half=True)
-    return measure_checkpoint(out, parts, f"the test part of {dataset.name}, held out by lesion")
+    return measure_checkpoint(out, parts, name_source(dataset))
 
 
 def measure_checkpoint(
     out: Path, parts: Splits, source: str, familiar: Sequence[Path] = ()
-) -> Manifest:
+) -> Measured:
     """Calibrate the checkpoint ``out``, choose its thresholds and measure it; weights stay.
 
     Everything is fitted on ``parts.validation`` and measured on ``parts.test``, read by the same
@@ -71,17 +82,25 @@ def measure_checkpoint(
     """
     predictor = Predictor(out)
     classes = predictor.manifest.classes
-    test, more = ask(predictor, parts.test), _known(predictor, familiar)
+    skipped: list[str] = []
+    test = ask(predictor, parts.test)
+    more = _known(predictor, familiar, skipped)
     if parts.validation:
-        fitted = applied = fit_to(ask(predictor, parts.validation), classes, more)
+        validation = ask(predictor, parts.validation)
+        skipped += validation.skipped
+        fitted = applied = fit_to(validation, classes, more)
         judge(test, fitted)
     else:
         source += f"; {CROSS_FITTED}"
         fitted, applied = fit_to(test, classes, more), judge_apart(test, classes, more)
+    about = {}
+    if predictor.manifest.trained:
+        more_images = len(more.groups) if more else 0
+        fresh = {"more_images_for_refusal": more_images, HELD_OUT: held_out(parts)}
+        about = {"data": predictor.manifest.data | fresh, "limits": list(LIMITS)}
     description = predictor.manifest.raw | {
         "format": FORMAT,
-        "data": predictor.manifest.data | {"more_images_for_refusal": len(familiar)},
-        "limits": list(LIMITS),
+        **about,
         "calibration": fitted.calibration,
         "thresholds": fitted.thresholds,
         "operating_points": _points(fitted, applied, test, classes),
@@ -95,13 +114,16 @@ def measure_checkpoint(
     }
     arrays = fitted.statistics.arrays() if fitted.statistics is not None else None
     # what the predictor holds is changed to be read fast
-    return save_checkpoint(out, load_classifier(out), description, half=True, statistics=arrays)
+    model = load_classifier(out)
+    manifest = save_checkpoint(out, model, description, half=True, statistics=arrays)
+    return Measured(manifest, skipped + test.skipped)
 
 
-def _known(predictor: Predictor, familiar: Sequence[Path]) -> Known | None:
+def _known(predictor: Predictor, familiar: Sequence[Path], skipped: list[str]) -> Known | None:
     if not familiar:
         return None
     readings = read_images(predictor, familiar)
+    skipped += readings.skipped
     return Known(readings.answer.features, [str(familiar[index]) for index in readings.indices])
 
 
@@ -121,26 +143,47 @@ def _points(
 def as_trained(manifest: Manifest, parts: Splits) -> Splits:
     """``parts``, without a validation part where the checkpoint has learnt from it too.
 
-    Raises DataError where they are not of the sizes that it was trained on.
+    Raises DataError where they are not those that it was trained on; of an older checkpoint the
+    sizes alone are known.
     """
     counts = manifest.data.get("counts")
     if counts and not counts["validation"]:
         parts = all_but_test(parts)
     found = {name: count_classes(part) for name, part in zip(parts._fields, parts, strict=True)}
-    if counts and any(counts[name] != found[name] for name in ("validation", "test")):
-        raise DataError("This is not the split that the checkpoint was trained on; give its seed.")
+    other = counts and any(counts[name] != found[name] for name in ("validation", "test"))
+    if other or manifest.data.get(HELD_OUT, held_out(parts)) != held_out(parts):
+        raise DataError(
+            "This is not the split that the checkpoint was trained on; give it as in training "
+            "(--seed, --fractions, --split, --fold)."
+        )
     return parts
 
 
-def describe_data(recipe: Recipe, dataset: Dataset, parts: Splits, skipped: int) -> dict[str, Any]:
-    shares = " / ".join(f"{fraction:.0%}" for fraction in recipe.training.fractions)
-    learnt = "" if parts.validation else " (learnt too)"
+def check_measurable(parts: Splits) -> None:
+    """Raise DataError where there is no image to test on."""
+    if not parts.test:
+        raise DataError("The split has no test part, so that nothing could be measured.")
+
+
+def name_source(dataset: Dataset) -> str:
+    """Where the images of the test part come from, and what no other part has of them."""
+    units = [
+        word
+        for word, known in (
+            ("patient", any(sample.patient for sample in dataset.samples)),
+            ("lesion", any(sample.lesion for sample in dataset.samples)),
+        )
+        if known
+    ]
+    return f"the test part of {dataset.name}, held out by {' and '.join(units) or 'image'}"
+
+
+def describe_data(dataset: Dataset, parts: Splits, split: str, skipped: int) -> dict[str, Any]:
     return {
         "name": dataset.name,
         "licence": dataset.licence,
         "attribution": dataset.attribution,
-        "split": f"{shares} for training, validation{learnt} and test; by class, never parting a "
-        f"lesion or near-duplicates; seed {recipe.training.seed}",
+        "split": split if parts.validation else f"{split}; the validation part was learnt too",
         "skipped_files": skipped,
         "counts": {
             name: count_classes(part) for name, part in zip(parts._fields, parts, strict=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -10,9 +9,9 @@ from pathlib import Path
 
 from ml import taxonomy
 from ml.data.folder import read_folder
-from ml.data.samples import Sample
+from ml.data.samples import Sample, once_each
+from ml.data.tables import ImageFinder, image_files, read_table
 from ml.errors import DataError
-from ml.reading import SUFFIXES
 
 
 @dataclass
@@ -30,9 +29,10 @@ def read_labelled(images: Path, labels: Path, classes: Sequence[str]) -> Labelle
     Rows without an image and rows of a class that is none of the model's ``classes`` are left out.
     Raises DataError where nothing remains, and for a word that is no class at all.
     """
-    found = Labelled()
-    for read in _samples(images, labels):
-        sample = replace(read, label=taxonomy.fold(read.label, tuple(classes)))
+    read, repeated = _samples(images, labels)
+    found = Labelled(left_out=repeated)
+    for one in read:
+        sample = replace(one, label=taxonomy.fold(one.label, tuple(classes)))
         if sample.label not in classes:
             found.left_out.append(f"{sample.path.name}: the model does not know {sample.label}")
         elif not sample.path.is_file():
@@ -43,32 +43,29 @@ def read_labelled(images: Path, labels: Path, classes: Sequence[str]) -> Labelle
         reasons = Counter(line.partition(": ")[2] for line in found.left_out).most_common(1)
         why = f" ({reasons[0][0]})" if reasons else ""
         raise DataError(f"{labels} has no row that can be measured{why}.")
-    named = {sample.path.stem for sample in found.samples}
-    named |= {Path(line.partition(": ")[0]).stem for line in found.left_out}
-    files = (path for path in images.rglob("*") if path.suffix.lower() in SUFFIXES)
-    found.unlabelled = sorted(path.name for path in files if path.stem not in named)
+    named = {sample.path for sample in read}
+    found.unlabelled = sorted(p.name for p in image_files(images) if p not in named)
     return found
 
 
-def _samples(images: Path, labels: Path) -> list[Sample]:
-    with labels.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        columns = {c.lower(): c for c in reader.fieldnames or []}
-        codes = {code: columns[code] for code in taxonomy.BY_CODE if code in columns}
-        if len(codes) < 2:
-            return read_folder(images, labels).samples
-        rows = list(reader)
+def _samples(images: Path, labels: Path) -> tuple[list[Sample], list[str]]:
+    """One sample a file, and the rows that repeat one."""
+    header, rows = read_table(labels)
+    columns = {c.lower(): c for c in header}
+    codes = {code: columns[code] for code in taxonomy.BY_CODE if code in columns}
+    if len(codes) < 2:
+        dataset = read_folder(images, labels)
+        return dataset.samples, dataset.left_out
     name = next((columns[c] for c in ("image", "image_id", "isic_id") if c in columns), None)
     if name is None:
         raise DataError(f"{labels} has a column a class, but none that names the image.")
-    paths = {path.stem: path for path in images.rglob("*") if path.is_file()}
+    files = ImageFinder(images)
     group = next((columns[c] for c in ("patient_id", "lesion_id") if c in columns), name)
     samples = []
     for row in rows:
-        stem = Path(row[name]).stem
-        path = paths.get(stem, images / stem)
-        samples.append(Sample(path, _marked(row, codes, labels), row[group] or stem))
-    return samples
+        path = files.find(row[name])
+        samples.append(Sample(path, _marked(row, codes, labels), row[group] or path.stem))
+    return once_each(samples, labels)
 
 
 def _marked(row: dict[str, str], codes: dict[str, str], labels: Path) -> str:

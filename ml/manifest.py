@@ -27,6 +27,8 @@ VIEWS = {"none": 1, "mirror": 2, "flips": 4, "dihedral": 8}
 # where nothing was measured; they order answers but promise no sensitivity
 DEFAULT_THRESHOLDS = {"malignancy_medium": 0.3, "malignancy_high": 0.6, "prediction_set": 0.1}
 
+HELD_OUT = "held_out_sha256"  # in ``data``: by which a split is known again (ml.data.splits)
+
 # what manifests that do not say it were fitted with (ml.refusal.ACCEPTED)
 ACCEPTED_UNSAID = {"not_a_lesion": 0.995, "unfamiliar": 0.975}
 

@@ -13,8 +13,6 @@ from ml.data.decoding import decode_all
 from ml.predictor import Answer, Predictor
 from ml.progress import progress
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
-
 
 @dataclass
 class Readings:
@@ -30,11 +28,6 @@ class Readings:
     @property
     def probabilities(self) -> np.ndarray:
         return self.answer.probabilities
-
-
-def list_images(folder: Path) -> list[Path]:
-    """Image files below ``folder``, in the order of their names."""
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
 
 
 def read_images(predictor: Predictor, paths: Sequence[Path], batch_size: int = 16) -> Readings:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,21 @@ def measure_all(answers: Answers, manifest: Manifest, source: str) -> dict[str, 
         "operating_points": measure_points(answers, manifest.classes, points),
         "left_out": answers.skipped,
     }
+
+
+def describe_ensemble(manifests: Sequence[Manifest], method: str) -> Manifest:
+    """What several checkpoints are together. No threshold was chosen for their common answer."""
+    members = " and ".join(f"{one.name} {one.version}" for one in manifests)
+    return replace(
+        manifests[0],
+        name=f"{members},",
+        version=f"combined by {method}",
+        sha256="",
+        thresholds={},
+        operating_points=[],
+        refusal={},
+        outline={},
+    )
 
 
 def write_summary(

@@ -52,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"ml: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"ml: {error.filename}: {error.strerror}.", file=sys.stderr)
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"ml: {where}{error.strerror or error}.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"\nml: {options.stopped}", file=sys.stderr)

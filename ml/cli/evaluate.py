@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ml.cli.common import print_figures, report_skipped
+
+if TYPE_CHECKING:
+    from ml.labelled import Labelled
 
 SUMMARY = "measure a checkpoint on labelled images"
 
@@ -41,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
     from ml.evaluation import ask
     from ml.labelled import read_labelled
     from ml.predictor import Predictor
-    from ml.summary import measure_all, write_summary
+    from ml.summary import describe_ensemble, measure_all, write_summary
 
     predictors = [Predictor(folder) for folder in options.checkpoint]
     manifest = predictors[0].manifest
@@ -52,6 +57,8 @@ def run(options: argparse.Namespace) -> None:
     if len(predictors) == 1:
         answers = ask(predictors[0], labelled.samples)
     else:
+        manifest = describe_ensemble([one.manifest for one in predictors], options.combine)
+        _check_apart(labelled, options, manifest.classes)
         fitted = fit_ensemble(predictors, options.combine, options.fit_images, options.fit_labels)
         answers = ask_ensemble(predictors, labelled.samples, fitted)
     report_skipped(answers.skipped)
@@ -62,3 +69,19 @@ def run(options: argparse.Namespace) -> None:
     if options.out:
         for file in write_summary(options.out, figures, answers, manifest):
             print(f"{file}: written")
+
+
+def _check_apart(labelled: Labelled, options: argparse.Namespace, classes: Sequence[str]) -> None:
+    """Raise DataError where an ensemble would be fitted on images that it is measured by."""
+    from ml.errors import DataError
+    from ml.labelled import read_labelled
+
+    if options.fit_images is None or options.fit_labels is None:
+        return
+    measured = {sample.path.resolve() for sample in labelled.samples}
+    fitted = read_labelled(options.fit_images, options.fit_labels, classes).samples
+    both = [sample.path.name for sample in fitted if sample.path.resolve() in measured]
+    if both:
+        raise DataError(
+            f"{len(both)} images of --fit-images are measured too ({both[0]}); name others."
+        )

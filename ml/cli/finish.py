@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ml.cli.common import print_figures
+from ml.cli.common import print_figures, report_skipped
+from ml.cli.data import add_data_arguments, split_data
 
 SUMMARY = "calibrate and measure a checkpoint anew; its weights stay"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="rewritten in place")
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="its data set")
+    add_data_arguments(parser)
     parser.add_argument("--seed", type=int, default=0, help="of its split (default: 0)")
     parser.add_argument(
         "--fractions",
@@ -38,20 +39,17 @@ def run(options: argparse.Namespace) -> None:
 
     The split must be the one of the training, or the figures are those of images it has learnt.
     """
-    from ml.data import read_dataset
-    from ml.data.samples import fold_labels
-    from ml.data.splits import split
+    from ml.data.tables import image_files
     from ml.errors import DataError
-    from ml.finishing import as_trained, measure_checkpoint
+    from ml.finishing import as_trained, measure_checkpoint, name_source
     from ml.manifest import read_manifest
-    from ml.reading import list_images
 
     manifest = read_manifest(options.checkpoint)
-    dataset = fold_labels(read_dataset(options.data), manifest.classes)
-    parts = as_trained(manifest, split(dataset.samples, options.fractions, options.seed))
-    familiar = list_images(options.familiar) if options.familiar else []
+    dataset, parts = split_data(options, manifest.classes, options.fractions, options.seed)
+    parts = as_trained(manifest, parts)
+    familiar = image_files(options.familiar) if options.familiar else []
     if options.familiar and not familiar:
         raise DataError(f"{options.familiar} holds no pictures.")
-    source = f"the test part of {dataset.name}, held out by lesion"
-    measured = measure_checkpoint(options.checkpoint, parts, source, familiar)
-    print_figures(measured.metrics)
+    measured = measure_checkpoint(options.checkpoint, parts, name_source(dataset), familiar)
+    report_skipped(measured.skipped)
+    print_figures(measured.manifest.metrics)

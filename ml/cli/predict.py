@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,31 +32,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Write one row an image: its stem, then one column of probability per class code.
 
+    Where several images have the same stem, each is named by its path in the folder.
     An image that the model refuses has its row too; it is named on stderr and in --refusals.
     """
+    from ml.data.tables import image_files
     from ml.errors import DataError
     from ml.predictor import Predictor
-    from ml.reading import list_images, read_images
+    from ml.reading import read_images
 
-    paths = list_images(options.images)
+    paths = image_files(options.images)
     if not paths:
         raise DataError(f"There are no images in {options.images}.")
+    _report_others(options.images, len(paths))
     predictor = Predictor(options.checkpoint)
     readings = read_images(predictor, paths)
     report_skipped(readings.skipped)
     options.out.parent.mkdir(parents=True, exist_ok=True)
+    words = name_images(paths, options.images)
+    names = [words[index] for index in readings.indices]
     with options.out.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["image", *predictor.manifest.classes])
-        for index, row in zip(readings.indices, readings.probabilities, strict=True):
-            writer.writerow([paths[index].stem, *(f"{value:.12f}" for value in row)])
+        for name, row in zip(names, readings.probabilities, strict=True):
+            writer.writerow([name, *(f"{value:.12f}" for value in row)])
     print(f"{options.out}: {len(readings.indices)} images")
-    stems = [paths[index].stem for index in readings.indices]
-    report_refusals(stems, readings.answer.outlier_scores, predictor.manifest, options.refusals)
+    report_refusals(names, readings.answer.outlier_scores, predictor.manifest, options.refusals)
+
+
+def name_images(paths: Sequence[Path], folder: Path) -> list[str]:
+    """The stem of each, or its path in ``folder`` where others have the same stem."""
+    known = Counter(path.stem for path in paths)
+    return [
+        path.stem if known[path.stem] == 1 else path.relative_to(folder).as_posix()
+        for path in paths
+    ]
+
+
+def _report_others(folder: Path, images: int) -> None:
+    others = sum(path.is_file() for path in folder.rglob("*")) - images
+    if others:
+        print(f"ml: {others} files that are no images were not looked at.", file=sys.stderr)
 
 
 def report_refusals(
-    stems: list[str], scores: np.ndarray | None, manifest: Manifest, out: Path | None
+    names: list[str], scores: np.ndarray | None, manifest: Manifest, out: Path | None
 ) -> None:
     """Name what the model refuses, on stderr and (every image) in the CSV ``out``."""
     from ml.refusal import verdict
@@ -63,12 +84,12 @@ def report_refusals(
         print("ml: this checkpoint cannot tell what is no lesion.", file=sys.stderr)
         return
     verdicts = [verdict(float(score), manifest.refusal) for score in scores]
-    for stem, found in zip(stems, verdicts, strict=True):
+    for name, found in zip(names, verdicts, strict=True):
         if found:
-            print(f"ml: {stem}: {found.replace('_', ' ')}", file=sys.stderr)
+            print(f"ml: {name}: {found.replace('_', ' ')}", file=sys.stderr)
     if out is None:
         return
     with out.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["image", "outlier_score", "verdict"])
-        writer.writerows(zip(stems, (f"{s:.6f}" for s in scores), verdicts, strict=True))
+        writer.writerows(zip(names, (f"{s:.6f}" for s in scores), verdicts, strict=True))

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from ml.cli.common import print_figures, report_skipped
-from ml.cli.data import add_training_arguments, chosen_data, recipe_to_train
+from ml.cli.data import add_training_arguments, chosen_data, recipe_to_train, split_in_words
 
 SUMMARY = "train a recipe and write a measured checkpoint"
 STOPPED = "stopped. Training goes on from its last whole epoch with the same command and --resume."
@@ -37,11 +37,12 @@ def run(options: argparse.Namespace) -> None:
     Several GPUs: torchrun --nproc-per-node 8 -m ml train ... (docs/training.md).
     """
     from ml.engine import is_main
-    from ml.finishing import finish
+    from ml.finishing import check_measurable, finish
     from ml.fitting import fit
 
     recipe = recipe_to_train(options)
     dataset, parts = chosen_data(options, recipe)
+    check_measurable(parts)
     skipped = fit(
         recipe,
         parts,
@@ -55,8 +56,10 @@ def run(options: argparse.Namespace) -> None:
         return
     report_skipped(skipped)
     _report_left_out(dataset.left_out)
-    manifest = finish(recipe, dataset, parts, options.out, skipped=skipped)
-    print_figures(manifest.metrics)
+    words = split_in_words(options, recipe.training.fractions, recipe.training.seed)
+    measured = finish(recipe, dataset, parts, words, options.out, skipped=skipped)
+    report_skipped(measured.skipped)
+    print_figures(measured.manifest.metrics)
     print(f"{options.out}: written")
 
 

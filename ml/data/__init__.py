@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from ml.data import ham10000, isic
 from ml.data.dermamnist import read_dermamnist
 from ml.data.folder import has_class_folders, read_class_folders, read_folder
 from ml.data.samples import Dataset
+from ml.data.tables import read_table
 from ml.errors import DataError
 
 # the columns by which a table is recognised, in the order of the asking
@@ -19,6 +19,8 @@ TABLES: tuple[tuple[set[str], Callable[[Path, Path], Dataset]], ...] = (
     ({"image_name", "patient_id", "diagnosis", "target"}, isic.read_isic2020),
     ({"isic_id"}, isic.read_archive),
 )
+
+OWN_LABELS = {"label", "dx", "class"}  # a labels.csv with these is a folder's own, with any names
 
 
 def read_dataset(path: Path) -> Dataset:
@@ -41,6 +43,8 @@ def _read(path: Path) -> Dataset:
         return ham10000.read_ham10000(path)
     for table in sorted(path.glob("*.csv")):
         columns = _columns(table)
+        if table.name == "labels.csv" and columns & OWN_LABELS:
+            continue
         for needed, read in TABLES:
             if needed <= columns:
                 return read(path, table)
@@ -56,5 +60,4 @@ def _read(path: Path) -> Dataset:
 
 
 def _columns(table: Path) -> set[str]:
-    with table.open(newline="", encoding="utf-8-sig") as stream:
-        return set(next(csv.reader(stream), []))
+    return set(read_table(table)[0])

@@ -17,8 +17,8 @@ SIDE = 16  # of the hash: 256 bits
 ALIKE = 12  # bits that may differ between pictures that look the same
 
 
-def find_duplicates(paths: Sequence[Path], how: str) -> list[tuple[str, str]]:
-    """Pairs of stems, by "bytes" (equal files) or "looks" (these, and equal to the eye)."""
+def find_duplicates(paths: Sequence[Path], how: str) -> list[tuple[Path, Path]]:
+    """Pairs of files, by "bytes" (equal files) or "looks" (these, and equal to the eye)."""
     if how == "bytes":
         return _same_bytes(paths)
     if how == "looks":
@@ -26,16 +26,21 @@ def find_duplicates(paths: Sequence[Path], how: str) -> list[tuple[str, str]]:
     raise DataError(f"Duplicates are found by 'bytes' or by 'looks', not by '{how}'.")
 
 
-def _same_bytes(paths: Sequence[Path]) -> list[tuple[str, str]]:
-    first: dict[str, str] = {}
+def _same_bytes(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
+    first: dict[str, Path] = {}
     pairs = []
     for path in progress([path for path in paths if path.exists()], "hash"):
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = digest_of(path)
         if digest in first:
-            pairs.append((first[digest], path.stem))
-        first.setdefault(digest, path.stem)
+            pairs.append((first[digest], path))
+        first.setdefault(digest, path)
     return pairs
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def difference_hash(image: Image.Image) -> np.ndarray:
@@ -49,13 +54,13 @@ def difference_hash(image: Image.Image) -> np.ndarray:
     return np.packbits(bits).view(np.uint64)
 
 
-def _same_look(paths: Sequence[Path]) -> list[tuple[str, str]]:
+def _same_look(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
     skipped: list[str] = []
     found = list(progress(decode_all(paths, difference_hash, skipped), "compare", len(paths)))
-    stems = [paths[index].stem for index, _ in found]
+    read = [paths[index] for index, _ in found]
     hashes = np.array([value for _, value in found]).reshape(-1, SIDE * SIDE // 64)
     pairs = []
     for index in range(len(hashes) - 1):
         distance = np.bitwise_count(hashes[index] ^ hashes[index + 1 :]).sum(1)
-        pairs += [(stems[index], stems[index + 1 + k]) for k in np.flatnonzero(distance <= ALIKE)]
+        pairs += [(read[index], read[index + 1 + k]) for k in np.flatnonzero(distance <= ALIKE)]
     return pairs

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ml import taxonomy
 from ml.data.groups import group_samples
-from ml.data.samples import Dataset, Sample, class_code
-from ml.data.tables import attributes_of, image_files, read_rows
+from ml.data.samples import Dataset, Sample, class_code, once_each
+from ml.data.tables import ImageFinder, attributes_of, image_files, read_rows
 from ml.errors import DataError
 
 IMAGE_COLUMNS = ("image", "image_id", "isic_id", "filename", "file")
@@ -17,26 +17,28 @@ LABEL_COLUMNS = ("label", "dx", "diagnosis", "class")
 def read_folder(images: Path, labels: Path) -> Dataset:
     """Read ``labels``, a CSV with the columns image and label, for the files below ``images``.
 
-    The image is a file name or its stem; the label is a class code or label word. Columns
-    patient_id, lesion_id or group say what must not be split; else every image stands alone.
-    Columns sex, age and site are kept for the figures of subgroups.
+    The image is a path below ``images``, a file name or its stem; the label is a class code or
+    label word. Columns patient_id, lesion_id or group say what must not be split; else every image
+    stands alone. Columns sex, age and site are kept for the figures of subgroups.
     """
     rows = read_rows(labels)
     image = _pick(list(rows[0]), IMAGE_COLUMNS, labels)
     label = _pick(list(rows[0]), LABEL_COLUMNS, labels)
-    paths = image_files(images)
+    files = ImageFinder(images)
     samples = [
         Sample(
-            path=paths.get(Path(row[image]).stem, images / row[image]),
+            path=files.find(row[image]),
             label=class_code(row[label]),
-            group=row[image],
+            group=Path(row[image]).with_suffix("").as_posix(),
             attributes=attributes_of(row),
             patient=row.get("patient_id") or row.get("group") or "",
             lesion=row.get("lesion_id") or "",
         )
         for row in rows
     ]
-    return Dataset(images.resolve().name, group_samples(samples), "not stated", "not stated")
+    samples, repeated = once_each(samples, labels)
+    grouped = group_samples(samples)
+    return Dataset(images.resolve().name, grouped, "not stated", "not stated", repeated)
 
 
 def read_class_folders(folder: Path) -> Dataset:
@@ -45,10 +47,10 @@ def read_class_folders(folder: Path) -> Dataset:
     Every image stands alone, for nothing says what belongs together.
     """
     samples = [
-        Sample(path, class_code(part.name), path.stem)
+        Sample(path, class_code(part.name), f"{part.name}/{path.stem}")
         for part in sorted(folder.iterdir())
         if part.is_dir()
-        for path in image_files(part).values()
+        for path in image_files(part)
     ]
     return Dataset(folder.resolve().name, samples, "not stated", "not stated")
 

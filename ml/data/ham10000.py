@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ml.data.groups import group_samples
 from ml.data.samples import Dataset, Sample, class_code
-from ml.data.tables import attributes_of, image_files, read_rows
+from ml.data.tables import ImageFinder, attributes_of, image_files, read_rows
 
 METADATA = "HAM10000_metadata.csv"
 LICENCE = "CC BY-NC 4.0"
@@ -27,10 +27,10 @@ def read_ham10000(folder: Path) -> Dataset:
     The group is the lesion; lesions that near_duplicates.csv links become one group.
     """
     rows = read_rows(folder / METADATA, "image_id", "lesion_id", "dx")
-    paths, masks = image_files(folder / "images"), read_masks(folder / "masks")
+    files, masks = ImageFinder(folder / "images"), read_masks(folder / "masks")
     samples = [
         Sample(
-            path=paths.get(row["image_id"], folder / "images" / f"{row['image_id']}.jpg"),
+            path=files.find(row["image_id"]),
             label=class_code(row["dx"]),
             group=row["lesion_id"],
             attributes=attributes_of(row),
@@ -45,8 +45,8 @@ def read_ham10000(folder: Path) -> Dataset:
 
 def read_masks(folder: Path) -> dict[str, Path]:
     """Mask files by the image's name; none where there is no such folder."""
-    files = image_files(folder) if folder.is_dir() else {}
-    return {stem.removesuffix("_segmentation"): path for stem, path in files.items()}
+    files = image_files(folder) if folder.is_dir() else []
+    return {path.stem.removesuffix("_segmentation"): path for path in files}
 
 
 def read_pairs(file: Path) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ml.data.groups import group_samples
 from ml.data.samples import Dataset, Sample
-from ml.data.tables import attributes_of, image_files, read_rows
+from ml.data.tables import ImageFinder, attributes_of, read_rows
 from ml.data.vocabulary import code_of
 
 LICENCE = "CC BY-NC 4.0"
@@ -102,7 +102,7 @@ def _dataset(
     attribution: str,
     duplicates: list[tuple[str, str]] | None = None,
 ) -> Dataset:
-    paths = image_files(folder)
+    files = ImageFinder(folder)
     samples, left_out = [], []
     for row in rows:
         image = row.get("isic_id") or row.get("image_id") or row.get("image_name") or row["image"]
@@ -111,7 +111,6 @@ def _dataset(
             left_out.append(f"{image}: no diagnosis that is one of the classes")
             continue
         patient, lesion = row.get("patient_id") or "", row.get("lesion_id") or ""
-        path = paths.get(image, folder / f"{image}.jpg")
-        samples.append(Sample(path, label, image, attributes_of(row), patient, lesion))
+        samples.append(Sample(files.find(image), label, image, attributes_of(row), patient, lesion))
     grouped = group_samples(samples, duplicates or ())
     return Dataset(name, grouped, licence, attribution, left_out)

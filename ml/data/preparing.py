@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from ml.data import read_dataset
-from ml.data.duplicates import find_duplicates
-from ml.data.groups import group_samples
+from ml.data.archive import archive_image, is_archive_lesion
+from ml.data.duplicates import digest_of, find_duplicates
+from ml.data.groups import link_groups
 from ml.data.samples import Dataset
 from ml.data.splits import Splits, fold, read_split, split, split_all
 from ml.errors import DataError
@@ -27,13 +28,15 @@ def prepare_datasets(
     A label is first renamed by ``mapping`` (code to code), then folded into the class that it
     belongs to (ml.taxonomy.fold); images of classes that the recipe does not tell are left out, and
     listed. ``duplicates`` is "listed" (those that the data set lists itself), "bytes" (equal files
-    too) or "looks" (pictures that look the same too).
+    too) or "looks" (pictures that look the same too), of all data sets together. An image that an
+    earlier data set has is left out of the later, and listed: the same number of the ISIC archive,
+    or the same name and the same bytes.
     """
     unknown = sorted((set(mapping) | set(mapping.values())) - set(BY_CODE))
     if unknown:
         raise DataError(f"'{unknown[0]}' is no class code that this project knows.")
     datasets = [_relabel(read_dataset(path), tuple(classes), mapping) for path in paths]
-    return [_link(dataset, duplicates) for dataset in datasets]
+    return _link(_leave_out_repeated(datasets), duplicates)
 
 
 def _relabel(dataset: Dataset, classes: tuple[str, ...], mapping: Mapping[str, str]) -> Dataset:
@@ -49,15 +52,46 @@ def _relabel(dataset: Dataset, classes: tuple[str, ...], mapping: Mapping[str, s
     return replace(dataset, samples=samples, left_out=left_out)
 
 
-def _link(dataset: Dataset, duplicates: str) -> Dataset:
-    if duplicates == "listed":
-        return dataset
-    pairs = find_duplicates([sample.path for sample in dataset.samples], duplicates)
-    # groups that were joined before stay joined
-    kept = [replace(s, patient=s.group) for s in dataset.samples]
-    grouped = group_samples(kept, pairs)
-    samples = [replace(s, group=g.group) for s, g in zip(dataset.samples, grouped, strict=True)]
-    return replace(dataset, samples=samples)
+def _leave_out_repeated(datasets: Sequence[Dataset]) -> list[Dataset]:
+    earlier: dict[str, Path] = {}
+    distinct = []
+    for dataset in datasets:
+        fresh, left_out = [], list(dataset.left_out)
+        for sample in dataset.samples:
+            before = earlier.get(archive_image(sample.path.stem) or sample.path.stem)
+            if before is not None and _is_same(before, sample.path):
+                left_out.append(f"{sample.path.name}: an earlier data set has it")
+            else:
+                fresh.append(sample)
+        if not fresh:
+            raise DataError(f"{dataset.name} has no image that an earlier data set has not.")
+        for sample in dataset.samples:
+            earlier.setdefault(archive_image(sample.path.stem) or sample.path.stem, sample.path)
+        distinct.append(replace(dataset, samples=fresh, left_out=left_out))
+    return distinct
+
+
+def _is_same(first: Path, second: Path) -> bool:
+    if archive_image(second.stem):
+        return True
+    there = first.is_file() and second.is_file()
+    return there and digest_of(first) == digest_of(second)
+
+
+def _link(datasets: list[Dataset], duplicates: str) -> list[Dataset]:
+    """Join the groups of what is the same lesion in several data sets, and of duplicates."""
+    samples = [dataset.samples for dataset in datasets]
+    first: dict[str, Path] = {}
+    pairs = [
+        (first.setdefault(sample.lesion, sample.path), sample.path)
+        for part in samples
+        for sample in part
+        if is_archive_lesion(sample.lesion)
+    ]
+    if duplicates != "listed":
+        pairs += find_duplicates([s.path for part in samples for s in part], duplicates)
+    linked = link_groups(samples, pairs)
+    return [replace(d, samples=part) for d, part in zip(datasets, linked, strict=True)]
 
 
 def split_datasets(

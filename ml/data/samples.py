@@ -45,6 +45,24 @@ class Dataset:
     intended_range: dict[str, Any] = field(default_factory=dict)
 
 
+def once_each(samples: Sequence[Sample], table: Path) -> tuple[list[Sample], list[str]]:
+    """One sample a file, and "file: reason" for the rows of ``table`` that repeat one.
+
+    Raises DataError for a file that has two labels.
+    """
+    first: dict[Path, Sample] = {}
+    repeated = []
+    for sample in samples:
+        known = first.setdefault(sample.path, sample)
+        if known.label != sample.label:
+            raise DataError(
+                f"{table} calls {sample.path.name} both {known.label} and {sample.label}."
+            )
+        if known is not sample:
+            repeated.append(f"{sample.path.name}: the table names it more than once")
+    return list(first.values()), repeated
+
+
 def class_code(word: str) -> str:
     """The code of a class from its code or its label, in any case."""
     key = word.strip().lower()

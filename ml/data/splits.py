@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ml.data.archive import archive_image, is_archive_lesion
 from ml.data.groups import merge_groups
 from ml.data.samples import Sample
 from ml.data.tables import read_rows
@@ -21,6 +24,7 @@ __all__ = [
     "check_no_leak",
     "fold",
     "group_folds",
+    "held_out",
     "merge_groups",
     "read_split",
     "split",
@@ -69,20 +73,16 @@ def split_all(
 ) -> Splits:
     """Split each data set as if it were alone, so that adding one moves no image of another.
 
-    An image that an earlier data set has (the same name) is left out of the later one, and images
-    of an earlier one's group follow it.
+    Images of an earlier one's group follow it.
     """
     parts = Splits([], [], [])
     place: dict[str, int] = {}
-    names: set[str] = set()
     for samples in datasets:
-        new = [sample for sample in samples if sample.path.stem not in names]
-        fresh = split([s for s in new if s.group not in place], fractions, seed)
+        fresh = split([s for s in samples if s.group not in place], fractions, seed)
         for index, (part, more) in enumerate(zip(parts, fresh, strict=True)):
             part.extend(more)
-            part.extend(s for s in new if place.get(s.group) == index)
+            part.extend(s for s in samples if place.get(s.group) == index)
         place |= {s.group: index for index, part in enumerate(parts) for s in part}
-        names |= {sample.path.stem for sample in new}
     check_no_leak(parts)
     return parts
 
@@ -95,15 +95,17 @@ def read_split(samples: Sequence[Sample], file: Path) -> Splits:
     words = {"train": 0, "training": 0, "validation": 1, "val": 1, "test": 2}
     rows = read_rows(file, "image", "split")
     parts = Splits([], [], [])
-    by_name = {sample.path.stem: sample for sample in samples}
+    by_name = _by_name(samples)
     for row in rows:
         part = words.get(row["split"].strip().lower())
         if part is None:
             raise DataError(f"{file}: '{row['split']}' is none of train, validation and test.")
-        sample = by_name.get(Path(row["image"]).stem)
-        if sample is None:
+        found = by_name.get(row["image"]) or by_name.get(Path(row["image"]).stem, [])
+        if len(found) > 1:
+            raise DataError(f"{file} names {row['image']}, which may be any of {len(found)} files.")
+        if not found:
             raise DataError(f"{file} names {row['image']}, which the data set does not have.")
-        parts[part].append(sample)
+        parts[part].append(found[0])
     check_no_leak(parts)
     return parts
 
@@ -111,6 +113,22 @@ def read_split(samples: Sequence[Sample], file: Path) -> Splits:
 def all_but_test(parts: Splits) -> Splits:
     """The same split with the validation part among what is learnt."""
     return Splits([*parts.train, *parts.validation], [], parts.test)
+
+
+def held_out(parts: Splits) -> str:
+    """SHA-256 of the names (stems) of what is not trained on, by which a split is known again."""
+    names = [sorted(sample.path.stem for sample in part) for part in (parts.validation, parts.test)]
+    return hashlib.sha256(json.dumps(names).encode()).hexdigest()
+
+
+def _by_name(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
+    """Samples by their stem, and by their folder and name."""
+    found: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        inside = f"{sample.path.parent.name}/{sample.path.name}"
+        for name in {sample.path.stem, inside}:
+            found[name].append(sample)
+    return found
 
 
 def group_folds(groups: Sequence[str], folds: int, seed: int) -> np.ndarray:
@@ -151,12 +169,13 @@ def _deal(
 
 
 def check_no_leak(parts: Splits) -> None:
-    """Raise DataError if a group or a file stands in two parts."""
+    """Raise DataError if a group, a patient, a file or an image of the archive is in two parts."""
     seen: dict[str, str] = {}
     for name, part in zip(parts._fields, parts, strict=True):
         keys = {f"group {s.group}" for s in part} | {f"file {s.path}" for s in part}
         keys |= {f"patient {s.patient}" for s in part if s.patient}
-        keys |= {f"lesion {s.lesion}" for s in part if s.lesion}
+        keys |= {f"lesion {s.lesion}" for s in part if is_archive_lesion(s.lesion)}
+        keys |= {f"image {number}" for s in part if (number := archive_image(s.path.stem))}
         for key in keys:
             if seen.setdefault(key, name) != name:
                 raise DataError(f"The split leaks: {key} is in {seen[key]} and in {name}.")

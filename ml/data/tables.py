@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import defaultdict
 from pathlib import Path
 
 from ml.errors import DataError
@@ -24,10 +25,7 @@ ATTRIBUTES = {
 
 def read_rows(file: Path, *needed: str) -> list[dict[str, str]]:
     """The rows of a CSV with a header. Raises DataError where it is empty or lacks a column."""
-    with file.open(newline="", encoding="utf-8-sig") as stream:
-        reader = csv.DictReader(stream)
-        columns = list(reader.fieldnames or [])
-        rows = list(reader)
+    columns, rows = read_table(file)
     for name in needed:
         if name not in columns:
             raise DataError(
@@ -38,10 +36,60 @@ def read_rows(file: Path, *needed: str) -> list[dict[str, str]]:
     return rows
 
 
-def image_files(folder: Path) -> dict[str, Path]:
-    """Images below ``folder`` by their stem."""
-    files = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES)
-    return {path.stem: path for path in files}
+def read_table(file: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """Columns and rows of a CSV in UTF-8; a cell that a row lacks is empty.
+
+    Raises DataError where it is no such file.
+    """
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream, restval="")
+            return list(reader.fieldnames or []), list(reader)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file} is not in UTF-8: {error}.") from error
+    except csv.Error as error:
+        raise DataError(f"{file} is no CSV: {error}.") from error
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Images below ``folder``, in the order of their paths."""
+    return [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
+
+
+class ImageFinder:
+    """The images below a folder by the words that tables have for them."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.by_stem: dict[str, list[Path]] = defaultdict(list)
+        for path in image_files(folder):
+            self.by_stem[path.stem].append(path)
+
+    def find(self, word: str) -> Path:
+        """The file of this path below the folder, else of this name, else of this stem.
+
+        Where there is none, the path that it should have. Raises DataError where several fit.
+        """
+        if word and (self.folder / word).is_file():
+            return self.folder / word
+        name = Path(word.replace("\\", "/")).name
+        stem = name if name in self.by_stem else Path(name).stem
+        alike = self.by_stem.get(stem, [])
+        exact = [path for path in alike if path.name == name]
+        inside = [path for path in alike if self._without_suffix(path) == word]
+        found = exact or inside or alike
+        if len({path.parent for path in found}) == 1:  # the same picture in several formats
+            found = sorted(found, key=lambda path: SUFFIXES.index(path.suffix.lower()))[:1]
+        if len(found) > 1:
+            first = ", ".join(str(path.relative_to(self.folder)) for path in found[:2])
+            raise DataError(
+                f"'{word}' may be any of {len(found)} files below {self.folder} ({first}); the "
+                "table must give its path."
+            )
+        return found[0] if found else self.folder / word
+
+    def _without_suffix(self, path: Path) -> str:
+        return path.relative_to(self.folder).with_suffix("").as_posix()
 
 
 def attributes_of(row: dict[str, str]) -> dict[str, str]:

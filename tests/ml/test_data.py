@@ -321,8 +321,8 @@ def test_duplicates_are_found_by_bytes_and_by_look(ham10000, tmp_path):
     large.save(tmp_path / "large.png")
     large.resize((80, 60)).save(tmp_path / "small.jpg", quality=80)
     mine = [tmp_path / name for name in ("copy.png", "large.png", "small.jpg")]
-    assert find_duplicates([*paths, *mine], "bytes") == [(paths[0].stem, "copy")]
-    assert ("large", "small") in find_duplicates([*paths, *mine], "looks")
+    assert find_duplicates([*paths, *mine], "bytes") == [(paths[0], mine[0])]
+    assert (mine[1], mine[2]) in find_duplicates([*paths, *mine], "looks")
     with pytest.raises(DataError, match="not by 'smell'"):
         find_duplicates(mine, "smell")
 
@@ -332,9 +332,11 @@ def test_several_data_sets_keep_each_its_split(ham10000, tmp_path):
     rows = [{"image": f"x{i}", "label": ("sk", "scc", "mel")[i % 3]} for i in range(60)]
     rows.append({"image": "nv_00", "label": "nv"})  # is in the first one already
     write_csv_in(other, rows)
+    shutil.copy(ham10000 / "images" / "nv_00.png", other)
     ham, more = prepare_datasets([ham10000, other], taxonomy.HAM10000, {})
-    assert {s.label for s in more.samples} == {"bkl", "mel", "nv"}  # sk is one of bkl
-    assert len(more.left_out) == 20
+    assert {s.label for s in more.samples} == {"bkl", "mel"}  # sk is one of bkl
+    assert len(more.left_out) == 21
+    assert more.left_out[-1] == "nv_00.png: an earlier data set has it"
     parts = split_datasets([ham, more], FRACTIONS, 3)
     alone = split(ham.samples, FRACTIONS, 3)
     for part, before in zip(parts, alone, strict=True):

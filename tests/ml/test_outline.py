@@ -208,7 +208,7 @@ def test_a_measured_checkpoint_has_a_limit_and_says_how_good_it_is(
     model = build_classifier(recipe.architecture, 7)
     model.load_state_dict(load_file(tmp_path / "run" / "best.safetensors"))
     save_checkpoint(tmp_path, model, describe(recipe, "test"))
-    manifest = measure_checkpoint(tmp_path, parts, "drawings")
+    manifest = measure_checkpoint(tmp_path, parts, "drawings").manifest
     assert 0 < manifest.outline["cut_off"] < 1
     found = manifest.metrics["overall"]
     assert found["precision_cut_off"]["value"] > 0.7
