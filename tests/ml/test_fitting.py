@@ -191,8 +191,8 @@ def test_images_that_cannot_be_trained_on_are_explained(recipe, parts, tmp_path)
     nevi = [sample for sample in parts.train if sample.label == "nv"]
     with pytest.raises(DataError, match="one class only"):
         fit(recipe, Splits(nevi, parts.validation, []), tmp_path)
-    with pytest.raises(DataError, match="no images to validate"):
-        fit(recipe, Splits(parts.train, [], []), tmp_path)
+    with pytest.raises(DataError, match="no images to train"):
+        fit(recipe, Splits([], parts.validation, []), tmp_path)
     known = [sample for sample in parts.train if sample.label != "df"]
     with pytest.raises(DataError, match="none of: df"):
         fit(recipe, Splits(known, parts.validation, []), tmp_path)
