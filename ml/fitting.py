@@ -20,7 +20,7 @@ from ml.config import Recipe
 from ml.data.loading import AT_ONCE, MEMORY, Images, load_images
 from ml.data.splits import Splits
 from ml.engine import processes_here, start_engine
-from ml.errors import CheckpointError, DataError
+from ml.errors import CheckpointError, DataError, TrainingError
 from ml.heads.fitting import fit_head, is_fitted
 from ml.manifest import read_manifest
 from ml.preprocessing import normalise, to_pixels
@@ -30,6 +30,7 @@ from ml.runstate import (
     History,
     fingerprint,
     load_state,
+    name_images,
     save_state,
     save_weights,
 )
@@ -56,11 +57,12 @@ def fit(
     """Train ``recipe`` and keep the best weights in ``out``/run/best.safetensors.
 
     Best is the highest balanced accuracy on the validation part; where there is none, the last
-    weights are kept and an epoch has no score. After every epoch the whole state is written, and
-    ``resume`` goes on from it. ``start`` is a checkpoint whose weights the first epoch begins with,
-    so that a schedule can be run again (a warm restart). Images that need more than ``memory`` GB
-    are decoded batch by batch. ``report`` hears each epoch's score. Returns the files that could
-    not be read.
+    weights are kept and an epoch has no score. A head that is fitted at the end answers nothing
+    before, so that the score of its epochs is minus their loss. After every epoch the whole state
+    is written, and ``resume`` goes on from it. ``start`` is a checkpoint whose weights the first
+    epoch begins with, so that a schedule can be run again (a warm restart). Images that need more
+    than ``memory`` GB are decoded batch by batch. ``report`` hears each epoch's score. Returns the
+    files that could not be read.
 
     Raises TrainingError if ``out`` holds another run, the loss is no longer a number or the state
     cannot be written, DataError for images that cannot be trained on or where the recipe goes by
@@ -75,7 +77,9 @@ def fit(
     model = _load_start(start) if start is not None and state is None else None
     train, validation = _load(recipe, parts, memory / processes_here())
     trainer, history = Trainer(recipe, train, engine, model), History()
+    readable = name_images(train.samples)
     if state is not None:
+        _check_readable(run, state, readable)
         trainer.load_state_dict(state["trainer"])
         history.rows = state["rows"]
     while len(history.rows) < recipe.training.epochs:
@@ -84,7 +88,8 @@ def fit(
         row = _run_epoch(trainer, validation, history)
         if engine.is_main_process:
             best = "score" not in row or row["score"] >= max(history.scores)
-            _write(run, trainer, {"mark": mark, "rows": history.rows}, best, tensorboard)
+            kept = {"mark": mark, "readable": readable, "rows": history.rows}
+            _write(run, trainer, kept, best, tensorboard)
         if report and "score" in row:
             report(len(history.rows), row["score"])
     if is_fitted(trainer.plain) and engine.is_main_process:
@@ -99,6 +104,14 @@ def _check_scored(recipe: Recipe, parts: Splits) -> None:
         raise DataError(
             "Patience and the schedule 'plateau' go by the scores of the validation part, and "
             "there is none; set training.patience=0 and another training.schedule.name."
+        )
+
+
+def _check_readable(run: Path, state: dict, readable: str) -> None:
+    if state["readable"] != readable:
+        raise TrainingError(
+            f"{run} was begun with other readable files; go on with the same ones, and with the "
+            "same --memory (files that are opened later are found broken later)."
         )
 
 
@@ -148,7 +161,9 @@ def _run_epoch(trainer: Trainer, validation: Images | None, history: History) ->
     loss = trainer.run_epoch(epoch, history.scores)
     seconds = time.monotonic() - started
     scored = {}
-    if validation is not None:
+    if is_fitted(trainer.plain):
+        scored["score"] = -loss
+    elif validation is not None:
         scored["score"] = balanced_accuracy(trainer, trainer.recipe, validation)
     row = {
         "epoch": float(epoch + 1),

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ml.augmentation.canvas import as_read
 from ml.config import Preprocessing
 from ml.data.loading import AT_ONCE
 from ml.errors import PredictionError
@@ -23,6 +24,7 @@ from ml.preprocessing import normalise
 if TYPE_CHECKING:
     from ml.classifier import Classifier
     from ml.data.loading import Images
+    from ml.data.samples import Sample
 
 MOST = 32  # others of one image
 
@@ -82,17 +84,21 @@ class PatientFeatures:
         self.features = torch.zeros(0)
         members: dict[str, list[int]] = defaultdict(list)
         for index, sample in enumerate(images.samples):
-            members[sample.group].append(index)
-        self.members = [members[sample.group] for sample in images.samples]
+            members[_whose(sample)].append(index)
+        self.members = [members[_whose(sample)] for sample in images.samples]
 
     @torch.inference_mode()
     def refresh(self, model: Classifier, device: torch.device, size: Preprocessing) -> None:
-        """Compute the features again with ``model``, which is left in evaluation mode."""
+        """Compute the features again with ``model``, which is left in evaluation mode.
+
+        ``size`` is the preprocessing of reading: of a canvas to train on, what it would show.
+        """
         model.eval()
         found: dict[int, Tensor] = {}
         draws = torch.arange(len(self.images.samples)).split(AT_ONCE)
         for indices, pixels in self.images.batches(draws):
-            features = model.forward_features(normalise(pixels, size).to(device)).float().cpu()
+            seen = normalise(as_read(pixels, size), size)
+            features = model.forward_features(seen.to(device)).float().cpu()
             found.update(zip(indices.tolist(), features, strict=True))
         blank = torch.zeros_like(next(iter(found.values())))
         every = range(len(self.images.samples))
@@ -110,3 +116,8 @@ class PatientFeatures:
         mask = torch.tensor([[k < len(members) for k in range(most)] for members in lists])
         places = torch.tensor([members + [0] * (most - len(members)) for members in lists])
         return self.features[places] * mask[..., None], mask
+
+
+def _whose(sample: Sample) -> str:
+    """The patient; the group, where none is known. A group may join patients by a duplicate."""
+    return f"patient {sample.patient}" if sample.patient else f"group {sample.group}"

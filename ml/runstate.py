@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from ml.config import Recipe
+from ml.data.samples import Sample
 from ml.data.splits import Splits
 from ml.errors import TrainingError
 
@@ -43,9 +44,13 @@ class History:
 
 def fingerprint(recipe: Recipe, parts: Splits) -> str:
     """What a run may not change between stopping and going on: the recipe and the images."""
-    names = [[sample.path.name for sample in part] for part in (parts.train, parts.validation)]
-    images = hashlib.sha256(json.dumps(names).encode()).hexdigest()
+    images = [name_images(part) for part in (parts.train, parts.validation)]
     return json.dumps(asdict(recipe) | {"images": images}, sort_keys=True)
+
+
+def name_images(samples: Sequence[Sample]) -> str:
+    """SHA-256 of the names of their files, in this order."""
+    return hashlib.sha256(json.dumps([s.path.name for s in samples]).encode()).hexdigest()
 
 
 def load_state(run: Path, resume: bool, mark: str, device: torch.device) -> dict[str, Any] | None:
@@ -64,14 +69,15 @@ def load_state(run: Path, resume: bool, mark: str, device: torch.device) -> dict
     except Exception as error:  # torch raises several kinds for a file that is damaged
         raise TrainingError(f"{file} cannot be read; remove it to start anew.") from error
     if state["mark"] != mark:
-        changed = ", ".join(_changes(state["mark"], mark))
+        changed = ", ".join(changes(state["mark"], mark))
         raise TrainingError(
             f"{run} holds a run of another configuration ({changed}); choose another folder."
         )
     return state
 
 
-def _changes(old: str, new: str) -> Sequence[str]:
+def changes(old: str, new: str) -> Sequence[str]:
+    """What differs between two of ``fingerprint``, by the names of a recipe's fields."""
     before, after = json.loads(old), json.loads(new)
     return sorted(key for key in before | after if before.get(key) != after.get(key))
 

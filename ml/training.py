@@ -21,7 +21,7 @@ from ml.data.loading import Images
 from ml.data.masks import Masks, load_masks
 from ml.devices import channels_last
 from ml.ema import Ema
-from ml.errors import TrainingError
+from ml.errors import DataError, TrainingError
 from ml.losses import build_loss, outline_loss
 from ml.optimizers import build_optimizer
 from ml.patients import PatientFeatures
@@ -76,12 +76,12 @@ class Trainer:
         """Train for one epoch (numbered from 0). Returns the mean loss.
 
         ``scores`` are the validation scores of the epochs before. Raises TrainingError when the
-        loss is no longer a number.
+        loss is no longer a number, and DataError when no image of a batch can be read.
         """
         config, rank = self.config, self.engine.process_index
         self.seen = size_at(self.recipe, epoch)
         if self.patients is not None and epoch % config.context_refresh == 0:
-            self.patients.refresh(self.ema.model, self.engine.device, training_size(self.recipe))
+            self.patients.refresh(self.ema.model, self.engine.device, self.recipe.preprocessing)
         self._set_mode(frozen=epoch < config.freeze_epochs)
         seed = config.seed * 1_000_003 + epoch
         torch.manual_seed(seed + rank)  # for dropout
@@ -95,7 +95,10 @@ class Trainer:
         for number in bar:
             step = epoch * self.steps + number
             self._set_rates(rate_share(step, self.steps, config, scores))
-            loss = self._step(list(islice(parts, config.accumulate)), generator)
+            found = list(islice(parts, config.accumulate))
+            if not found:
+                raise DataError("None of the images of a batch could be read.")
+            loss = self._step(found, generator)
             if not math.isfinite(loss):
                 raise TrainingError(
                     f"The loss became {loss} in epoch {epoch + 1}; the state before it is kept."
@@ -174,6 +177,8 @@ class Trainer:
             "ema_steps": self.ema.steps,
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.engine.scaler.state_dict() if self.engine.scaler else None,
+            # of an earlier epoch's weights, so they cannot be computed again
+            "patients": self.patients.features if self.patients is not None else None,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -183,6 +188,8 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         if self.engine.scaler and state["scaler"]:
             self.engine.scaler.load_state_dict(state["scaler"])
+        if self.patients is not None:
+            self.patients.features = state["patients"].cpu()
 
 
 def training_size(recipe: Recipe) -> Preprocessing:

@@ -14,7 +14,7 @@ from ml.data.loading import MEMORY
 from ml.data.splits import Splits
 from ml.errors import TrainingError
 from ml.fitting import fit
-from ml.runstate import RUN
+from ml.runstate import RUN, changes, fingerprint
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -76,10 +76,10 @@ def tune(
 
     All trials are kept in ``out``/trials.db, so a search that was stopped goes on. A trial whose
     validation score is below the median of the others at its epoch is ended (Optuna's median
-    pruner). Raises TrainingError if Optuna is missing, the search in ``out`` is of another recipe,
-    or no trial came to an end.
+    pruner). Raises TrainingError if Optuna is missing, the search in ``out`` is of another recipe
+    or other images, or no trial came to an end.
     """
-    study = _open(recipe, out)
+    study = _open(recipe, parts, out)
     left = trials - sum(trial.state.is_finished() for trial in study.trials)
     space = search_space(recipe)
 
@@ -93,7 +93,7 @@ def tune(
     return _best(study, out)
 
 
-def _open(recipe: Recipe, out: Path) -> Study:
+def _open(recipe: Recipe, parts: Splits, out: Path) -> Study:
     try:
         import optuna
     except ImportError as error:
@@ -111,9 +111,14 @@ def _open(recipe: Recipe, out: Path) -> Study:
         sampler=optuna.samplers.TPESampler(seed=recipe.training.seed),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
     )
-    if study.user_attrs.setdefault("recipe", recipe.name) != recipe.name:
-        raise TrainingError(f"{out} holds a search of {study.user_attrs['recipe']}.")
-    study.set_user_attr("recipe", recipe.name)
+    mark = fingerprint(recipe, parts)
+    before = study.user_attrs.get("mark", mark)
+    if before != mark:
+        raise TrainingError(
+            f"{out} holds another search ({', '.join(changes(before, mark))} differ); choose "
+            "another folder."
+        )
+    study.set_user_attr("mark", mark)
     return study
 
 

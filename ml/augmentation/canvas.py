@@ -35,3 +35,19 @@ def shrink(canvas: Tensor, config: Preprocessing) -> Tensor:
     if canvas.shape[2] <= shape[0]:
         return canvas.float()
     return F.interpolate(canvas.float(), shape, mode="bilinear", antialias=True)
+
+
+def as_read(pixels: Tensor, config: Preprocessing) -> Tensor:
+    """What the model sees (B, 3, H, W), in bytes or float32, of canvases or of what it sees.
+
+    Where it sees the middle of a picture, a canvas has all of it for pictures of 4:3 and wider;
+    of squarer ones it lacks what it has cut off above and below.
+    """
+    height, width = config.shape
+    if pixels.shape[2:] == (height, width):
+        return pixels
+    # a canvas may be wider than what is seen, never higher
+    inner = min(pixels.shape[3], round(pixels.shape[2] * width / height))
+    left = (pixels.shape[3] - inner) // 2
+    middle = pixels[..., left : left + inner].float()
+    return F.interpolate(middle, (height, width), mode="bilinear", antialias=True)

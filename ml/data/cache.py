@@ -45,9 +45,10 @@ def load_cache(
     paths = [sample.path for sample in samples]
     skipped: list[str] = []
     kept: list[int] = []
-    arrays: list[Tensor] = []
+    every = torch.empty(0, 3, 0, 0, dtype=torch.uint8)
     for index, pixels in progress(decode_all(paths, to_pixels, skipped), title, len(paths)):
+        if not kept:  # now their shape is known; the system gives memory as rows are written
+            every = torch.empty(len(paths), 3, *pixels.shape[:2], dtype=torch.uint8)
+        every[len(kept)] = torch.from_numpy(pixels).permute(2, 0, 1)  # (3, H, W)
         kept.append(index)
-        arrays.append(torch.from_numpy(pixels).permute(2, 0, 1).contiguous())  # (3, H, W)
-    stacked = torch.stack(arrays) if arrays else torch.empty(0, 3, 0, 0, dtype=torch.uint8)
-    return Cache(stacked, labels[kept], [samples[i] for i in kept], skipped)
+    return Cache(every[: len(kept)], labels[kept], [samples[i] for i in kept], skipped)

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from ml.data.decoding import UNREADABLE, open_image, usable_cpus
 from ml.data.samples import Sample, label_indices
-from ml.errors import DataError
 from ml.progress import progress
 
 AHEAD = 3  # batches that are decoded before they are asked for
@@ -35,7 +34,8 @@ class LazyImages:
     def batches(self, draws: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """For each draw of indices (B,): the indices (B,) and their pixels uint8 (B, 3, H, W).
 
-        An image that cannot be decoded is listed, and its place is taken by another of the batch.
+        An image that cannot be decoded is listed, and its place is taken by another of the batch; a
+        draw of such images alone yields nothing.
         """
         with ThreadPoolExecutor(usable_cpus()) as pool:
             waiting: deque[tuple[Tensor, list[Future[Tensor]]]] = deque()
@@ -43,9 +43,9 @@ class LazyImages:
                 for indices in draws:
                     waiting.append((indices, [pool.submit(self._read, i) for i in indices]))
                     if len(waiting) > AHEAD:
-                        yield self._gather(*waiting.popleft())
+                        yield from self._gather(*waiting.popleft())
                 while waiting:
-                    yield self._gather(*waiting.popleft())
+                    yield from self._gather(*waiting.popleft())
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
@@ -53,18 +53,18 @@ class LazyImages:
         with open_image(self.samples[int(index)].path) as image:
             return torch.from_numpy(self.to_pixels(image)).permute(2, 0, 1)  # (3, H, W)
 
-    def _gather(self, indices: Tensor, futures: list[Future[Tensor]]) -> tuple[Tensor, Tensor]:
+    def _gather(
+        self, indices: Tensor, futures: list[Future[Tensor]]
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         read: dict[int, Tensor] = {}
         for place, future in enumerate(futures):
             try:
                 read[place] = future.result()
             except UNREADABLE as error:
                 self._skip(int(indices[place]), str(error))
-        if not read:
-            raise DataError(f"None of the {len(indices)} images of a batch could be read.")
-        good = list(read)
-        places = [p if p in read else good[p % len(good)] for p in range(len(indices))]
-        return indices[places], torch.stack([read[place] for place in places])
+        if good := list(read):
+            places = [p if p in read else good[p % len(good)] for p in range(len(indices))]
+            yield indices[places], torch.stack([read[place] for place in places])
 
     def _skip(self, index: int, reason: str) -> None:
         line = f"{self.samples[index].path.name}: {reason}"
