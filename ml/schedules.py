@@ -69,8 +69,18 @@ def rate_share(step: int, per_epoch: int, config: Training, scores: Sequence[flo
         return (step + 1) / warmup
     done = (step - warmup) / per_epoch
     total = config.epochs - config.warmup_epochs
+    _check(config.schedule)
     share = _find(config.schedule.name)(done, total, config.schedule, scores)
     return max(share, config.schedule.floor)
+
+
+def _check(config: Schedule) -> None:
+    # without epochs, or with ever shorter ones, restarts would not come to an end
+    if config.epochs < 1 or not 1 <= config.growth < math.inf:
+        raise TrainingError(
+            "A schedule needs 'epochs' of 1 or more and a 'growth' of 1 or more, and has "
+            f"{config.epochs} and {config.growth:g}."
+        )
 
 
 def _find(name: str) -> Callable[[float, float, Schedule, Sequence[float]], float]:

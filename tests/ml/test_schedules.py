@@ -62,3 +62,10 @@ def test_patience():
     assert not out_of_patience([0.5, 0.4], 2)
     assert out_of_patience([0.5, 0.4, 0.5], 2)
     assert not out_of_patience([0.5, 0.4, 0.6], 2)
+
+
+@pytest.mark.parametrize("name", ["restarts", "step", "plateau"])
+@pytest.mark.parametrize("wrong", [{"growth": 0.5}, {"growth": float("nan")}, {"epochs": 0}])
+def test_a_schedule_that_would_not_end_is_refused(name, wrong):
+    with pytest.raises(TrainingError, match="'epochs' of 1 or more and a 'growth' of 1 or more"):
+        shares(Schedule(name, **({"epochs": 4} | wrong)))
