@@ -81,7 +81,7 @@ def test_every_recipe_has_a_space_that_fits_it():
     ("changes", "message"),
     [
         ({"training.speed": 1}, "'speed' is unknown; there are: epochs"),
-        ({"training.epochs": "many"}, "is int, and 'many' is not"),
+        ({"training.epochs": "many"}, "is a whole number of 1 or more, and 'many' is not"),
         ({"training.epochs.more": 1}, "'more' is unknown"),
         ({"preprocessing.resize": "bend"}, "one of cover, whole, squash"),
         ({"preprocessing.aspect": 0}, "above 0"),
