@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -75,24 +76,40 @@ def save_checkpoint(
 
     With ``half`` the matrices are stored in fp16; vectors (norms, biases) stay fp32, because their
     range is wider. The manifest is written last, so a folder that was cut short is no checkpoint.
+    Raises CheckpointError where it cannot be written; what the folder held before then stays, or is
+    no checkpoint any more.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MANIFEST).unlink(missing_ok=True)
     tensors = _tensors(model, half)
     for name, array in (statistics or {}).items():
         tensors[STATISTICS + name] = torch.from_numpy(array.astype(np.float32))
-    save_file(tensors, folder / f"{WEIGHTS}.new", {"format": "pt"})
-    # safetensors writes for the owner alone, but workers run as other users
-    (folder / f"{WEIGHTS}.new").chmod(0o644)
-    os.replace(folder / f"{WEIGHTS}.new", folder / WEIGHTS)
     raw = description | {
         "parameters": count_parameters(model),
         "created": datetime.now(UTC).date().isoformat(),
-        "sha256": hash_file(folder / WEIGHTS),
     }
+    try:
+        return _write(folder, tensors, raw)
+    except (OSError, SafetensorError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise CheckpointError(f"{folder} cannot be written: {reason.rstrip('.')}.") from error
+    finally:
+        for name in (WEIGHTS, MANIFEST):
+            with suppress(OSError):
+                (folder / f"{name}.new").unlink()
+
+
+def _write(folder: Path, tensors: dict[str, Tensor], raw: dict[str, Any]) -> Manifest:
+    folder.mkdir(parents=True, exist_ok=True)
+    weights, page = folder / f"{WEIGHTS}.new", folder / f"{MANIFEST}.new"
+    save_file(tensors, weights, {"format": "pt"})
+    # safetensors writes for the owner alone, but workers run as other users
+    weights.chmod(0o644)
+    raw = raw | {"sha256": hash_file(weights)}
     manifest = parse_manifest(raw)
+    page.write_text(json.dumps(raw, indent=2) + "\n", encoding="utf-8")
+    (folder / MANIFEST).unlink(missing_ok=True)
+    os.replace(weights, folder / WEIGHTS)
     write_card(folder, manifest)
-    (folder / MANIFEST).write_text(json.dumps(raw, indent=2) + "\n", encoding="utf-8")
+    os.replace(page, folder / MANIFEST)
     return manifest
 
 

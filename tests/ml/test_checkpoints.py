@@ -1,8 +1,10 @@
 """Checkpoints come back as they were written, and bad ones are refused with a reason."""
 
 import json
+import resource
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -30,6 +32,39 @@ def test_half_precision_loads_as_fp32(tmp_path, recipe, model):
     images = torch.randn(2, 3, 32, 32)
     assert {p.dtype for p in loaded.parameters()} == {torch.float32}
     assert torch.allclose(loaded(images), model(images), atol=1e-2)
+
+
+@contextmanager
+def room_for(number):
+    """No file may grow beyond this number of bytes, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (number, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("room", [0, 4096])
+def test_a_disk_that_is_full_is_said_and_nothing_half_stays(tmp_path, recipe, model, room):
+    out = tmp_path / "out"
+    with room_for(room), pytest.raises(CheckpointError, match=r"out cannot be written: .+\.$"):
+        save_checkpoint(out, model, describe(recipe, "test"))
+    assert list(out.iterdir()) == []
+
+
+def test_a_checkpoint_stays_when_another_does_not_fit_over_it(checkpoint, recipe, model):
+    before = {file.name: file.read_bytes() for file in checkpoint.iterdir()}
+    with room_for(4096), pytest.raises(CheckpointError, match="cannot be written"):
+        save_checkpoint(checkpoint, model, describe(recipe, "other"))
+    assert {file.name: file.read_bytes() for file in checkpoint.iterdir()} == before
+    load_classifier(checkpoint)
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path, recipe, model):
+    (tmp_path / "file").touch()
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        save_checkpoint(tmp_path / "file" / "out", model, describe(recipe, "test"))
 
 
 def test_manifest_of_an_untrained_model(checkpoint, recipe, model):
