@@ -6,6 +6,8 @@ Nothing here imports torch, so that the web process can read a manifest.
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,7 +124,7 @@ def parse_manifest(raw: Any, source: str = MANIFEST) -> Manifest:
         architecture = Architecture.from_dict(raw["architecture"])
         preprocessing = Preprocessing.from_dict(raw["preprocessing"])
         _check_preprocessing(preprocessing, source)
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise CheckpointError(f"{source} describes no model that can be built: {error}.") from error
     return Manifest(
         name=raw["name"],
@@ -166,7 +168,7 @@ def _check_fields(raw: Any, source: str) -> None:
 
 def _check_classes(classes: list[Any], source: str) -> None:
     for code in classes:
-        if code not in taxonomy.BY_CODE:
+        if not isinstance(code, str) or code not in taxonomy.BY_CODE:
             raise CheckpointError(f"{source} names a class that is not known: '{code}'.")
     if len(classes) < 2 or len(set(classes)) != len(classes):
         raise CheckpointError(f"{source} needs at least two classes, each named once.")
@@ -177,8 +179,21 @@ def _check_preprocessing(preprocessing: Preprocessing, source: str) -> None:
         raise CheckpointError(
             f"{source} resizes in a way that is not known: '{preprocessing.resize}'."
         )
-    if not preprocessing.aspect > 0 or min(preprocessing.shape) < 1:
+    size, aspect = preprocessing.size, preprocessing.aspect
+    if not (isinstance(size, int) and _is_number(size) and _is_number(aspect)):
+        raise CheckpointError(f"{source} needs a whole number as size, and a number as aspect.")
+    if not aspect > 0 or min(preprocessing.shape) < 1:
         raise CheckpointError(f"{source} needs a size and an aspect above 0.")
+    for name, least in (("mean", -math.inf), ("std", 0.0)):
+        values = getattr(preprocessing, name)
+        if len(values) != 3 or not all(_is_number(v) and v > least for v in values):
+            above = " above 0" if name == "std" else ""
+            raise CheckpointError(f"{source} needs three numbers{above} as {name} of the colours.")
+
+
+def _is_number(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(value)
 
 
 def _check_reading(raw: dict[str, Any], source: str) -> None:
@@ -187,22 +202,45 @@ def _check_reading(raw: dict[str, Any], source: str) -> None:
             f"{source} names a test-time augmentation that is not known: "
             f"'{raw['test_time_augmentation']}'."
         )
-    for name in DEFAULT_THRESHOLDS | raw["thresholds"]:
-        value = raw["thresholds"].get(name)
-        if not isinstance(value, int | float) or not 0 <= value <= 1:
-            raise CheckpointError(f"{source} needs a threshold '{name}' between 0 and 1.")
-    temperature = raw["calibration"].get("temperature")
-    if not isinstance(temperature, int | float) or not temperature > 0:
+    _check_shares(
+        raw["thresholds"], [*DEFAULT_THRESHOLDS, *raw["thresholds"]], "a threshold", source
+    )
+    _check_shares(
+        raw.get("accepted", ACCEPTED_UNSAID), ACCEPTED_UNSAID, "an accepted share", source
+    )
+    _check_calibration(raw["calibration"], len(raw["classes"]), source)
+    for name, of in (("refusal", "refusal"), ("outline", "the outline")):
+        limits = raw.get(name, {})
+        if not isinstance(limits, dict) or not all(_is_number(v) for v in limits.values()):
+            raise CheckpointError(f"{source} needs numbers as thresholds of {of}.")
+    points = raw.get("operating_points", [])
+    if not isinstance(points, list) or not all(_is_point(point) for point in points):
+        raise CheckpointError(
+            f"{source} needs a target, a sensitivity and a threshold of each operating point."
+        )
+    if not isinstance(raw.get("intended_range", {}), dict):
+        raise CheckpointError(f"{source} has a field 'intended_range' of the wrong type.")
+
+
+def _check_shares(shares: Any, names: Iterable[str], what: str, source: str) -> None:
+    for name in names:
+        value = shares.get(name) if isinstance(shares, dict) else None
+        if not _is_number(value) or not 0 <= value <= 1:
+            raise CheckpointError(f"{source} needs {what} '{name}' between 0 and 1.")
+
+
+def _check_calibration(calibration: dict[str, Any], classes: int, source: str) -> None:
+    temperature = calibration.get("temperature")
+    if not _is_number(temperature) or not temperature > 0:
         raise CheckpointError(f"{source} needs a calibration temperature above 0.")
-    bias = raw["calibration"].get("bias", [0.0] * len(raw["classes"]))
-    if len(bias) != len(raw["classes"]) or not all(isinstance(b, int | float) for b in bias):
+    bias = calibration.get("bias", [0.0] * classes)
+    listed = isinstance(bias, list) and len(bias) == classes
+    if not listed or not all(_is_number(entry) for entry in bias):
         raise CheckpointError(f"{source} needs one number of calibration bias a class.")
-    if not all(isinstance(v, int | float) for v in raw.get("refusal", {}).values()):
-        raise CheckpointError(f"{source} needs numbers as thresholds of refusal.")
-    accepted = raw.get("accepted", ACCEPTED_UNSAID)
-    for name in ACCEPTED_UNSAID:
-        value = accepted.get(name) if isinstance(accepted, dict) else None
-        if not isinstance(value, int | float) or not 0 <= value <= 1:
-            raise CheckpointError(f"{source} needs an accepted share '{name}' between 0 and 1.")
-    if not all(isinstance(v, int | float) for v in raw.get("outline", {}).values()):
-        raise CheckpointError(f"{source} needs numbers as thresholds of the outline.")
+    if not _is_number(calibration.get("prior", 0.0)):
+        raise CheckpointError(f"{source} needs a number as prior of the calibration.")
+
+
+def _is_point(point: Any) -> bool:
+    named = isinstance(point, dict) and isinstance(point.get("target"), str)
+    return named and all(_is_number(point.get(name)) for name in ("sensitivity", "threshold"))
