@@ -85,9 +85,7 @@ def ask_ensemble(
     predictors: Sequence[Predictor], samples: Sequence[Sample], combine: Combine
 ) -> Answers:
     """What the members together say of ``samples``. Raises DataError if their classes differ."""
-    classes = predictors[0].manifest.classes
-    if any(predictor.manifest.classes != classes for predictor in predictors):
-        raise DataError("The members of an ensemble need the same classes in the same order.")
+    _check_classes(predictors)
     answers = [ask(predictor, samples) for predictor in predictors]
     combined = combine(np.stack([answer.probabilities for answer in answers]))
     return Answers(combined, answers[0].labels, answers[0].samples, answers[0].skipped)
@@ -98,13 +96,20 @@ def fit_ensemble(
 ) -> Combine:
     """The combination by ``method``; what learns is fitted on labelled validation images.
 
-    Raises DataError where it learns and there are none.
+    Raises DataError where it learns and there are none, or the members' classes differ.
     """
     if method not in LEARNING:
         return combiner(method)
     if images is None or labels is None:
         raise DataError(f"'{method}' is fitted on images: name --fit-images and --fit-labels.")
+    _check_classes(predictors)
     samples = read_labelled(images, labels, predictors[0].manifest.classes).samples
     answers = [ask(predictor, samples) for predictor in predictors]
     members = np.stack([answer.probabilities for answer in answers])
     return combiner(method, members, answers[0].labels)
+
+
+def _check_classes(predictors: Sequence[Predictor]) -> None:
+    classes = predictors[0].manifest.classes
+    if any(predictor.manifest.classes != classes for predictor in predictors):
+        raise DataError("The members of an ensemble need the same classes in the same order.")

@@ -38,9 +38,14 @@ def export_onnx(checkpoint: Path, out: Path) -> Path:
     """Write ``out``/model.onnx for batches of any size, with the manifest beside it.
 
     Raises RecipeError where the exporter is not installed, and for a model with parts that ONNX
-    cannot say.
+    cannot say, or that looks at the patient's other lesions.
     """
     manifest = read_manifest(checkpoint)
+    if manifest.architecture.context is not None:
+        raise RecipeError(
+            f"{manifest.recipe} looks at the patient's other lesions too, and an ONNX graph here "
+            "has one picture as its input."
+        )
     model = Exported(load_classifier(checkpoint), manifest.tta).eval()
     example = torch.zeros(2, 3, *manifest.preprocessing.shape)
     out.mkdir(parents=True, exist_ok=True)
@@ -66,7 +71,8 @@ def export_onnx(checkpoint: Path, out: Path) -> Path:
                 verbose=False,
             )
         except torch.onnx.errors.OnnxExporterError as error:
-            raise RecipeError(f"{manifest.recipe} cannot be written as ONNX: {error}") from error
+            reason = str(error).strip().splitlines()[0]
+            raise RecipeError(f"{manifest.recipe} cannot be written as ONNX: {reason}") from error
     raw = manifest.raw | {"onnx": {"opset": OPSET, "sha256": hash_file(out / ONNX)}}
     (out / MANIFEST).write_text(json.dumps(raw, indent=2) + "\n", encoding="utf-8")
     return out / ONNX

@@ -14,6 +14,7 @@ from ml.errors import RecipeError
 COLOURS = ["#000000", "#e69f00", "#56b4e9", "#009e73", "#d55e00", "#0072b2", "#cc79a7", "#999933"]
 MARKS = "osv^D*XPh"
 MOST_POINTS = 1500  # t-SNE's time grows with the square
+FEWEST_POINTS = 4  # fewer have no neighbourhoods
 
 
 def draw_figures(
@@ -28,7 +29,7 @@ def draw_figures(
         "roc": draw_roc(metrics["curves"]["roc"]),
         "reliability": draw_reliability(metrics["curves"]["reliability"]),
     }
-    if drawn is not None:
+    if drawn is not None and len(drawn[1]) >= FEWEST_POINTS:
         figures["features"] = draw_features(*drawn, classes)
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / f"{name}.svg" for name in figures]
@@ -59,7 +60,8 @@ def draw_roc(roc: dict[str, Any]) -> Any:
         colour, dash = COLOURS[number % len(COLOURS)], ("-", "--", ":")[number % 3]
         axes.plot(roc["false_positive"], curve, dash, color=colour, linewidth=width, label=name)
     axes.set(xlabel="1 - specificity", ylabel="sensitivity", aspect="equal")
-    axes.legend(loc="lower right")
+    if roc["true_positive"]:
+        axes.legend(loc="lower right")
     return figure
 
 

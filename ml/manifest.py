@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from ml import taxonomy
 from ml.config import RESIZES, Architecture, Preprocessing
@@ -191,9 +191,10 @@ def _check_preprocessing(preprocessing: Preprocessing, source: str) -> None:
             raise CheckpointError(f"{source} needs three numbers{above} as {name} of the colours.")
 
 
-def _is_number(value: Any) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value)
+def _is_number(value: Any) -> TypeGuard[float]:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return math.isfinite(value)
 
 
 def _check_reading(raw: dict[str, Any], source: str) -> None:

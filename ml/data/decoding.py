@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 from ml.data.dicom import open_dicom
 
@@ -23,6 +23,18 @@ def open_image(path: Path) -> Image.Image:
     return open_dicom(path) if path.suffix.lower() == ".dcm" else Image.open(path)
 
 
+def upright(image: Image.Image) -> Image.Image:
+    """The image as its EXIF orientation wants it seen, as uploads are (clinic.imaging)."""
+    try:
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1)
+        return image if turned == 1 else ImageOps.exif_transpose(image)
+    except UNREADABLE:
+        raise
+    # cameras write all kinds of EXIF; the pixels are good whatever it holds
+    except Exception:
+        return image
+
+
 def decode_all(
     paths: Sequence[Path], use: Callable[[Image.Image], T], skipped: list[str]
 ) -> Iterator[tuple[int, T]]:
@@ -33,7 +45,7 @@ def decode_all(
 
     def decode(path: Path) -> T:
         with open_image(path) as image:
-            return use(image)
+            return use(upright(image))
 
     with ThreadPoolExecutor(usable_cpus() + 2) as pool:
         futures = [pool.submit(decode, path) for path in paths]

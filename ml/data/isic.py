@@ -9,6 +9,7 @@ from ml.data.groups import group_samples
 from ml.data.samples import Dataset, Sample
 from ml.data.tables import ImageFinder, attributes_of, read_rows
 from ml.data.vocabulary import code_of
+from ml.errors import DataError
 
 LICENCE = "CC BY-NC 4.0"
 Row = dict[str, str]
@@ -18,9 +19,9 @@ def read_isic2017(folder: Path, table: Path) -> Dataset:
     """Ground truth with the columns melanoma and seborrheic_keratosis; neither means nevus."""
 
     def code(row: Row) -> str:
-        if float(row["melanoma"]):
+        if _says(row, "melanoma", table):
             return "mel"
-        return "sk" if float(row["seborrheic_keratosis"]) else "nv"
+        return "sk" if _says(row, "seborrheic_keratosis", table) else "nv"
 
     rows = read_rows(table, "melanoma", "seborrheic_keratosis")
     about = "ISIC 2017: N. Codella et al., arXiv:1710.05006"
@@ -39,7 +40,7 @@ def read_isic2019(folder: Path, table: Path) -> Dataset:
     extra = {row["image"]: row for file in _others(table) for row in read_rows(file, "image")}
 
     def code(row: Row) -> str:
-        return next((codes[name] for name in codes if float(row.get(name) or 0)), "")
+        return next((codes[name] for name in codes if _says(row, name, table)), "")
 
     rows = [extra.get(row["image"], {}) | row for row in truth]
     about = (
@@ -47,6 +48,16 @@ def read_isic2019(folder: Path, table: Path) -> Dataset:
         "(ViDIR Group, Medical University of Vienna), MSK (arXiv:1710.05006; arXiv:1902.03368)"
     )
     return _dataset("ISIC 2019", folder, rows, code, LICENCE, about)
+
+
+def _says(row: Row, column: str, table: Path) -> bool:
+    """Whether a row marks the column; an empty cell does not."""
+    cell = (row.get(column) or "").strip()
+    try:
+        return bool(float(cell or 0))
+    except ValueError:
+        image = row.get("image_id") or row.get("image") or ""
+        raise DataError(f"{table}: {image} has '{cell}' as {column}; it is 0 or 1.") from None
 
 
 def _others(table: Path) -> list[Path]:

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ml.data.decoding import UNREADABLE, open_image, usable_cpus
+from ml.data.decoding import UNREADABLE, open_image, upright, usable_cpus
 from ml.data.samples import Sample, label_indices
 from ml.progress import progress
 
@@ -51,7 +51,7 @@ class LazyImages:
 
     def _read(self, index: Tensor) -> Tensor:
         with open_image(self.samples[int(index)].path) as image:
-            return torch.from_numpy(self.to_pixels(image)).permute(2, 0, 1)  # (3, H, W)
+            return torch.from_numpy(self.to_pixels(upright(image))).permute(2, 0, 1)  # (3, H, W)
 
     def _gather(
         self, indices: Tensor, futures: list[Future[Tensor]]

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urljoin
 
+from ml.data.tables import read_table
 from ml.errors import DataError
 from ml.fetching.http import download, get_json
 from ml.progress import progress
@@ -50,8 +51,8 @@ def fetch(
     """Download images to ``out``/images, and ``out``/metadata.csv with licence and attribution.
 
     Files that are there in their full size are kept, so an interrupted download goes on where it
-    was. The result is read by ml.data.read_dataset. Raises DataError where the archive does not
-    answer or finds nothing.
+    was, and so are the rows of images that another search has fetched. The result is read by
+    ml.data.read_dataset. Raises DataError where the archive does not answer or finds nothing.
     """
     (out / "images").mkdir(parents=True, exist_ok=True)
     records, total = _search(collection, search, api, wait)
@@ -122,7 +123,11 @@ def _count(fetched: Fetched, outcome: str | None) -> None:
 
 
 def _write_metadata(file: Path, records: list[dict[str, Any]]) -> None:
-    rows = [_row(record) for record in records]
+    """The rows of ``records``, and those of images that were fetched before."""
+    before = read_table(file)[1] if file.exists() else []
+    known = {row.get("isic_id", ""): row for row in before}
+    known |= {row["isic_id"]: row for row in map(_row, records)}
+    rows = list(known.values())
     columns = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")

@@ -150,6 +150,20 @@ def test_what_is_there_is_not_fetched_again(archive, tmp_path):
     assert files == ["/files/1", "/files/3", "/files/4"]
 
 
+def test_rows_of_an_earlier_search_stay(archive, tmp_path):
+    fetch_from(archive, tmp_path, limit=2)
+    table = tmp_path / "metadata.csv"
+    earlier = "ISIC_0000009,CC-0,Another hospital,male"
+    header, *rows = table.read_text().splitlines()
+    assert header.startswith("isic_id,copyright_license,attribution,sex")
+    table.write_text("\n".join([header, earlier, rows[0].replace("CC-BY", "old")]) + "\n")
+    fetch_from(archive, tmp_path, limit=2)
+    lines = table.read_text().splitlines()
+    assert len(lines) == 4
+    assert lines[1].startswith(earlier)
+    assert "old" not in table.read_text()
+
+
 def test_an_image_that_is_gone_is_listed(archive, tmp_path, capsys):
     archive.trouble = {"3": "gone"}
     api = f"{archive.address}/api/v2"

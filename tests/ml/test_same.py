@@ -2,15 +2,23 @@
 
 import csv
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from PIL import ExifTags, Image, ImageOps
 
 from ml import taxonomy
+from ml.checkpoints import describe, save_checkpoint
+from ml.classifier import build_classifier
 from ml.cli import main
 from ml.data import read_dataset
 from ml.data.archive import archive_image, is_archive_lesion
+from ml.data.decoding import decode_all
 from ml.data.groups import group_samples
+from ml.data.lazy import open_lazily
 from ml.data.preparing import prepare_datasets, split_datasets
 from ml.data.samples import Sample
 from ml.data.splits import Splits, check_no_leak, read_split
@@ -18,7 +26,7 @@ from ml.data.tables import ImageFinder
 from ml.errors import DataError
 from ml.labelled import read_labelled
 from ml.manifest import read_manifest
-from ml.recipes import RECIPES
+from ml.recipes import RECIPES, get_recipe, shrink
 from tests.ml.conftest import write_csv
 
 CLASSES = taxonomy.HAM10000
@@ -311,3 +319,65 @@ def test_an_untrained_model_stays_untrained(small_starter, ham10000, tmp_path):
     assert not after.trained
     assert after.limits == before.limits
     assert "This model is untrained" in (out / "MODEL_CARD.md").read_text()
+
+
+def test_a_picture_is_read_upright_as_an_upload_is(checkpoint, ham10000, pictures):
+    half = np.zeros((30, 40, 3), np.uint8)
+    half[:, :20] = 200
+    folder = ham10000 / "turned"
+    folder.mkdir()
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # the camera lay on its side
+    Image.fromarray(half).save(folder / "a.png", exif=exif)
+    Image.fromarray(half).save(folder / "plain.png")
+    seen = dict(decode_all([folder / "a.png", folder / "plain.png"], np.array, []))
+    assert seen[0].shape == (40, 30, 3)
+    np.testing.assert_array_equal(seen[0], ImageOps.exif_transpose(Image.open(folder / "a.png")))
+    np.testing.assert_array_equal(seen[1], half)
+    lazy = open_lazily([Sample(folder / "a.png", "nv", "a")], ("nv",), np.array)
+    (_, pixels), *_ = lazy.batches([torch.tensor([0])])
+    np.testing.assert_array_equal(pixels[0].permute(1, 2, 0), seen[0])
+
+
+def test_an_empty_cell_of_isic_marks_nothing(tmp_path):
+    table = tmp_path / "truth.csv"
+    table.write_text("image_id,melanoma,seborrheic_keratosis\na,,1\nb,,\nc,1.0,\n")
+    assert [sample.label for sample in read_dataset(tmp_path).samples] == ["sk", "nv", "mel"]
+    table.write_text("image_id,melanoma,seborrheic_keratosis\na,yes,0\n")
+    with pytest.raises(DataError, match="a has 'yes' as melanoma; it is 0 or 1"):
+        read_dataset(tmp_path)
+
+
+def test_one_image_is_measured_without_a_picture_of_its_features(checkpoint, ham10000, tmp_path):
+    write_csv(tmp_path / "labels.csv", [{"image": "mel_00", "label": "mel"}])
+    arguments = ["--images", str(ham10000 / "images"), "--labels", str(tmp_path / "labels.csv")]
+    out = tmp_path / "out"
+    assert main(["evaluate", str(checkpoint), *arguments, "--out", str(out)]) == 0
+    assert "features.svg" not in {path.name for path in out.iterdir()}
+    assert "features" not in (out / "summary.md").read_text()
+
+
+def test_an_ensemble_of_other_classes_is_one_sentence(recipe, ham10000, tmp_path, capsys):
+    for name, classes in (("a", taxonomy.HAM10000), ("b", taxonomy.HAM10000[:6])):
+        made = replace(recipe, classes=classes)
+        model = build_classifier(made.architecture, len(classes)).eval()
+        save_checkpoint(tmp_path / name, model, describe(made, "test"))
+    write_csv(tmp_path / "labels.csv", [{"image": "mel_00", "label": "mel"}])
+    write_csv(tmp_path / "fit.csv", [{"image": "nv_00", "label": "nv"}])
+    images = str(ham10000 / "images")
+    both = ["evaluate", str(tmp_path / "a"), str(tmp_path / "b"), "--images", images]
+    fit = ["--combine", "weighted", "--fit-images", images, "--fit-labels"]
+    table = ["--labels", str(tmp_path / "labels.csv")]
+    assert main([*both, *table, *fit, str(tmp_path / "fit.csv")]) == 2
+    assert "need the same classes" in capsys.readouterr().err
+
+
+def test_a_context_is_no_onnx(tmp_path, capsys):
+    made = shrink(get_recipe("efficientnet_b0_context"))
+    model = build_classifier(made.architecture, len(made.classes)).eval()
+    save_checkpoint(tmp_path / "context", model, describe(made, "test"))
+    export = ["export", str(tmp_path / "context"), "--format", "onnx"]
+    assert main([*export, "--out", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err.strip()
+    assert "looks at the patient's other lesions" in error
+    assert len(error.splitlines()) == 1
