@@ -6,8 +6,9 @@ from dataclasses import fields, is_dataclass, replace
 import pytest
 
 from ml.cli import main
-from ml.configuring import OF_PARTS, RULES, parse_setting, read_settings, with_settings
+from ml.configuring import parse_setting, read_settings, with_settings
 from ml.errors import RecipeError
+from ml.ranges import OF_PARTS, RULES
 from ml.recipes import RECIPES, get_recipe, shrink
 from ml.tuning import Range, search_space
 
