@@ -77,7 +77,7 @@ def measure_checkpoint(
     Everything is fitted on ``parts.validation`` and measured on ``parts.test``, read by the same
     Predictor as in a worker. Where there is no validation part, all is fitted on the test part and
     each of its images measured by what was fitted without it (ml.crossfit). Refusal is fitted on
-    the images ``familiar`` too: real lesions of other cameras, each by itself and without a label.
+    the images ``familiar`` too: more real lesions, each by itself and without a label.
     It may be called again on a finished checkpoint.
     """
     predictor = Predictor(out)

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--familiar",
         type=Path,
         metavar="DIR",
-        help="pictures of real lesions from other cameras, which are not to be refused",
+        help="more pictures of real lesions that are not to be refused (of other cameras, say)",
     )
 
 

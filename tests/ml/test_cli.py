@@ -76,7 +76,7 @@ def test_finish_measures_anew_and_leaves_the_weights(small_starter, ham10000, tm
     assert after.refusal != before.refusal
     assert after.accepted == ACCEPTED
     assert (
-        "than those of 99.0% of the validation images and 140 of other cameras"
+        "than those of 99.0% of the validation images and 140 more real lesions"
         in (out / "MODEL_CARD.md").read_text()
     )
     assert after.thresholds == before.thresholds
