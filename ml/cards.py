@@ -192,7 +192,8 @@ def _refusal(manifest: Manifest) -> str:
         return "This model cannot tell what is no lesion: it gives an answer for any picture."
     more = manifest.data.get("more_images_for_refusal", 0)
     refused, warned = manifest.accepted["not_a_lesion"], manifest.accepted["unfamiliar"]
-    known = f"the {_fitted_on(manifest)} images" + (f" and {more} more real lesions" if more else "")
+    known = f"the {_fitted_on(manifest)} images"
+    known += f" and {more} more real lesions" if more else ""
     note = (
         "A picture whose features lie further from those of known lesions than those of "
         f"{refused:.1%} of {known} is refused as no lesion; beyond {warned:.1%} it is read with a "
