@@ -216,7 +216,7 @@ def _outline(manifest: Manifest) -> str:
 def _fitted_on(manifest: Manifest) -> str:
     """The part that limits were fitted on: see ml.crossfit."""
     counts = manifest.data.get("counts")
-    return "test" if counts and not counts["validation"] else "validation"
+    return "test" if counts and not counts.get("validation", True) else "validation"
 
 
 def _thresholds(manifest: Manifest) -> str:
