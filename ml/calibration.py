@@ -15,8 +15,10 @@ import numpy as np
 from ml.manifest import DEFAULT_THRESHOLDS
 from ml.metrics import malignancy, malignant_mask
 
-# more looked harmless on 1,000 images and was not on others (docs/decisions)
-PRIORS = (0.0, 0.1, 0.2, 0.3)
+# more cost balanced accuracy (docs/decisions/0030-calibration-between-two-worlds.md)
+PRIORS = (0.0, 0.05, 0.1)
+SHARPEST, SOFTEST = 0.05, 20.0  # temperatures
+LONGEST = 10.0  # of what a lead is stretched by
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -26,35 +28,52 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def calibrate(scores: np.ndarray, calibration: dict[str, Any]) -> np.ndarray:
-    """Scores (N, K) to probabilities, by a manifest's ``calibration``: softmax((s + bias) / T).
+    """Scores (N, K) to probabilities, by a manifest's ``calibration``.
 
-    ``bias`` (one number a class, in the order of the outputs) is missing in manifests of format 1.
+    They are softmax(z + lead * m) of z = (scores + bias) / temperature, where m is how far the
+    likeliest class leads the next one, and 0 for all others. ``bias`` and ``lead`` (one number a
+    class, in the order of the outputs) are missing in manifests of formats 1 and of 1 to 3. No
+    lead makes another class the likeliest.
     """
-    bias = np.asarray(calibration.get("bias", 0.0))
-    return softmax((scores + bias) / calibration["temperature"])
+    logits = (scores + np.asarray(calibration.get("bias", 0.0))) / calibration["temperature"]
+    if "lead" in calibration:
+        logits = logits + np.asarray(calibration["lead"]) * leads(logits)
+    return softmax(logits)
+
+
+def leads(logits: np.ndarray) -> np.ndarray:
+    """How far the likeliest class of each row (N, K) leads the next one, and 0 for the others."""
+    rows, first = np.arange(len(logits)), logits.argmax(1)
+    others = logits.copy()
+    others[rows, first] = -np.inf
+    found = np.zeros_like(logits)
+    found[rows, first] = logits[rows, first] - others.max(1)
+    return found
 
 
 def fit_calibration(scores: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """A manifest's ``calibration`` from validation scores (N, K) and labels (N,).
+    """A manifest's ``calibration`` from held-out scores (N, K) and labels (N,).
 
     A model that was trained as if all classes were equally common answers so. ``prior`` times the
     logarithm of the classes' shares is added (Saerens, Latinne and Decaestecker, Neural
-    Computation 14:21, 2002; Menon et al., arXiv:2007.07314), then the temperature is fitted. At 1
-    the probabilities are those of the data's mix, but the likeliest class is then seldom a rare
-    one: ``prior`` is that of ``PRIORS`` under which the labels are likeliest
+    Computation 14:21, 2002; Menon et al., arXiv:2007.07314): at 1 the probabilities are those of
+    the data's mix, but the likeliest class is then seldom a rare one. So ``prior`` is small, that
+    of ``PRIORS`` under which the labels are likeliest, and where the commonest class is the
+    likeliest its lead is stretched: it is surer in the data's mix than in one of equal classes.
+    Temperature and lead are fitted together
     (docs/decisions/0030-calibration-between-two-worlds.md).
     """
     shares = np.bincount(labels, minlength=scores.shape[1]) + 1.0  # no class is impossible
     logs = np.log(shares / shares.sum())
     logs -= logs.mean()
-    fits = [(prior, fit_temperature(scores + prior * logs, labels)) for prior in PRIORS]
-    prior, temperature = min(
-        fits, key=lambda fit: negative_log_likelihood((scores + fit[0] * logs) / fit[1], labels)
-    )
+    commonest = int(shares.argmax())
+    fits = [(prior, *fit_lead(scores + prior * logs, labels, commonest)) for prior in PRIORS]
+    prior, temperature, lead, _ = min(fits, key=lambda fit: fit[-1])
     return {
         "temperature": round(temperature, 4),
         "prior": prior,
         "bias": [round(float(value), 4) for value in prior * logs],
+        "lead": [round(lead, 4) if k == commonest else 0.0 for k in range(len(shares))],
     }
 
 
@@ -63,18 +82,25 @@ def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray) -> float:
     return float(-np.log(chosen.clip(1e-300)).mean())
 
 
-def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The T that makes softmax(logits / T) likeliest, between 1/20 and 20.
+def fit_lead(logits: np.ndarray, labels: np.ndarray, leader: int) -> tuple[float, float, float]:
+    """The temperature and the lead of class ``leader`` under which the labels are likeliest.
 
-    Guo et al., arXiv:1706.04599. The likelihood has one peak in T; golden-section search finds it.
+    Returns both and the mean negative log-likelihood. For one class's lead this is a convex problem
+    in 1 / temperature and lead / temperature; without the lead it is Guo et al., arXiv:1706.04599.
     """
-    low, high = math.log(0.05), math.log(20.0)
-    ratio = (math.sqrt(5) - 1) / 2
-    for _ in range(60):
-        a, b = high - ratio * (high - low), low + ratio * (high - low)
-        first, second = (negative_log_likelihood(logits / math.exp(t), labels) for t in (a, b))
-        low, high = (low, b) if first < second else (a, high)
-    return math.exp((low + high) / 2)
+    from scipy.optimize import minimize
+
+    stretched = np.zeros_like(logits)
+    stretched[:, leader] = leads(logits)[:, leader]
+
+    def loss(chosen: np.ndarray) -> float:
+        sharpness, stretch = chosen
+        return negative_log_likelihood(sharpness * logits + stretch * stretched, labels)
+
+    limits = [(1 / SOFTEST, 1 / SHARPEST), (0.0, LONGEST)]
+    found = minimize(loss, [1.0, 0.0], method="L-BFGS-B", bounds=limits)
+    sharpness, stretch = found.x
+    return float(1 / sharpness), float(stretch / sharpness), float(found.fun)
 
 
 def choose_thresholds(

@@ -168,14 +168,22 @@ def _points(points: list[dict[str, Any]]) -> str:
 
 
 def _calibration(manifest: Manifest) -> str:
-    prior = manifest.calibration.get("prior", 0.0)
-    return (
-        "The scores of a network that answers as if all classes were equally common are moved part "
-        f"of the way to the mix of the data: {prior:.0%} of it here (30% at most, for more would "
-        "hide rare classes). Then they were made softer or sharper by a temperature of "
-        f"{manifest.calibration['temperature']:.3f}. In a clinic with another mix, probabilities "
-        "mean less than they say."
+    calibration = manifest.calibration
+    mended = (
+        "The scores of a network that answers as if all classes were equally common are moved "
+        f"{calibration.get('prior', 0.0):.0%} of the way to the mix of the data (little, for more "
+        "would hide rare classes), and made softer or sharper by a temperature of "
+        f"{calibration['temperature']:.3f}."
     )
+    lead = calibration.get("lead", [0.0] * len(manifest.classes))
+    stretched = [(code, v) for code, v in zip(manifest.classes, lead, strict=True) if v]
+    if stretched:
+        leaders = " and ".join(f"{code} (by {value:.2f})" for code, value in stretched)
+        mended += (
+            " Where the commonest class is the likeliest, its lead over the next one is stretched: "
+            f"{leaders}. That changes how sure an answer is, and never which class comes first."
+        )
+    return f"{mended} In a clinic with another mix, probabilities mean less than they say."
 
 
 def _intended_use(manifest: Manifest) -> str:

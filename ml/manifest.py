@@ -16,9 +16,10 @@ from ml import taxonomy
 from ml.config import RESIZES, Architecture, Preprocessing
 from ml.errors import CheckpointError
 
-# 1 had no bias, operating points, refusal and curves, and 2 saw squares alone; both are still read
-FORMAT = 3
-READABLE = (1, 2, FORMAT)
+# 1 had no bias, operating points, refusal and curves, 2 saw squares alone, and 3 had no lead in its
+# calibration; all are still read
+FORMAT = 4
+READABLE = (1, 2, 3, FORMAT)
 WEIGHTS = "model.safetensors"
 MANIFEST = "manifest.json"
 CARD = "MODEL_CARD.md"
@@ -234,10 +235,13 @@ def _check_calibration(calibration: dict[str, Any], classes: int, source: str) -
     temperature = calibration.get("temperature")
     if not _is_number(temperature) or not temperature > 0:
         raise CheckpointError(f"{source} needs a calibration temperature above 0.")
-    bias = calibration.get("bias", [0.0] * classes)
-    listed = isinstance(bias, list) and len(bias) == classes
-    if not listed or not all(_is_number(entry) for entry in bias):
-        raise CheckpointError(f"{source} needs one number of calibration bias a class.")
+    for name in ("bias", "lead"):
+        numbers = calibration.get(name, [0.0] * classes)
+        listed = isinstance(numbers, list) and len(numbers) == classes
+        if not listed or not all(_is_number(entry) for entry in numbers):
+            raise CheckpointError(f"{source} needs one number of calibration {name} a class.")
+    if any(stretch < 0 for stretch in calibration.get("lead", [])):
+        raise CheckpointError(f"{source} needs a calibration lead of 0 or more for every class.")
     if not _is_number(calibration.get("prior", 0.0)):
         raise CheckpointError(f"{source} needs a number as prior of the calibration.")
 

@@ -146,6 +146,8 @@ SEEN = Preprocessing(size=32).to_dict()
         ({"calibration": {"temperature": 1, "bias": None}}, "calibration bias"),
         ({"calibration": {"temperature": 1, "bias": [float("nan")] * 7}}, "calibration bias"),
         ({"calibration": {"temperature": 1, "prior": "x"}}, "prior of the calibration"),
+        ({"calibration": {"temperature": 1, "lead": [0, 1]}}, "calibration lead"),
+        ({"calibration": {"temperature": 1, "lead": [-0.5] * 7}}, "lead of 0 or more"),
         ({"refusal": None}, "thresholds of refusal"),
         ({"refusal": {"unfamiliar": None}}, "thresholds of refusal"),
         ({"outline": None}, "thresholds of the outline"),

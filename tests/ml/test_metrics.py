@@ -99,9 +99,10 @@ def test_what_is_not_defined_is_none(answers):
 
 def test_temperature_finds_what_was_done(answers):
     labels, probabilities = answers
-    own = calibration.fit_temperature(np.log(probabilities), labels)
-    harder = calibration.fit_temperature(3 * np.log(probabilities), labels)
+    own, lead, loss = calibration.fit_lead(np.log(probabilities), labels, 5)
+    harder, same, again = calibration.fit_lead(3 * np.log(probabilities), labels, 5)
     assert harder == pytest.approx(3 * own, rel=1e-3)
+    assert (same, again) == pytest.approx((lead, loss), abs=1e-3)
 
 
 def test_thresholds_keep_their_promise(answers):
