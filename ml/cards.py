@@ -9,6 +9,7 @@ from typing import Any
 from ml import taxonomy
 from ml.manifest import CARD, DEFAULT_THRESHOLDS, HELD_OUT, Manifest
 from ml.outline import CUT_OFF, LEAST, RIGHT
+from ml.words import counted
 
 UNTRAINED = (
     "**This model is untrained: its weights are random. It must not be used to read images.**"
@@ -67,7 +68,9 @@ def render_measurement(figures: dict[str, Any]) -> str:
         _section("Quality by subgroup", _subgroups(figures["subgroups"]))
         if figures["subgroups"]
         else "",
-        _section(f"Left out: {len(figures['left_out'])} rows", left_out) if left_out else "",
+        _section(f"Left out: {counted(len(figures['left_out']), 'row')}", left_out)
+        if left_out
+        else "",
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -100,8 +103,8 @@ def _classes(manifest: Manifest) -> str:
 def _metrics(metrics: dict[str, Any]) -> str:
     rows = [(k.replace("_", " "), _figure(v)) for k, v in metrics["overall"].items()]
     alone = metrics["images"] == metrics["groups"]  # nothing says which show the same
-    of, unit = ("", "image") if alone else (f" of {metrics['groups']} lesions", "lesion")
-    note = f"Measured on {metrics['images']} images{of}: {metrics['source']}. "
+    of, unit = ("", "image") if alone else (f" of {counted(metrics['groups'], 'lesion')}", "lesion")
+    note = f"Measured on {counted(metrics['images'], 'image')}{of}: {metrics['source']}. "
     note += f"In brackets: the 95% bootstrap interval, resampled by {unit}."
     return f"{note}\n\n{_table(('measure', 'value'), rows)}"
 

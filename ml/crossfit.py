@@ -21,6 +21,7 @@ from ml.evaluation import Answers
 from ml.outline import CUT_OFF, choose_limit
 from ml.predictor import Answer
 from ml.refusal import Familiar, fit_refusal
+from ml.words import counted
 
 FOLDS = 5
 
@@ -87,7 +88,9 @@ def judge_apart(
     """
     read, lesions = own_answer(answers), len(set(answers.groups))
     if lesions < FOLDS:
-        raise DataError(f"The test part has {lesions} lesions; {FOLDS} or more are needed.")
+        raise DataError(
+            f"The test part has {counted(lesions, 'lesion')}; {FOLDS} or more are needed."
+        )
     fold = group_folds(answers.groups, FOLDS, seed)
     outlier_scores = np.zeros(len(fold))
     fits = []

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ml.words import counted
+
 if TYPE_CHECKING:
     from ml.config import Recipe
 
@@ -64,13 +66,14 @@ def _setting(text: str) -> tuple[str, str]:
 
 def report_skipped(skipped: Sequence[str]) -> None:
     if skipped:
-        print(f"ml: {len(skipped)} files were left out:", file=sys.stderr)
+        print(f"ml: left out, {counted(len(skipped), 'file')}:", file=sys.stderr)
     for line in skipped:
         print(f"  {line}", file=sys.stderr)
 
 
 def print_figures(figures: dict[str, Any]) -> None:
-    print(f"{figures['images']} images of {figures['groups']} lesions, 95% intervals")
+    images, lesions = counted(figures["images"], "image"), counted(figures["groups"], "lesion")
+    print(f"{images} of {lesions}, 95% intervals")
     for name, entry in figures["overall"].items():
         if entry["value"] is None:
             print(f"  {name:32} -")

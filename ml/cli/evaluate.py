@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.cli.common import print_figures, report_skipped
+from ml.words import counted
 
 if TYPE_CHECKING:
     from ml.labelled import Labelled
@@ -83,5 +84,6 @@ def _check_apart(labelled: Labelled, options: argparse.Namespace, classes: Seque
     both = [sample.path.name for sample in fitted if sample.path.resolve() in measured]
     if both:
         raise DataError(
-            f"{len(both)} images of --fit-images are measured too ({both[0]}); name others."
+            f"--fit-images shares {counted(len(both), 'image')} with --images ({both[0]}); "
+            "name others."
         )

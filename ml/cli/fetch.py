@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from ml.cli.common import positive
+from ml.words import counted
 
 SUMMARY = "download images and metadata from the ISIC archive"
 STOPPED = "stopped. The same command goes on where it was."
@@ -32,7 +33,7 @@ def run(options: argparse.Namespace) -> None:
     from ml.fetching import fetch
 
     done = fetch(options.out, options.collection, options.search, options.limit, options.api)
-    print(f"{options.out}: {done.new} images fetched, {done.kept} were there")
+    print(f"{options.out}: {counted(done.new, 'image')} fetched, {done.kept} there before")
     if done.failed:
         shown = "\n  ".join(done.failed)
-        raise DataError(f"{len(done.failed)} images could not be fetched:\n  {shown}")
+        raise DataError(f"{counted(len(done.failed), 'image')} could not be fetched:\n  {shown}")

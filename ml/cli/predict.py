@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.cli.common import report_skipped
+from ml.words import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
         writer.writerow(["image", *predictor.manifest.classes])
         for name, row in zip(names, readings.probabilities, strict=True):
             writer.writerow([name, *(f"{value:.12f}" for value in row)])
-    print(f"{options.out}: {len(readings.indices)} images")
+    print(f"{options.out}: {counted(len(readings.indices), 'image')}")
     report_refusals(names, readings.answer.outlier_scores, predictor.manifest, options.refusals)
 
 
@@ -71,7 +72,7 @@ def name_images(paths: Sequence[Path], folder: Path) -> list[str]:
 def _report_others(folder: Path, images: int) -> None:
     others = sum(path.is_file() for path in folder.rglob("*")) - images
     if others:
-        print(f"ml: {others} files that are no images were not looked at.", file=sys.stderr)
+        print(f"ml: not looked at, as no images: {counted(others, 'file')}.", file=sys.stderr)
 
 
 def report_refusals(

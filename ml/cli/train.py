@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ml.cli.common import print_figures, report_skipped
 from ml.cli.data import add_training_arguments, chosen_data, recipe_to_train, split_in_words
+from ml.words import counted
 
 SUMMARY = "train a recipe and write a measured checkpoint"
 STOPPED = "stopped. Training goes on from its last whole epoch with the same command and --resume."
@@ -66,4 +67,6 @@ def run(options: argparse.Namespace) -> None:
 def _report_left_out(lines: list[str]) -> None:
     if lines:
         first = "\n  ".join(lines[:20])
-        print(f"ml: {len(lines)} images were left out, at first:\n  {first}", file=sys.stderr)
+        print(
+            f"ml: left out, {counted(len(lines), 'image')}, at first:\n  {first}", file=sys.stderr
+        )

@@ -297,7 +297,7 @@ def test_an_ensemble_has_no_thresholds_of_a_member(small_starter, ham10000, tmp_
     fit = ["--fit-images", str(ham10000 / "images"), "--fit-labels", str(tmp_path / "labels.csv")]
     capsys.readouterr()
     assert main([*both, *images, "--combine", "stacking", *fit]) == 2
-    assert "14 images of --fit-images are measured too" in capsys.readouterr().err
+    assert "--fit-images shares 14 images with --images" in capsys.readouterr().err
 
 
 def test_too_few_lesions_promise_nothing(small_starter, ham10000, tmp_path):
