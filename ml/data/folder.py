@@ -28,7 +28,7 @@ def read_folder(images: Path, labels: Path) -> Dataset:
     samples = [
         Sample(
             path=files.find(row[image]),
-            label=class_code(row[label]),
+            label=class_code(row[label], f"{labels}, {row[image]}"),
             group=Path(row[image]).with_suffix("").as_posix(),
             attributes=attributes_of(row),
             patient=row.get("patient_id") or row.get("group") or "",
@@ -47,7 +47,7 @@ def read_class_folders(folder: Path) -> Dataset:
     Every image stands alone, for nothing says what belongs together.
     """
     samples = [
-        Sample(path, class_code(part.name), f"{part.name}/{path.stem}")
+        Sample(path, class_code(part.name, str(folder)), f"{part.name}/{path.stem}")
         for part in sorted(folder.iterdir())
         if part.is_dir()
         for path in image_files(part)

@@ -31,7 +31,7 @@ def read_ham10000(folder: Path) -> Dataset:
     samples = [
         Sample(
             path=files.find(row["image_id"]),
-            label=class_code(row["dx"]),
+            label=class_code(row["dx"], f"{folder / METADATA}, {row['image_id']}"),
             group=row["lesion_id"],
             attributes=attributes_of(row),
             lesion=row["lesion_id"],

@@ -63,12 +63,15 @@ def once_each(samples: Sequence[Sample], table: Path) -> tuple[list[Sample], lis
     return list(first.values()), repeated
 
 
-def class_code(word: str) -> str:
-    """The code of a class from its code or its label, in any case."""
+def class_code(word: str, place: str) -> str:
+    """The code of a class from its code or its label, in any case.
+
+    Raises DataError, naming the ``place`` where the word stands, if it is neither.
+    """
     key = word.strip().lower()
     entry = taxonomy.BY_CODE.get(key) or taxonomy.BY_ANSWER.get(key)
     if entry is None:
-        raise DataError(f"'{word}' is no class code or label that this project knows.")
+        raise DataError(f"{place}: '{word}' is no class code or label that this project knows.")
     return entry.code
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from ml.errors import DataError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".dcm")
+DELIMITERS = (",", ";", "\t")
 
 ATTRIBUTES = {
     "sex": "sex",
@@ -39,11 +40,15 @@ def read_rows(file: Path, *needed: str) -> list[dict[str, str]]:
 def read_table(file: Path) -> tuple[list[str], list[dict[str, str]]]:
     """Columns and rows of a CSV in UTF-8; a cell that a row lacks is empty.
 
-    Raises DataError where it is no such file.
+    Its cells are parted by commas, or by semicolons (as spreadsheets write where the comma is the
+    decimal sign) or tabs: by what the header has most of. Raises DataError where it is no such
+    file.
     """
     try:
         with file.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, restval="")
+            delimiter = max(DELIMITERS, key=stream.readline().count)
+            stream.seek(0)
+            reader = csv.DictReader(stream, restval="", delimiter=delimiter)
             return list(reader.fieldnames or []), list(reader)
     except UnicodeDecodeError as error:
         raise DataError(f"{file} is not in UTF-8: {error}.") from error
@@ -52,7 +57,9 @@ def read_table(file: Path) -> tuple[list[str], list[dict[str, str]]]:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """Images below ``folder``, in the order of their paths."""
+    """Images below ``folder``, in the order of their paths. Raises DataError if it is none."""
+    if not folder.is_dir():
+        raise DataError(f"{folder} is no folder.")
     return [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
 
 

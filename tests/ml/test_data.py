@@ -14,10 +14,10 @@ from ml.data import read_dataset
 from ml.data.cache import load_cache
 from ml.data.decoding import open_image
 from ml.data.duplicates import find_duplicates
-from ml.data.folder import read_folder
+from ml.data.folder import read_class_folders, read_folder
 from ml.data.groups import group_samples
 from ml.data.preparing import join_datasets, prepare_datasets, split_datasets
-from ml.data.samples import Sample, class_code, count_classes
+from ml.data.samples import Sample, count_classes
 from ml.data.splits import Splits, check_no_leak, fold, merge_groups, read_split, split
 from ml.errors import DataError
 from ml.preprocessing import to_pixels
@@ -115,8 +115,24 @@ def test_bad_data_sets_are_explained(tmp_path):
     write_csv(tmp_path / "labels.csv", [{"picture": "a"}])
     with pytest.raises(DataError, match="no column 'image'"):
         read_folder(tmp_path, tmp_path / "labels.csv")
-    with pytest.raises(DataError, match="'wart'"):
-        class_code("wart")
+    write_csv(tmp_path / "labels.csv", [{"image": "a_1", "label": "wart"}])
+    with pytest.raises(DataError, match="is no folder"):
+        read_folder(tmp_path / "nowhere", tmp_path / "labels.csv")
+    with pytest.raises(DataError, match=r"labels\.csv, a_1: 'wart' is no class"):
+        read_folder(tmp_path, tmp_path / "labels.csv")
+    one_picture(tmp_path / "wart" / "a_1.png")
+    with pytest.raises(DataError, match="'wart' is no class"):
+        read_class_folders(tmp_path)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_the_tables_of_spreadsheets_are_read(tmp_path, delimiter):
+    one_picture(tmp_path / "a_1.png")
+    lines = [["image", "label", "site"], ["a_1", "mel", '"back, of the hand; left"']]
+    text = "\r\n".join(delimiter.join(line) for line in lines)
+    (tmp_path / "labels.csv").write_text(text, encoding="utf-8-sig")
+    (sample,) = read_dataset(tmp_path).samples
+    assert (sample.label, sample.attributes) == ("mel", {"site": "back, of the hand; left"})
 
 
 def one_picture(file, shade=100):

@@ -271,7 +271,7 @@ def test_a_table_in_another_encoding_is_one_sentence(checkpoint, ham10000, tmp_p
     assert "is not in UTF-8" in capsys.readouterr().err
     table.write_text("image,label,site\nmel_00,mel\nnv_00\n")  # rows with too few cells
     assert main([*evaluate, "--labels", str(table)]) == 2
-    assert "ml: '' is no class code" in capsys.readouterr().err
+    assert "labels.csv, nv_00: '' is no class code" in capsys.readouterr().err
 
 
 def test_a_folder_with_numbers_of_the_archive_and_own_labels(tmp_path, pictures):
