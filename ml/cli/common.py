@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,14 @@ def positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def gigabytes(text: str) -> float:
+    """An argument's type: a size above 0, not infinite."""
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError("must be a number above 0")
     return value
 
 
@@ -76,6 +85,6 @@ def print_figures(figures: dict[str, Any]) -> None:
     print(f"{images} of {lesions}, 95% intervals")
     for name, entry in figures["overall"].items():
         if entry["value"] is None:
-            print(f"  {name:32} -")
+            print(f"  {name:34} -")
             continue
-        print(f"  {name:32} {entry['value']:.3f}  ({entry['low']:.3f} to {entry['high']:.3f})")
+        print(f"  {name:34} {entry['value']:.3f}  ({entry['low']:.3f} to {entry['high']:.3f})")

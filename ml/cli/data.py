@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ml.cli.common import add_recipe, chosen_recipe, positive
+from ml.cli.common import add_recipe, chosen_recipe, gigabytes, positive
 
 if TYPE_CHECKING:
     from ml.config import Recipe
@@ -20,7 +20,11 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     add_recipe(parser)
     add_data_arguments(parser)
     parser.add_argument(
-        "--memory", type=float, default=8.0, metavar="GB", help="decode larger data batch by batch"
+        "--memory",
+        type=gigabytes,
+        default=8.0,
+        metavar="GB",
+        help="decode larger data batch by batch",
     )
     parser.add_argument("--epochs", type=positive, metavar="N", help="instead of the recipe's")
 
@@ -53,11 +57,14 @@ def recipe_to_train(options: argparse.Namespace) -> Recipe:
 def chosen_data(options: argparse.Namespace, recipe: Recipe) -> tuple[Dataset, Splits]:
     """The data sets that the arguments name, as one, and its split.
 
-    Raises DataError where it has no validation part and none was to be done without.
+    Raises DataError where it has no validation part and none was to be done without, and where
+    --out is one of the data sets.
     """
     from ml.data.splits import all_but_test
     from ml.errors import DataError
 
+    if options.out.resolve() in {folder.resolve() for folder in options.data}:
+        raise DataError(f"--out is the data set {options.out}; name a folder of its own.")
     training = recipe.training
     dataset, parts = split_data(options, recipe.classes, training.fractions, training.seed)
     if getattr(options, "all_but_test", False):

@@ -55,6 +55,8 @@ def run(options: argparse.Namespace) -> None:
     report_skipped(labelled.left_out)
     if labelled.unlabelled:
         report_skipped([f"{name}: no label" for name in labelled.unlabelled])
+    if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
     if len(predictors) == 1:
         answers = ask(predictors[0], labelled.samples)
     else:

@@ -45,10 +45,12 @@ def run(options: argparse.Namespace) -> None:
     if not paths:
         raise DataError(f"There are no images in {options.images}.")
     _report_others(options.images, len(paths))
+    _check_file(options.out)
+    if options.refusals:
+        _check_file(options.refusals)
     predictor = Predictor(options.checkpoint)
     readings = read_images(predictor, paths)
     report_skipped(readings.skipped)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
     words = name_images(paths, options.images)
     names = [words[index] for index in readings.indices]
     with options.out.open("w", newline="") as file:
@@ -67,6 +69,15 @@ def name_images(paths: Sequence[Path], folder: Path) -> list[str]:
         path.stem if known[path.stem] == 1 else path.relative_to(folder).as_posix()
         for path in paths
     ]
+
+
+def _check_file(file: Path) -> None:
+    """Make the folder of a file that is to be written. Raises DataError if it is a folder."""
+    from ml.errors import DataError
+
+    if file.is_dir():
+        raise DataError(f"{file} is a folder; name a file in it.")
+    file.parent.mkdir(parents=True, exist_ok=True)
 
 
 def _report_others(folder: Path, images: int) -> None:

@@ -126,6 +126,23 @@ def test_bad_input_is_one_sentence(arguments, tmp_path, monkeypatch, capsys):
     assert len(error.splitlines()) == 1
 
 
+def test_results_do_not_take_the_place_of_data(small_starter, ham10000, checkpoint, capsys):
+    before = sorted(ham10000.rglob("*"))
+    assert main(["train", "starter", "--data", str(ham10000), "--out", str(ham10000)]) == 2
+    assert "--out is the data set" in capsys.readouterr().err
+    images = str(ham10000 / "images")
+    assert main(["predict", str(checkpoint), "--images", images, "--out", images]) == 2
+    assert "name a file in it" in capsys.readouterr().err
+    assert sorted(ham10000.rglob("*")) == before
+
+
+@pytest.mark.parametrize("size", ["nan", "inf", "0", "-1", "much"])
+def test_memory_is_a_size(size, capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "starter", "--data", "x", "--out", "y", f"--memory={size}"])
+    assert "--memory" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_stopping_leaves_a_word(small_starter, ham10000, tmp_path, monkeypatch, capsys):
     def stop(self, *arguments):
         raise KeyboardInterrupt
