@@ -141,7 +141,7 @@ def _subgroups(subgroups: dict[str, Any]) -> str:
     note = "Balanced accuracy is over the classes that occur in the subgroup. "
     note += "Small subgroups say little."
     if "skin_type" not in subgroups:
-        note += " Skin type is not recorded in the data."
+        note += " No skin type has enough images to be measured."
     return f"{note}\n\n{_table(head, rows)}"
 
 

@@ -17,19 +17,11 @@ from ml.data.splits import Splits, all_but_test, held_out
 from ml.errors import DataError
 from ml.evaluation import Answers, ask, measure, measure_points, measure_subgroups
 from ml.fitting import BEST, RUN
+from ml.limits import state_limits
 from ml.manifest import FORMAT, HELD_OUT, Manifest
 from ml.predictor import Predictor
 from ml.reading import read_images
 from ml.refusal import ACCEPTED
-
-LIMITS = (
-    "Trained and measured on one archive; other cameras, clinics and skin types were not measured.",
-    "Skin type is not recorded in the data, which is mostly of light skin.",
-    "It knows only its own classes. It refuses most pictures that are no lesion, not all of them.",
-    "Probabilities lie between those of the data's mix and of a world in which all classes are "
-    "equally common (see Calibration); another clinic's mix is another one.",
-    "The part for testing is of the same source as that for training; expect less elsewhere.",
-)
 
 CROSS_FITTED = (
     "calibration and thresholds were fitted on it too, each image measured by what was fitted "
@@ -63,7 +55,7 @@ def finish(
         "data": describe_data(dataset, parts, split, len(skipped)),
         "intended_use": INTENDED_USE,
         "intended_range": dataset.intended_range,
-        "limits": list(LIMITS),
+        "limits": ["Not measured: it must not be used to read images."],
     }
     save_checkpoint(out, model, description, half=True)
     return measure_checkpoint(out, parts, name_source(dataset))
@@ -97,7 +89,9 @@ def measure_checkpoint(
     if predictor.manifest.trained:
         more_images = len(more.groups) if more else 0
         fresh = {"more_images_for_refusal": more_images, HELD_OUT: held_out(parts)}
-        about = {"data": predictor.manifest.data | fresh, "limits": list(LIMITS)}
+        data = predictor.manifest.data | fresh
+        limits = state_limits(data["name"], test.samples, fitted.statistics is not None)
+        about = {"data": data, "limits": limits}
     description = predictor.manifest.raw | {
         "format": FORMAT,
         **about,

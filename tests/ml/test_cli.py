@@ -74,6 +74,9 @@ def test_finish_measures_anew_and_leaves_the_weights(small_starter, ham10000, tm
     after = read_manifest(out)
     assert after.data["more_images_for_refusal"] == 140
     assert after.refusal != before.refusal
+    assert not before.refusal
+    assert "It refuses nothing" in before.limits[2]
+    assert "It refuses most pictures" in after.limits[2]
     assert after.accepted == ACCEPTED
     assert (
         "than those of 99.0% of the validation images and 140 more real lesions"
