@@ -23,8 +23,9 @@ def join(members: Sequence[Path], out: Path, version: str = "1.0.0") -> Manifest
     """Write ``out``, a checkpoint of the ensemble of ``members``, uncalibrated.
 
     Data, intended use and the views at reading are those of the first. Raises CheckpointError
-    where the members are fewer than two, are not prepared or answer alike, look at a patient's
-    other lesions or have maps that do not fit; RecipeError where one is no convolutional network.
+    where the members are fewer than two or one is named twice, are not prepared or answer alike,
+    look at a patient's other lesions or have maps that do not fit; RecipeError where one is no
+    convolutional network.
     """
     manifests = [read_manifest(member) for member in members]
     first = manifests[0]
@@ -119,6 +120,8 @@ def _check(members: Sequence[Path], manifests: Sequence[Manifest]) -> None:
     first = manifests[0]
     if len(members) < 2:
         raise CheckpointError("Two checkpoints or more are needed to make one of them.")
+    if len({member.resolve() for member in members}) < len(members):
+        raise CheckpointError("One checkpoint is named twice; name others.")
     for member, manifest in zip(members, manifests, strict=True):
         if manifest.classes != first.classes or manifest.preprocessing != first.preprocessing:
             raise CheckpointError(f"{member} has other classes or preprocessing than {members[0]}.")

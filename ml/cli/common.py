@@ -73,6 +73,15 @@ def _setting(text: str) -> tuple[str, str]:
     return key.strip(), value
 
 
+def check_new(folder: Path) -> None:
+    """Raise CheckpointError if a checkpoint stands in ``folder``, which another would replace."""
+    from ml.errors import CheckpointError
+    from ml.manifest import MANIFEST
+
+    if (folder / MANIFEST).exists():
+        raise CheckpointError(f"{folder} holds a checkpoint already; choose another folder.")
+
+
 def report_skipped(skipped: Sequence[str]) -> None:
     if skipped:
         print(f"ml: left out, {counted(len(skipped), 'file')}:", file=sys.stderr)

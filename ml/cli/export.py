@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ml.cli.common import check_new
+
 SUMMARY = "write a checkpoint for another runtime"
 
 
@@ -23,6 +25,7 @@ def run(options: argparse.Namespace) -> None:
     """
     from ml.export import export_half, export_onnx
 
+    check_new(options.out)
     write = {"onnx": export_onnx, "fp16": export_half}[options.format]
     file = write(options.checkpoint, options.out)
     print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")

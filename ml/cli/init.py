@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ml.cli.common import add_recipe, chosen_recipe
+from ml.cli.common import add_recipe, check_new, chosen_recipe
 
 SUMMARY = "write a checkpoint with random weights"
 
@@ -23,6 +23,7 @@ def run(options: argparse.Namespace) -> None:
     from ml.checkpoints import describe, save_checkpoint
     from ml.classifier import build_classifier
 
+    check_new(options.out)
     recipe = chosen_recipe(options)
     torch.manual_seed(options.seed)
     model = build_classifier(recipe.architecture, len(recipe.classes))

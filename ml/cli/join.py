@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ml.cli.common import check_new
+
 SUMMARY = "make one checkpoint of several: the mean of their answers, or of their weights"
 
 
@@ -28,6 +30,7 @@ def run(options: argparse.Namespace) -> None:
     """
     from ml.joining import average, join
 
+    check_new(options.out)
     make = average if options.weights else join
     manifest = make(options.checkpoints, options.out, options.version)
     print(f"{options.out}: {len(options.checkpoints)} members, {manifest.parameters:,} parameters")

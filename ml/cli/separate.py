@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ml.cli.common import check_new
+
 SUMMARY = "make checkpoints of an ensemble's members, to train on from"
 
 
@@ -22,6 +24,8 @@ def run(options: argparse.Namespace) -> None:
     """
     from ml.joining import separate
 
+    for folder in (options.out, options.out / "1"):
+        check_new(folder)
     written = separate(options.checkpoint, options.out, options.version)
     for number, manifest in enumerate(written, 1):
         print(f"{options.out / str(number)}: {manifest.parameters:,} parameters")

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from ml.cli.common import print_figures, report_skipped
+from ml.cli.common import check_new, print_figures, report_skipped
 from ml.cli.data import add_training_arguments, chosen_data, recipe_to_train, split_in_words
 from ml.words import counted
 
@@ -40,7 +40,10 @@ def run(options: argparse.Namespace) -> None:
     from ml.engine import is_main
     from ml.finishing import check_measurable, finish
     from ml.fitting import fit
+    from ml.runstate import RUN, STATE
 
+    if not (options.out / RUN / STATE).exists():
+        check_new(options.out)
     recipe = recipe_to_train(options)
     dataset, parts = chosen_data(options, recipe)
     check_measurable(parts)

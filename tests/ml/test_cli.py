@@ -139,6 +139,27 @@ def test_results_do_not_take_the_place_of_data(small_starter, ham10000, checkpoi
     assert sorted(ham10000.rglob("*")) == before
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["init", "starter"],
+        ["train", "starter", "--data", "."],
+        ["train", "starter", "--data", ".", "--resume"],
+        ["join", "OUT", "OUT"],
+        ["separate", "OUT"],
+        ["export", "OUT", "--format", "fp16"],
+        ["export", "OUT", "--format", "onnx"],
+    ],
+    ids=" ".join,
+)
+def test_no_checkpoint_is_replaced(command, checkpoint, capsys):
+    before = {file.name: file.read_bytes() for file in checkpoint.iterdir()}
+    arguments = [str(checkpoint) if word == "OUT" else word for word in command]
+    assert main([*arguments, "--out", str(checkpoint)]) == 2
+    assert "holds a checkpoint already" in capsys.readouterr().err
+    assert {file.name: file.read_bytes() for file in checkpoint.iterdir()} == before
+
+
 @pytest.mark.parametrize("size", ["nan", "inf", "0", "-1", "much"])
 def test_memory_is_a_size(size, capsys):
     with pytest.raises(SystemExit):

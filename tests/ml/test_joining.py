@@ -52,8 +52,11 @@ def test_it_is_read_and_explained_like_any_model(joined, checkpoint, photograph)
 def test_the_command_says_what_it_made(tmp_path, capsys, checkpoint, another):
     assert main(["join", str(checkpoint), str(another), "--out", str(tmp_path / "out")]) == 0
     assert "2 members" in capsys.readouterr().out
-    assert main(["join", str(checkpoint), "--out", str(tmp_path / "out")]) == 2
-    assert "Two checkpoints or more" in capsys.readouterr().err
+    alone, wanted = str(tmp_path / "alone"), {1: "Two checkpoints or more", 2: "is named twice"}
+    for number, reason in wanted.items():
+        assert main(["join", *[str(checkpoint)] * number, "--out", alone]) == 2
+        assert reason in capsys.readouterr().err
+    assert not (tmp_path / "alone").exists()
 
 
 def test_the_mean_of_weights_is_one_network_of_the_same_size(tmp_path, capsys, checkpoint, another):
