@@ -3,6 +3,7 @@
 import csv
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -182,7 +183,8 @@ def test_a_run_can_start_from_a_checkpoint(recipe, parts, tmp_path):
 
 
 def test_an_ensemble_is_no_start(recipe, parts, tmp_path, checkpoint):
-    join([checkpoint, checkpoint], tmp_path / "joined")
+    copy = shutil.copytree(checkpoint, tmp_path / "copy")
+    join([checkpoint, copy], tmp_path / "joined")
     with pytest.raises(CheckpointError, match="python -m ml separate"):
         fit(recipe, parts, tmp_path / "out", start=tmp_path / "joined")
 
