@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> None:
     """
     from ml.joining import separate
 
-    for folder in (options.out, options.out / "1"):
+    for folder in (options.out, *options.out.glob("[0-9]*")):
         check_new(folder)
     written = separate(options.checkpoint, options.out, options.version)
     for number, manifest in enumerate(written, 1):

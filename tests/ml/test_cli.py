@@ -136,6 +136,12 @@ def test_results_do_not_take_the_place_of_data(small_starter, ham10000, checkpoi
     images = str(ham10000 / "images")
     assert main(["predict", str(checkpoint), "--images", images, "--out", images]) == 2
     assert "name a file in it" in capsys.readouterr().err
+    file = next((ham10000 / "images").iterdir())
+    labels = ["--labels", str(ham10000 / "HAM10000_metadata.csv")]
+    content = file.read_bytes()
+    assert main(["evaluate", str(checkpoint), "--images", images, *labels, "--out", str(file)]) == 2
+    assert f"{file.name}: File exists" in capsys.readouterr().err
+    assert file.read_bytes() == content
     assert sorted(ham10000.rglob("*")) == before
 
 

@@ -1,5 +1,6 @@
 """Several checkpoints as one."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -57,6 +58,17 @@ def test_the_command_says_what_it_made(tmp_path, capsys, checkpoint, another):
         assert main(["join", *[str(checkpoint)] * number, "--out", alone]) == 2
         assert reason in capsys.readouterr().err
     assert not (tmp_path / "alone").exists()
+
+
+def test_members_replace_no_checkpoint(tmp_path, capsys, joined):
+    separate = ["separate", str(joined), "--out", str(tmp_path / "members")]
+    assert main(separate) == 0
+    shutil.rmtree(tmp_path / "members" / "1")
+    before = (tmp_path / "members" / "2" / "manifest.json").read_bytes()
+    assert main([*separate, "--version", "2.0.0"]) == 2
+    assert "2 holds a checkpoint already" in capsys.readouterr().err
+    assert (tmp_path / "members" / "2" / "manifest.json").read_bytes() == before
+    assert not (tmp_path / "members" / "1").exists()
 
 
 def test_the_mean_of_weights_is_one_network_of_the_same_size(tmp_path, capsys, checkpoint, another):
