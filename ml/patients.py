@@ -97,8 +97,8 @@ class PatientFeatures:
         found: dict[int, Tensor] = {}
         draws = torch.arange(len(self.images.samples)).split(AT_ONCE)
         for indices, pixels in self.images.batches(draws):
-            seen = normalise(as_read(pixels, size), size)
-            features = model.forward_features(seen.to(device)).float().cpu()
+            seen = normalise(as_read(pixels.to(device), size), size)
+            features = model.forward_features(seen).float().cpu()
             found.update(zip(indices.tolist(), features, strict=True))
         blank = torch.zeros_like(next(iter(found.values())))
         every = range(len(self.images.samples))

@@ -140,27 +140,29 @@ class Trainer:
 
     def _part_loss(self, part: Part, generator: Generator) -> Tensor:
         indices, pixels = part
-        batch = self._augment(indices, pixels, generator)
         device = self.engine.device
-        images = batch.images.to(device, memory_format=torch.channels_last)
+        # as bytes: a quarter of what goes there once they are augmented
+        batch = self._augment(indices, pixels.to(device), generator)
+        images = batch.images.contiguous(memory_format=torch.channels_last)
         if self.patients is None:
             outputs = self.model(images)  # (B, K)
         else:
             others, mask = self.patients.others(indices)  # (B, M, D), (B, M)
             outputs = self.model(images, others.to(device), mask.to(device))
         if self.masks is None:
-            return self.loss(outputs.float(), batch.targets.to(device), images)
+            return self.loss(outputs.float(), batch.targets, images)
         logits, drawn = outputs  # (B, K), (B, h, w)
         masks, known = self.masks.of(indices)  # (B, Hc / 2, Wc / 2), (B,)
-        seen = follow(masks, batch.grid, (drawn.shape[1], drawn.shape[2]))  # (B, h, w)
+        seen = follow(masks.to(device), batch.grid, (drawn.shape[1], drawn.shape[2]))  # (B, h, w)
         learnt = torch.zeros_like(known) if batch.blended else known
-        outline = outline_loss(drawn.float(), seen.to(device), learnt.to(device))
-        loss = self.loss(logits.float(), batch.targets.to(device), images)
+        outline = outline_loss(drawn.float(), seen, learnt.to(device))
+        loss = self.loss(logits.float(), batch.targets, images)
         return loss + self.config.outline_weight * outline
 
     def _augment(self, indices: Tensor, pixels: Tensor, generator: Generator) -> Augmented:
         config, classes = self.config, len(self.recipe.classes)
-        labels = nn.functional.one_hot(self.data.labels[indices], classes).float()
+        labels = self.data.labels[indices].to(pixels.device)
+        labels = nn.functional.one_hot(labels, classes).float()
         targets = labels * (1 - config.label_smoothing) + config.label_smoothing / classes
         images, grid = augment(pixels, self.seen, config.augmentation, generator)
         images, targets, blended = mix(images, targets, config.augmentation, generator)

@@ -28,7 +28,7 @@ def balanced_accuracy(trainer: Trainer, recipe: Recipe, images: Images) -> float
     hits, counts = torch.zeros(2, len(recipe.classes), device=engine.device)
     own = torch.arange(len(images.samples))[engine.process_index :: engine.num_processes]
     for indices, pixels in images.batches(own.split(AT_ONCE)):
-        pictures = normalise(pixels, recipe.preprocessing).to(engine.device)
+        pictures = normalise(pixels.to(engine.device), recipe.preprocessing)
         context = () if patients is None else patients.others(indices)
         with training_autocast(engine.device):
             answers = model(pictures, *(c.to(engine.device) for c in context)).argmax(1)

@@ -1,4 +1,8 @@
-"""Augmentation of whole batches, on tensors and from one generator, so that it repeats."""
+"""Augmentation of whole batches, where their pixels are, from one generator, so that it repeats.
+
+How each image is changed is drawn on the CPU, so that a seed means the same everywhere; the pixels
+are changed on the device that they lie on.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ def augment(
 
     Returns the grid (B, H, W, 2) too, which says where on the canvas each pixel was read.
     """
-    grid = sampling_grid(canvas.shape, size.shape, config, generator)
+    grid = sampling_grid(canvas, size.shape, config, generator)
     images = F.grid_sample(
         shrink(canvas, size), grid, "bilinear", padding_mode="reflection", align_corners=False
     )

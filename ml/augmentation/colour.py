@@ -27,7 +27,9 @@ def jitter_colours(images: Tensor, config: Augmentation, generator: Generator) -
     zero, one = torch.zeros(batch), torch.ones(batch)
     chroma = torch.stack([one, zero, zero, zero, cos, -sin, zero, sin, cos], 1).view(batch, 3, 3)
     matrix = torch.linalg.inv(_TO_YIQ) @ chroma @ _TO_YIQ  # (B, 3, 3)
+    matrix = (matrix * brightness.view(-1, 1, 1)).to(images.device)
+    contrast = contrast.view(-1, 1, 1, 1).to(images.device)
     mean = images.mean((2, 3), keepdim=True)  # (B, 3, 1, 1)
-    images = (images - mean) * contrast.view(-1, 1, 1, 1) + mean
-    images = torch.einsum("bij,bjhw->bihw", matrix * brightness.view(-1, 1, 1), images)
+    images = (images - mean) * contrast + mean
+    images = torch.einsum("bij,bjhw->bihw", matrix, images)
     return images.clamp(0, 255)

@@ -28,6 +28,7 @@ def blur(images: Tensor, largest: float, generator: Generator) -> Tensor:
     axis = torch.arange(-reach, reach + 1)
     kernel = torch.exp(-(axis**2) / (2 * sigma[:, None] ** 2))  # (B, T)
     kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(channels, 0)  # (BC, T)
+    kernel = kernel.to(images.device)
     # every image has a kernel of its own, so they lie side by side as the channels of one
     flat = images.reshape(1, batch * channels, height, width)
     flat = F.pad(flat, (reach, reach, reach, reach), mode="replicate")
@@ -40,18 +41,19 @@ def add_noise(images: Tensor, largest: float, generator: Generator) -> Tensor:
     """Gaussian noise with a deviation of up to ``largest`` of 255."""
     deviation = torch.rand(len(images), 1, 1, 1, generator=generator) * largest * 255
     noise = torch.randn(images.shape, generator=generator)
-    return (images + noise * deviation).clamp(0, 255)
+    return (images + (noise * deviation).to(images.device)).clamp(0, 255)
 
 
 def drop_out(images: Tensor, config: Augmentation, generator: Generator) -> Tensor:
     """Grey rectangles over some of the images (DeVries and Taylor, arXiv:1708.04552)."""
     batch, _, height, width = images.shape
-    holes = config.dropout_holes
+    holes, device = config.dropout_holes, images.device
     hit = torch.rand(batch, generator=generator) < config.dropout_share
     centre = torch.rand(batch, holes, 2, generator=generator)
     half = torch.rand(batch, holes, 2, generator=generator) * config.dropout_size / 2
-    rows = ((torch.arange(height) + 0.5) / height).view(1, 1, -1)  # (1, 1, H)
-    columns = ((torch.arange(width) + 0.5) / width).view(1, 1, -1)
+    hit, centre, half = hit.to(device), centre.to(device), half.to(device)
+    rows = ((torch.arange(height, device=device) + 0.5) / height).view(1, 1, -1)  # (1, 1, H)
+    columns = ((torch.arange(width, device=device) + 0.5) / width).view(1, 1, -1)
     tall = (rows - centre[..., :1]).abs() < half[..., :1]  # (B, holes, H)
     wide = (columns - centre[..., 1:]).abs() < half[..., 1:]  # (B, holes, W)
     hidden = (tall[..., :, None] & wide[..., None, :]).any(1, keepdim=True)  # (B, 1, H, W)

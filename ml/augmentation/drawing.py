@@ -23,13 +23,17 @@ def draw_artefacts(images: Tensor, config: Augmentation, generator: Generator) -
         chosen = hit.nonzero().flatten()
         if not len(chosen):
             continue
-        mask = mask_of(len(chosen), images.shape[2:], generator)[:, None]  # (C, 1, H, W)
-        ink = torch.rand(len(chosen), 3, 1, 1, generator=generator) * 60  # dark
-        images = images.index_copy(0, chosen, images[chosen] * (1 - mask) + ink * mask)
+        device, shape = images.device, images.shape[2:]
+        mask = mask_of(len(chosen), shape, generator, device)[:, None]  # (C, 1, H, W)
+        ink = torch.rand(len(chosen), 3, 1, 1, generator=generator).to(device) * 60  # dark
+        drawn = images[chosen] * (1 - mask) + ink * mask
+        images = images.index_copy(0, chosen.to(device), drawn)
     return images
 
 
-def hair_mask(batch: int, shape: torch.Size, generator: Generator) -> Tensor:
+def hair_mask(
+    batch: int, shape: torch.Size, generator: Generator, device: torch.device | None = None
+) -> Tensor:
     """How much of each pixel hairs cover, (B, H, W) in [0, 1].
 
     A hair is a quadratic curve; a pixel is covered by its distance from the nearest point of it.
@@ -39,15 +43,16 @@ def hair_mask(batch: int, shape: torch.Size, generator: Generator) -> Tensor:
     aspect = torch.tensor([shape[1] / size, 1.0])
 
     def somewhere() -> Tensor:  # in heights of the picture
-        return (torch.rand(batch, HAIRS, 1, 2, generator=generator) * 1.4 - 0.2) * aspect
+        place = (torch.rand(batch, HAIRS, 1, 2, generator=generator) * 1.4 - 0.2) * aspect
+        return place.to(device)
 
     start, bend, end = somewhere(), somewhere(), somewhere()
-    t = torch.linspace(0, 1, POINTS).view(1, 1, -1, 1)
+    t = torch.linspace(0, 1, POINTS, device=device).view(1, 1, -1, 1)
     curve = (1 - t) ** 2 * start + 2 * t * (1 - t) * bend + t**2 * end  # (B, HAIRS, POINTS, 2)
-    width = (0.4 + torch.rand(batch, HAIRS, generator=generator)) / size * 1.2
-    down, across = ((torch.arange(side) + 0.5) / size for side in shape)
+    width = ((0.4 + torch.rand(batch, HAIRS, generator=generator)) / size * 1.2).to(device)
+    down, across = ((torch.arange(side, device=device) + 0.5) / size for side in shape)
     points = torch.stack(torch.meshgrid(across, down, indexing="xy"), -1).view(1, 1, -1, 2)
-    cover = torch.zeros(batch, shape.numel())
+    cover = torch.zeros(batch, shape.numel(), device=device)
     for first in range(POINTS - 1):
         distance = _to_segment(points, curve[:, :, first, None], curve[:, :, first + 1, None])
         covered = ((width[..., None] - distance) * size + 0.5).clamp(0, 1)  # (B, HAIRS, HW)
@@ -63,17 +68,18 @@ def _to_segment(points: Tensor, start: Tensor, end: Tensor) -> Tensor:
     return (points - start - t * along).norm(dim=-1)
 
 
-def ruler_mask(batch: int, shape: torch.Size, generator: Generator) -> Tensor:
+def ruler_mask(
+    batch: int, shape: torch.Size, generator: Generator, device: torch.device | None = None
+) -> Tensor:
     """How much of each pixel the ticks of a ruler cover, (B, H, W) in [0, 1].
 
     The ruler lies along a line at some angle, near the edge; every fifth tick is longer.
     """
-    angle = torch.rand(batch, 1, 1, generator=generator) * 2 * math.pi
-    offset = 0.3 + torch.rand(batch, 1, 1, generator=generator) * 0.12
+    angle = torch.rand(batch, 1, 1, generator=generator).to(device) * 2 * math.pi
+    offset = 0.3 + torch.rand(batch, 1, 1, generator=generator).to(device) * 0.12
     size = shape[0]
-    y, x = torch.meshgrid(
-        *((torch.arange(side) + 0.5 - side / 2) / size for side in shape), indexing="ij"
-    )
+    sides = ((torch.arange(side, device=device) + 0.5 - side / 2) / size for side in shape)
+    y, x = torch.meshgrid(*sides, indexing="ij")
     along = (x * angle.cos() + y * angle.sin()) * TICKS  # (B, H, W), ticks at whole numbers
     across = y * angle.cos() - x * angle.sin() - offset
     long = (along.round() % 5 == 0).float()

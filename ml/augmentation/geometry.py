@@ -15,11 +15,14 @@ GRID_NODES = 5
 
 
 def sampling_grid(
-    canvas: torch.Size, shape: tuple[int, int], config: Augmentation, generator: Generator
+    canvas: Tensor, shape: tuple[int, int], config: Augmentation, generator: Generator
 ) -> Tensor:
-    """Where on the canvas each pixel of an output of ``shape`` is read: (B, H, W, 2) in [-1, 1]."""
-    batch, _, height, width = canvas
-    size = shape[0]
+    """Where on the canvas (B, 3, Hc, Wc) each pixel of an output of ``shape`` is read.
+
+    Returns (B, H, W, 2) in [-1, 1].
+    """
+    batch, _, height, width = canvas.shape
+    size, device = shape[0], canvas.device
 
     def uniform(low: float, high: float) -> Tensor:
         return torch.rand(batch, generator=generator) * (high - low) + low
@@ -36,32 +39,38 @@ def sampling_grid(
     stretch = torch.exp(uniform(-config.stretch, config.stretch) / 2)
     cos, sin = angle.cos() * unit, angle.sin() * unit
     turn = torch.stack([cos * stretch * flip, -sin / stretch, sin * stretch * flip, cos / stretch])
+    turn = turn.T.reshape(batch, 2, 2).mT.to(device)
     shift = torch.stack([uniform(-config.shift, config.shift) * size for _ in range(2)], 1)
 
-    down, across = (torch.arange(side) - (side - 1) / 2 for side in shape)
+    down, across = (torch.arange(side, device=device) - (side - 1) / 2 for side in shape)
     points = torch.stack(torch.meshgrid(across, down, indexing="xy"), -1).view(1, -1, 2)
     if config.elastic or config.grid:
-        points = points + distortion(batch, shape, config, generator).flatten(1, 2)  # (B, HW, 2)
-    points = (points + shift[:, None]) @ turn.T.reshape(batch, 2, 2).mT  # (B, HW, 2), canvas pixels
-    return (points / torch.tensor([width / 2, height / 2])).view(batch, *shape, 2)
+        bent = distortion(batch, shape, config, generator, device)
+        points = points + bent.flatten(1, 2)  # (B, HW, 2)
+    points = (points + shift[:, None].to(device)) @ turn  # (B, HW, 2), canvas pixels
+    return (points / torch.tensor([width / 2, height / 2]).to(device)).view(batch, *shape, 2)
 
 
 def distortion(
-    batch: int, shape: tuple[int, int], config: Augmentation, generator: Generator
+    batch: int,
+    shape: tuple[int, int],
+    config: Augmentation,
+    generator: Generator,
+    device: torch.device,
 ) -> Tensor:
     """How far each point is moved: (B, H, W, 2) in pixels of the output.
 
     elastic is a smooth field (Simard et al., ICDAR 2003), grid moves the nodes of a coarse grid and
     what lies between them linearly.
     """
-    moved = torch.zeros(batch, 2, *shape)
+    moved = torch.zeros(batch, 2, *shape, device=device)
     if config.elastic:
         field = torch.randn(batch, 2, ELASTIC_NODES, ELASTIC_NODES, generator=generator)
-        smooth = F.interpolate(field, size=shape, mode="bicubic", align_corners=True)
+        smooth = F.interpolate(field.to(device), size=shape, mode="bicubic", align_corners=True)
         moved += smooth * config.elastic
     if config.grid:
         nodes = torch.rand(batch, 2, GRID_NODES, GRID_NODES, generator=generator) * 2 - 1
-        bent = F.interpolate(nodes, size=shape, mode="bilinear", align_corners=True)
+        bent = F.interpolate(nodes.to(device), size=shape, mode="bilinear", align_corners=True)
         moved += bent * config.grid * shape[0] / (GRID_NODES - 1)
     return moved.permute(0, 2, 3, 1)
 

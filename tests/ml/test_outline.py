@@ -80,7 +80,7 @@ def test_a_mask_follows_its_picture():
     generator = torch.Generator().manual_seed(0)
     mask = torch.zeros(1, 18, 24)
     mask[:, :9] = 1  # the upper half
-    still = sampling_grid(torch.Size((1, 3, 36, 48)), (32, 32), STILL, generator)
+    still = sampling_grid(torch.empty(1, 3, 36, 48), (32, 32), STILL, generator)
     seen = follow(mask, still, (8, 8))
     assert torch.allclose(seen[0, :3], torch.ones(3, 8), atol=1e-2)
     assert torch.allclose(seen[0, 5:], torch.zeros(3, 8), atol=1e-2)
