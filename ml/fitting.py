@@ -73,7 +73,7 @@ def fit(
     engine = start_engine(recipe.training)
     run, mark = out / RUN, fingerprint(recipe, parts)
     run.mkdir(parents=True, exist_ok=True)
-    state = load_state(run, resume, mark, engine.device)
+    state = load_state(run, resume, mark)
     model = _load_start(start) if start is not None and state is None else None
     train, validation = _load(recipe, parts, memory / processes_here())
     trainer, history = Trainer(recipe, train, engine, model), History()
@@ -82,6 +82,7 @@ def fit(
         _check_readable(run, state, readable)
         trainer.load_state_dict(state["trainer"])
         history.rows = state["rows"]
+        del state  # of its file, which is as large as all that is trained
     while len(history.rows) < recipe.training.epochs:
         if out_of_patience(history.scores, recipe.training.patience):
             break

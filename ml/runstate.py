@@ -53,10 +53,11 @@ def name_images(samples: Sequence[Sample]) -> str:
     return hashlib.sha256(json.dumps([s.path.name for s in samples]).encode()).hexdigest()
 
 
-def load_state(run: Path, resume: bool, mark: str, device: torch.device) -> dict[str, Any] | None:
+def load_state(run: Path, resume: bool, mark: str) -> dict[str, Any] | None:
     """The state in ``run``, None where there is none.
 
-    Raises TrainingError if there is one but ``resume`` was not asked for, or it is of another
+    Its tensors, which may be many gigabytes, lie in the file until they are read. Raises
+    TrainingError if there is one but ``resume`` was not asked for, or it is of another
     configuration (``mark``) or cannot be read.
     """
     file = run / STATE
@@ -65,7 +66,7 @@ def load_state(run: Path, resume: bool, mark: str, device: torch.device) -> dict
     if not resume:
         raise TrainingError(f"{run} holds a run already; add --resume, or choose another folder.")
     try:
-        state = torch.load(file, weights_only=True, map_location=device)
+        state = torch.load(file, weights_only=True, map_location="cpu", mmap=True)
     except Exception as error:  # torch raises several kinds for a file that is damaged
         raise TrainingError(f"{file} cannot be read; remove it to start anew.") from error
     if state["mark"] != mark:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -187,11 +188,12 @@ class Trainer:
         self.plain.load_state_dict(state["model"])
         self.ema.model.load_state_dict(state["ema"])
         self.ema.steps = state["ema_steps"]
-        self.optimizer.load_state_dict(state["optimizer"])
+        # an optimizer keeps the tensors that it is given, and these may lie in a file
+        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         if self.engine.scaler and state["scaler"]:
             self.engine.scaler.load_state_dict(state["scaler"])
         if self.patients is not None:
-            self.patients.features = state["patients"].cpu()
+            self.patients.features = state["patients"].clone()
 
 
 def training_size(recipe: Recipe) -> Preprocessing:
