@@ -5,8 +5,6 @@ from dataclasses import replace
 import pytest
 import torch
 from PIL import Image
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from ml.augmentation import augment, to_canvas
 from ml.augmentation.corruption import blur
@@ -15,6 +13,7 @@ from ml.augmentation.geometry import follow
 from ml.augmentation.mixing import cutmix, mix, mixup
 from ml.config import Augmentation, Preprocessing
 from ml.preprocessing import prepare
+from tests.ml.one_device import APART, OneDevice
 
 SIZE = Preprocessing(size=32)
 STILL = Augmentation(
@@ -66,31 +65,16 @@ def test_each_changes_the_picture_and_repeats(canvas, name):
     assert not torch.equal(changed, run(canvas, config, seed=6))
 
 
-class OneDevice(TorchDispatchMode):
-    """Refuses what a GPU would: an operation on tensors of two devices, but for single numbers."""
-
-    MOVES = ("aten::_to_copy", "aten::copy_", "aten::index.Tensor")
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        tensors = [
-            x for x in tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor) and x.dim()
-        ]
-        if len({x.device for x in tensors}) > 1 and not func.name().startswith(self.MOVES):
-            raise RuntimeError(f"{func.name()} on tensors of two devices")
-        return func(*args, **kwargs or {})
-
-
 @pytest.mark.parametrize("name", [*EACH, "mixup_share", "cutmix_share"])
 def test_the_pixels_stay_on_their_device(canvas, name):
-    """Also where it is a GPU: here it is one that computes shapes alone."""
     config = replace(STILL, mixup=0.4, **({"mixup_share": 0.0} | {name: EACH.get(name, 1.0)}))
     generator = torch.Generator().manual_seed(0)
-    pixels, targets = canvas.to("meta"), torch.empty(6, 7, device="meta")
+    pixels, targets = canvas.to(APART), torch.empty(6, 7, device=APART)
     with OneDevice():
         images, grid = augment(pixels, SIZE, config, generator)
         images, targets, _ = mix(images, targets, config, generator)
-        masks = follow(torch.empty(6, 18, 24, device="meta"), grid, (4, 4))
-    assert {x.device.type for x in (images, targets, grid, masks)} == {"meta"}
+        masks = follow(torch.empty(6, 18, 24, device=APART), grid, (4, 4))
+    assert {x.device for x in (images, targets, grid, masks)} == {APART}
     assert (images.shape, masks.shape) == ((6, 3, 32, 32), (6, 4, 4))
 
 

@@ -9,8 +9,10 @@ from ml.classifier import build_classifier, count_parameters
 from ml.cli import main
 from ml.config import Architecture
 from ml.errors import RecipeError
+from ml.losses import build_loss
 from ml.manifest import read_manifest
 from ml.recipes import RECIPES, get_recipe, shrink
+from tests.ml.one_device import APART, OneDevice
 
 # as the published systems or the libraries' documentation count them (docs/models.md)
 SIZES = {
@@ -60,6 +62,26 @@ def test_tiny_forms_are_tiny(name):
 @pytest.mark.parametrize("name", ["efficientnet_b0_context", "starter", "vit_l32_dnn"])
 def test_tiny_forms_have_few_parameters(name):
     assert count_parameters(build(shrink(get_recipe(name)))) < 1e6
+
+
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+def test_every_recipe_learns_and_reads_on_one_device(name):
+    recipe = shrink(get_recipe(name))
+    classes = len(recipe.classes)
+    model = build_classifier(recipe.architecture, classes).to(APART)
+    images = torch.empty(4, 3, *recipe.preprocessing.shape, device=APART)
+    targets = torch.empty(4, classes, device=APART)
+    context = ()
+    if model.context is not None:
+        others = torch.empty(4, 2, model.backbone.features, device=APART)
+        context = others, torch.ones(4, 2, dtype=torch.bool, device=APART)
+    loss = build_loss(recipe.training.loss, recipe.classes, torch.full((classes,), 1 / classes))
+    with OneDevice():
+        outputs = model.train()(images, *context)
+        logits = outputs[0] if model.outlines else outputs
+        loss(logits.float(), targets, images).backward()
+        assert model.eval()(images, *context).shape == (4, classes)
+    assert {p.grad.device for p in model.parameters() if p.grad is not None} == {APART}
 
 
 @pytest.mark.parametrize("name", ["efficientnetv2_b3", "cae_extratrees", "vit_h14_dnn"])
