@@ -107,6 +107,7 @@ class Augmentation:
     contrast: float = 0.2
     saturation: float = 0.25
     hue: float = 0.03  # of a full turn
+    white_balance: float = 0.0  # by which each channel is stronger or weaker, as a logarithm
     blur: float = 0.0  # largest sigma of a Gaussian, in pixels
     noise: float = 0.0  # largest deviation of Gaussian noise, of 255
     hair_share: float = 0.0  # drawn hairs

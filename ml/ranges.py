@@ -151,6 +151,7 @@ RULES: dict[str, Rule] = {
     "training.augmentation.contrast": SHARE,
     "training.augmentation.saturation": SHARE,
     "training.augmentation.hue": SHARE,
+    "training.augmentation.white_balance": SHARE,
     "training.augmentation.blur": NUMBER,
     "training.augmentation.noise": SHARE,
     "training.augmentation.hair_share": SHARE,

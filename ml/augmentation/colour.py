@@ -1,4 +1,4 @@
-"""Brightness, contrast, saturation and hue: one colour matrix per image."""
+"""Brightness, contrast, saturation, hue and white balance: one colour matrix per image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TO_YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, 
 
 
 def jitter_colours(images: Tensor, config: Augmentation, generator: Generator) -> Tensor:
-    """Change brightness, contrast, saturation and hue of images (B, 3, H, W) in [0, 255]."""
+    """Change the colours of images (B, 3, H, W) in [0, 255], as far as configured."""
     batch = images.shape[0]
 
     def around_one(spread: float) -> Tensor:
@@ -27,7 +27,11 @@ def jitter_colours(images: Tensor, config: Augmentation, generator: Generator) -
     zero, one = torch.zeros(batch), torch.ones(batch)
     chroma = torch.stack([one, zero, zero, zero, cos, -sin, zero, sin, cos], 1).view(batch, 3, 3)
     matrix = torch.linalg.inv(_TO_YIQ) @ chroma @ _TO_YIQ  # (B, 3, 3)
-    matrix = (matrix * brightness.view(-1, 1, 1)).to(images.device)
+    matrix = matrix * brightness.view(-1, 1, 1)
+    if config.white_balance:
+        gains = (torch.rand(batch, 3, 1, generator=generator) * 2 - 1) * config.white_balance
+        matrix = gains.exp() * matrix
+    matrix = matrix.to(images.device)
     contrast = contrast.view(-1, 1, 1, 1).to(images.device)
     mean = images.mean((2, 3), keepdim=True)  # (B, 3, 1, 1)
     images = (images - mean) * contrast + mean

@@ -45,6 +45,7 @@ EACH = {
     "contrast": 0.5,
     "saturation": 0.5,
     "hue": 0.1,
+    "white_balance": 0.3,
     "blur": 2.0,
     "noise": 0.1,
     "hair_share": 1.0,
