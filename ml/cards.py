@@ -68,6 +68,9 @@ def render_measurement(figures: dict[str, Any]) -> str:
         _section("Quality by subgroup", _subgroups(figures["subgroups"]))
         if figures["subgroups"]
         else "",
+        _section("Seen by another camera", _changes(figures["changes"]))
+        if figures.get("changes")
+        else "",
         _section(f"Left out: {counted(len(figures['left_out']), 'row')}", left_out)
         if left_out
         else "",
@@ -142,6 +145,17 @@ def _subgroups(subgroups: dict[str, Any]) -> str:
     note += "Small subgroups say little."
     if "skin_type" not in subgroups:
         note += " No skin type has enough images to be measured."
+    return f"{note}\n\n{_table(head, rows)}"
+
+
+def _changes(changes: list[dict[str, Any]]) -> str:
+    measures = list(changes[0]["figures"])
+    rows = [
+        (entry["name"], entry["says"], *(_figure(entry["figures"][m]) for m in measures))
+        for entry in changes
+    ]
+    head = ("picture", "that is", *(m.replace("_", " ") for m in measures))
+    note = "The same images, changed as another camera or another light may change them."
     return f"{note}\n\n{_table(head, rows)}"
 
 

@@ -69,12 +69,17 @@ def normalise(pixels: Tensor, config: Preprocessing) -> Tensor:
     return floats.div_(255.0).sub_(mean).div_(std)
 
 
+def shown(images: Tensor, config: Preprocessing) -> Tensor:
+    """Normalised images (..., 3, H, W) as pictures in [0, 1] again."""
+    mean = torch.tensor(config.mean).view(3, 1, 1).to(images)
+    std = torch.tensor(config.std).view(3, 1, 1).to(images)
+    return images * std + mean
+
+
 def chroma(images: Tensor, config: Preprocessing) -> Tensor:
     """How colourful normalised images (B, 3, H, W) are, (B,): the mean over their pixels of the
     difference between the strongest channel and the weakest, in [0, 1]; 0 where all is grey."""
-    mean = torch.tensor(config.mean).view(3, 1, 1).to(images)
-    std = torch.tensor(config.std).view(3, 1, 1).to(images)
-    channels = images * std + mean
+    channels = shown(images, config)
     return (channels.amax(1) - channels.amin(1)).mean((1, 2))
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ml.data.decoding import decode_all
 from ml.predictor import Answer, Predictor
@@ -30,8 +31,16 @@ class Readings:
         return self.answer.probabilities
 
 
-def read_images(predictor: Predictor, paths: Sequence[Path], batch_size: int = 16) -> Readings:
-    """What the model says of every file of ``paths`` that can be decoded; the others are listed."""
+def read_images(
+    predictor: Predictor,
+    paths: Sequence[Path],
+    batch_size: int = 16,
+    change: Callable[[Tensor], Tensor] = lambda images: images,
+) -> Readings:
+    """What the model says of every file of ``paths`` that can be decoded; the others are listed.
+
+    ``change`` is applied to the prepared images (B, 3, H, W) first.
+    """
     indices: list[int] = []
     skipped: list[str] = []
     answers: list[Answer] = []
@@ -40,7 +49,7 @@ def read_images(predictor: Predictor, paths: Sequence[Path], batch_size: int = 1
         decoded = list(decode_all(chunk, predictor.prepare, skipped))
         if decoded:
             indices += [start + offset for offset, _ in decoded]
-            answers.append(predictor.read(torch.stack([image for _, image in decoded])))
+            answers.append(predictor.read(change(torch.stack([image for _, image in decoded]))))
     return Readings(_join(answers, len(predictor.manifest.classes)), indices, skipped)
 
 

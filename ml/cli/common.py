@@ -92,7 +92,14 @@ def report_skipped(skipped: Sequence[str]) -> None:
 def print_figures(figures: dict[str, Any]) -> None:
     images, lesions = counted(figures["images"], "image"), counted(figures["groups"], "lesion")
     print(f"{images} of {lesions}, 95% intervals")
-    for name, entry in figures["overall"].items():
+    _print_entries(figures["overall"])
+    for change in figures.get("changes", []):
+        print(f"{change['name']}: {change['says']}")
+        _print_entries(change["figures"])
+
+
+def _print_entries(entries: dict[str, Any]) -> None:
+    for name, entry in entries.items():
         if entry["value"] is None:
             print(f"  {name:34} -")
             continue

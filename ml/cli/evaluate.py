@@ -24,6 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="DIR", help="write figures.json, SVGs and summary.md here"
     )
     parser.add_argument(
+        "--changes",
+        action="store_true",
+        help="read the images again with casts, in other light and less sharp (8 times as long)",
+    )
+    parser.add_argument(
         "--combine",
         choices=("mean", "weighted", "majority", "stacking"),
         default="mean",
@@ -44,11 +49,15 @@ def run(options: argparse.Namespace) -> None:
     site. Weighted means and stacking are fitted on --fit-images, which must be other images.
     """
     from ml.ensembles import ask_ensemble, fit_ensemble
+    from ml.errors import DataError
     from ml.evaluation import ask
     from ml.labelled import read_labelled
     from ml.predictor import Predictor
+    from ml.robustness import measure_changes
     from ml.summary import describe_ensemble, measure_all, write_summary
 
+    if options.changes and len(options.checkpoint) > 1:
+        raise DataError("--changes is measured of one checkpoint alone.")
     predictors = [Predictor(folder) for folder in options.checkpoint]
     manifest = predictors[0].manifest
     labelled = read_labelled(options.images, options.labels, manifest.classes)
@@ -68,6 +77,8 @@ def run(options: argparse.Namespace) -> None:
     answers.skipped = labelled.left_out + answers.skipped
     figures = measure_all(answers, manifest, str(options.images))
     figures["unlabelled"] = labelled.unlabelled
+    if options.changes:
+        figures["changes"] = measure_changes(predictors[0], answers)
     print_figures(figures)
     if options.out:
         for file in write_summary(options.out, figures, answers, manifest):

@@ -1,0 +1,87 @@
+"""How answers hold where another camera shows the same lesions: a cast, other light, less focus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from ml import metrics
+from ml.config import Preprocessing
+from ml.evaluation import SUBGROUP_FIGURES, Answers
+from ml.predictor import Predictor
+from ml.preprocessing import normalise, shown
+from ml.reading import read_images
+
+
+class Change(NamedTuple):
+    """``apply`` is of pictures (B, 3, H, W) in [0, 1]; what leaves that range is cut off."""
+
+    says: str
+    apply: Callable[[Tensor], Tensor]
+
+
+def _channels(red: float, green: float, blue: float) -> Callable[[Tensor], Tensor]:
+    return lambda pictures: pictures * torch.tensor([red, green, blue]).view(3, 1, 1)
+
+
+def _soften(pictures: Tensor) -> Tensor:
+    half = F.interpolate(pictures, scale_factor=0.5, mode="bilinear", antialias=True)
+    return F.interpolate(half, pictures.shape[2:], mode="bilinear")
+
+
+# a cast that two dermatoscopes, or one before and after its white balance, may differ by
+CHANGES = {
+    "warmer": Change("red 8% stronger, blue 8% weaker", _channels(1.08, 1.0, 0.92)),
+    "cooler": Change("red 8% weaker, blue 8% stronger", _channels(0.92, 1.0, 1.08)),
+    "greener": Change("green 6% stronger, red and blue 4% weaker", _channels(0.96, 1.06, 0.96)),
+    "more magenta": Change(
+        "green 6% weaker, red and blue 4% stronger", _channels(1.04, 0.94, 1.04)
+    ),
+    "darker": Change("15% less light", _channels(0.85, 0.85, 0.85)),
+    "brighter": Change("15% more light", _channels(1.15, 1.15, 1.15)),
+    "softer": Change("half as many pixels a side", _soften),
+}
+
+
+def measure_changes(predictor: Predictor, answers: Answers) -> list[dict[str, Any]]:
+    """Read the images of ``answers`` again under each of CHANGES, as JSON.
+
+    Each entry has ``name``, ``says`` and ``figures`` with intervals: those of a subgroup, the share
+    of ``same_answer`` (the likeliest class is the one without the change) and, for a model that
+    refuses, those of refusal.
+    """
+    return [
+        {"name": name, "says": change.says, "figures": _measure(predictor, answers, change)}
+        for name, change in CHANGES.items()
+    ]
+
+
+def _measure(predictor: Predictor, answers: Answers, change: Change) -> dict[str, Any]:
+    manifest = predictor.manifest
+    look = _at_pixels(change, manifest.preprocessing)
+    read = read_images(predictor, [sample.path for sample in answers.samples], change=look).answer
+    same = read.probabilities.argmax(1) == answers.probabilities.argmax(1)
+
+    def figures(weights: np.ndarray) -> metrics.Figures:
+        every = metrics.overall_figures(
+            answers.labels, read.probabilities, manifest.classes, weights
+        )
+        given = {name: every[name] for name in SUBGROUP_FIGURES if name in every}
+        given["same_answer"] = float(np.average(same, weights=weights))
+        if manifest.refusal and read.outlier_scores is not None:
+            given |= metrics.refusal_figures(read.outlier_scores, manifest.refusal, weights)
+        return given
+
+    return metrics.bootstrap(figures, answers.groups)
+
+
+def _at_pixels(change: Change, config: Preprocessing) -> Callable[[Tensor], Tensor]:
+    """The change of pictures that were normalised already."""
+    return lambda images: normalise(
+        change.apply(shown(images, config)).clamp(0, 1).mul_(255), config
+    )
