@@ -34,19 +34,29 @@ def resize(
     config: Preprocessing,
     resample: Image.Resampling = Image.Resampling.BILINEAR,
 ) -> np.ndarray:
-    """Resize to the height and width of ``shape`` in the way of ``config``. Returns (H, W, ...)."""
+    """Resize to the height and width of ``shape`` in the way of ``config``. Returns (H, W, ...).
+
+    A shape may be wider than what the model sees (see ml.augmentation.canvas): a picture that is
+    not so wide then shows as much of its height as the model would see, its margins mirrored.
+    """
     height, width = shape
     if lies_turned(image.size, config):
         image = image.transpose(Image.Transpose.ROTATE_90)
     if config.resize == "cover":
-        return np.array(ImageOps.fit(image, (width, height), resample))
+        seen, own = round(height * config.aspect), round(height * image.width / image.height)
+        inner = min(width, max(seen, own))
+        return _pad(np.array(ImageOps.fit(image, (inner, height), resample)), shape)
     if config.resize == "squash":
         return np.array(image.resize((width, height), resample))
     share = min(width / image.width, height / image.height)
-    inner = [max(1, round(side * share)) for side in image.size]
-    pixels = np.array(image.resize((inner[0], inner[1]), resample))
-    top, left = (height - inner[1]) // 2, (width - inner[0]) // 2
-    margins = [(top, height - inner[1] - top), (left, width - inner[0] - left)]
+    inner_width, inner_height = (max(1, round(side * share)) for side in image.size)
+    return _pad(np.array(image.resize((inner_width, inner_height), resample)), shape)
+
+
+def _pad(pixels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Pixels (h, w, ...) in the middle of ``shape``, mirrored around."""
+    lacking = [whole - part for whole, part in zip(shape, pixels.shape[:2], strict=True)]
+    margins = [(both // 2, both - both // 2) for both in lacking]
     return np.pad(pixels, [*margins, *[(0, 0)] * (pixels.ndim - 2)], "symmetric")
 
 

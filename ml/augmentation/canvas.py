@@ -38,11 +38,7 @@ def shrink(canvas: Tensor, config: Preprocessing) -> Tensor:
 
 
 def as_read(pixels: Tensor, config: Preprocessing) -> Tensor:
-    """What the model sees (B, 3, H, W), in bytes or float32, of canvases or of what it sees.
-
-    Where it sees the middle of a picture, a canvas has all of it for pictures of 4:3 and wider;
-    of squarer ones it lacks what it has cut off above and below.
-    """
+    """What the model sees (B, 3, H, W), in bytes or float32, of canvases or of what it sees."""
     height, width = config.shape
     if pixels.shape[2:] == (height, width):
         return pixels
