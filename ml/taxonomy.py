@@ -80,8 +80,8 @@ def fold(code: str, classes: tuple[str, ...]) -> str:
     if code in classes or code not in BY_CODE:
         return code
     kind = "malignant" if BY_CODE[code].malignant else "benign"
-    # "not a melanoma" may be benign or not
-    known = [] if code in ("not_mel", "malignant", "benign") else [kind, "not_mel"]
+    # "not a melanoma" may be benign or not, and what is malignant a melanoma or not
+    known = [] if code in ("not_mel", "malignant") else [kind, "not_mel"]
     known += ["bkl"] if code == "sk" else []
     return next((group for group in known if group in classes), code)
 
