@@ -82,7 +82,7 @@ def _search(
     def records(page: dict[str, Any]) -> Iterator[dict[str, Any]]:
         address = first
         while True:
-            yield from page.get("results", [])
+            yield from (record for record in page.get("results") or [] if record)
             if not page.get("next"):
                 return
             address = urljoin(address, page["next"])
@@ -94,7 +94,9 @@ def _search(
 def _fetch_image(record: dict[str, Any], out: Path, wait: Wait) -> str | None:
     """None where the file was there, "" where it came, else the reason why it did not."""
     file = out / "images" / f"{_name(record)}.jpg"
-    full = record["files"]["full"]
+    full = (record.get("files") or {}).get("full") or {}
+    if "url" not in full:
+        return f"{file.stem}: the archive gives no file for it"
     size = full.get("size")
     if file.exists() and size in (None, file.stat().st_size):
         return None
@@ -124,7 +126,9 @@ def _count(fetched: Fetched, outcome: str | None) -> None:
 
 def _write_metadata(file: Path, records: list[dict[str, Any]]) -> None:
     """The rows of ``records``, and those of images that were fetched before."""
-    before = read_table(file)[1] if file.exists() else []
+    columns, before = read_table(file) if file.exists() else (["isic_id"], [])
+    if "isic_id" not in columns:
+        raise DataError(f"{file} is not of the ISIC archive; choose another --out.")
     known = {row.get("isic_id", ""): row for row in before}
     known |= {row["isic_id"]: row for row in map(_row, records)}
     rows = list(known.values())
@@ -139,6 +143,8 @@ def _write_metadata(file: Path, records: list[dict[str, Any]]) -> None:
 
 def _row(record: dict[str, Any]) -> dict[str, Any]:
     sections = record.get("metadata") or {}
-    flat = {name: value for section in sections.values() for name, value in section.items()}
+    flat: dict[str, Any] = {}
+    for name, section in sections.items():
+        flat |= section if isinstance(section, dict) else {name: section}
     kept = {name: record.get(name, "") for name in ("copyright_license", "attribution")}
     return {"isic_id": _name(record)} | kept | flat

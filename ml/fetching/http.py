@@ -46,7 +46,7 @@ def download(
     def write(response: http.client.HTTPResponse) -> None:
         wanted = size if size is not None else response.length
         with part.open("wb") as stream:
-            while chunk := response.read(CHUNK):
+            while chunk := _read(response):
                 stream.write(chunk)
         got = part.stat().st_size
         if wanted is not None and got != wanted:
@@ -57,6 +57,13 @@ def download(
         _with_patience(url, write, wait)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _read(response: http.client.HTTPResponse) -> bytes:
+    try:
+        return response.read(CHUNK)
+    except OSError as error:  # of the network; one of the disk is raised where it is written
+        raise ConnectionError(str(error)) from error
 
 
 def _with_patience(

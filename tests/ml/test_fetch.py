@@ -1,5 +1,7 @@
 """Downloads, against a server that speaks the archive's API and misbehaves as networks do."""
 
+import errno
+import http.client
 import io
 import json
 import threading
@@ -173,6 +175,28 @@ def test_an_image_that_is_gone_is_listed(archive, tmp_path, capsys):
     assert "ISIC_0000003" in printed.err
     assert "404" in printed.err
     assert main(["fetch", "--out", str(tmp_path), "--api", api]) == 0
+
+
+def test_a_network_that_goes_away_for_a_moment_is_waited_for(archive, tmp_path, monkeypatch):
+    read, broken = http.client.HTTPResponse.read, []
+
+    def breaks_once(response, *amount):
+        if "/files/" in archive.asked[-1] and not broken:
+            broken.append(True)
+            raise OSError(errno.ENETDOWN, "Network is down")
+        return read(response, *amount)
+
+    monkeypatch.setattr(http.client.HTTPResponse, "read", breaks_once)
+    fetched = fetch(tmp_path, api=f"{archive.address}/api/v2", wait=lambda seconds: None)
+    assert broken
+    assert (fetched.new, fetched.failed) == (5, [])
+
+
+def test_a_table_of_ones_own_is_not_written_over(archive, tmp_path):
+    (tmp_path / "metadata.csv").write_text("image,label\nmine,mel\n")
+    with pytest.raises(DataError, match="is not of the ISIC archive"):
+        fetch(tmp_path, api=f"{archive.address}/api/v2")
+    assert (tmp_path / "metadata.csv").read_text() == "image,label\nmine,mel\n"
 
 
 def test_nothing_found_is_said(archive, tmp_path):
