@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
@@ -55,7 +56,7 @@ def weighted(
 def contextual(
     config: Sampling, samples: Sequence[Sample], labels: Tensor, classes: Sequence[str]
 ) -> tuple[Draw, Tensor]:
-    """Whole patients: half of each batch's with a positive image, several images of each.
+    """Whole patients: every other one with a positive image, several images of each.
 
     Of a positive patient's images the first drawn is a positive one, so that it is shown.
     """
@@ -72,12 +73,13 @@ def contextual(
         )
 
     def draw(steps: int, size: int, generator: Generator) -> list[Tensor]:
-        count = max(2, -(-size // config.per_patient))
+        patients = -(-size // config.per_patient)  # of a batch
+        turn = itertools.count()  # on through the batches, which may be of an odd number
 
         def batch() -> Tensor:
             chosen: list[int] = []
-            for number in range(count):
-                pool = with_it if number % 2 else without
+            for _ in range(patients):
+                pool = with_it if next(turn) % 2 else without
                 members = pool[int(torch.randint(len(pool), (), generator=generator))]
                 chosen += _some(members, positive, config.per_patient, generator)
             return torch.tensor(chosen[:size])

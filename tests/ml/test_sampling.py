@@ -56,6 +56,16 @@ def test_contextual_draws_whole_patients_half_of_them_positive():
     assert float(shares[0]) == pytest.approx(1 / 8, abs=0.01)
 
 
+@pytest.mark.parametrize("size", [4, 8, 10, 12])
+def test_contextual_draws_as_many_positive_patients_from_small_batches(size):
+    samples = patients(30, 6, lambda p, i: "mel" if p < 3 and i == 0 else "nv")
+    draw, _ = sampler(Sampling("contextual", per_patient=4), samples)
+    batches = draw(40, size, torch.Generator().manual_seed(0))
+    assert {len(batch) for batch in batches} == {size}
+    positive = torch.cat(batches) < 18  # images of the first three patients
+    assert float(positive.float().mean()) == pytest.approx(0.5, abs=0.01)
+
+
 def test_contextual_repeats_with_its_seed_and_fills_up_small_patients():
     samples = patients(4, 2, lambda p, i: "mel" if p == 0 else "nv")
     draw, _ = sampler(Sampling("contextual", per_patient=4), samples)
