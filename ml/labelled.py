@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ml import taxonomy
 from ml.data.folder import read_folder
+from ml.data.isic import class_of, read_isic2017
 from ml.data.samples import Sample, once_each
 from ml.data.tables import ImageFinder, image_files, read_table
 from ml.errors import DataError
@@ -29,8 +30,8 @@ def read_labelled(images: Path, labels: Path, classes: Sequence[str]) -> Labelle
     Rows without an image and rows of a class that is none of the model's ``classes`` are left out.
     Raises DataError where nothing remains, and for a word that is no class at all.
     """
-    read, repeated = _samples(images, labels)
-    found = Labelled(left_out=repeated)
+    read, left_out = _samples(images, labels)
+    found = Labelled(left_out=left_out)
     for one in read:
         sample = replace(one, label=taxonomy.fold(one.label, tuple(classes)))
         if sample.label not in classes:
@@ -49,29 +50,34 @@ def read_labelled(images: Path, labels: Path, classes: Sequence[str]) -> Labelle
 
 
 def _samples(images: Path, labels: Path) -> tuple[list[Sample], list[str]]:
-    """One sample a file, and the rows that repeat one."""
+    """One sample a file, and the rows that repeat one or say no class."""
     header, rows = read_table(labels)
     columns = {c.lower(): c for c in header}
-    codes = {code: columns[code] for code in taxonomy.BY_CODE if code in columns}
+    codes = {column: code for column in header if (code := class_of(column)) is not None}
     if len(codes) < 2:
-        dataset = read_folder(images, labels)
+        is_2017 = {"image_id", "melanoma", "seborrheic_keratosis"} <= set(header)
+        dataset = read_isic2017(images, labels) if is_2017 else read_folder(images, labels)
         return dataset.samples, dataset.left_out
     name = next((columns[c] for c in ("image", "image_id", "isic_id") if c in columns), None)
     if name is None:
         raise DataError(f"{labels} has a column a class, but none that names the image.")
     files = ImageFinder(images)
     group = next((columns[c] for c in ("patient_id", "lesion_id") if c in columns), name)
-    samples = []
+    samples, unknown = [], []
     for row in rows:
-        path = files.find(row[name])
-        samples.append(Sample(path, _marked(row, codes, labels), row[group] or path.stem))
-    return once_each(samples, labels)
+        path, code = files.find(row[name]), _marked(row, codes, labels)
+        if code:
+            samples.append(Sample(path, code, row[group] or path.stem))
+        else:
+            unknown.append(f"{path.name}: its class is unknown")
+    samples, repeated = once_each(samples, labels)
+    return samples, unknown + repeated
 
 
 def _marked(row: dict[str, str], codes: dict[str, str], labels: Path) -> str:
-    """The one class that a row marks with 1."""
+    """The one class that a row marks with 1; nothing for "unknown"."""
     try:
-        marked = [code for code, column in codes.items() if float(row[column] or 0) >= 0.5]
+        marked = [code for column, code in codes.items() if float(row[column] or 0) >= 0.5]
     except ValueError as error:
         raise DataError(f"{labels} marks a class without a number: {error}.") from error
     if len(marked) != 1:

@@ -102,6 +102,8 @@ def split_in_words(options: argparse.Namespace, fractions: Sequence[float], seed
 def _folds(options: argparse.Namespace) -> tuple[int, int] | None:
     from ml.errors import DataError
 
+    if options.fold and options.split:
+        raise DataError("--split and --fold are two splits; give one of them.")
     if not options.fold:
         return None
     index, _, number = options.fold.partition("/")

@@ -9,12 +9,13 @@ from ml.data import ham10000, isic
 from ml.data.dermamnist import read_dermamnist
 from ml.data.folder import has_class_folders, read_class_folders, read_folder
 from ml.data.samples import Dataset
-from ml.data.tables import read_table
+from ml.data.tables import image_folder, read_table, tables_in
 from ml.errors import DataError
 
 # the columns by which a table is recognised, in the order of the asking
 TABLES: tuple[tuple[set[str], Callable[[Path, Path], Dataset]], ...] = (
     ({"melanoma", "seborrheic_keratosis"}, isic.read_isic2017),
+    ({"image", "MEL", "NV", "AKIEC"}, isic.read_isic2018),
     ({"image", "MEL", "NV", "SCC"}, isic.read_isic2019),
     ({"image_name", "patient_id", "diagnosis", "target"}, isic.read_isic2020),
     ({"isic_id"}, isic.read_archive),
@@ -41,23 +42,25 @@ def _read(path: Path) -> Dataset:
         raise DataError(f"{path} is no folder.")
     if (path / ham10000.METADATA).exists():
         return ham10000.read_ham10000(path)
-    for table in sorted(path.glob("*.csv")):
-        columns = _columns(table)
-        if table.name == "labels.csv" and columns & OWN_LABELS:
-            continue
-        for needed, read in TABLES:
-            if needed <= columns:
-                return read(path, table)
-    if (path / "labels.csv").exists():
-        images = path / "images" if (path / "images").is_dir() else path
-        return read_folder(images, path / "labels.csv")
+    own = path / "labels.csv"
+    columns = {table: set(read_table(table)[0]) for table in tables_in(path)}
+    kinds = {table: _reader(names) for table, names in columns.items()}
+    truths = [table for table, read in kinds.items() if read is not None]
+    if own in columns and (columns[own] & OWN_LABELS or not truths):
+        return read_folder(image_folder(path), own)
+    if len(truths) > 1:
+        names = " and ".join(table.name for table in truths[:2])
+        raise DataError(f"{path} has several tables of labels ({names}); keep one in a folder.")
+    if truths and (read := kinds[truths[0]]):
+        return read(path, truths[0])
     if has_class_folders(path):
         return read_class_folders(path)
     raise DataError(
-        f"{path} is no data set. It needs {ham10000.METADATA}; or a CSV of ISIC 2017, 2019 or 2020 "
-        "or of the ISIC archive (isic_id); or labels.csv (image, label); or one folder a class."
+        f"{path} is no data set. It needs {ham10000.METADATA}; or a CSV of ISIC 2017, 2018, 2019 "
+        "or 2020, or of the ISIC archive (isic_id); or labels.csv (image, label); or one folder a "
+        "class."
     )
 
 
-def _columns(table: Path) -> set[str]:
-    return set(read_table(table)[0])
+def _reader(columns: set[str]) -> Callable[[Path, Path], Dataset] | None:
+    return next((read for needed, read in TABLES if needed <= columns), None)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from PIL import Image
@@ -23,21 +25,24 @@ def read_dermamnist(file: Path) -> Dataset:
     folder = file.with_name(f"{file.stem}_images")
     samples = []
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             for part in PARTS:
                 images, labels = arrays[f"{part}_images"], arrays[f"{part}_labels"].reshape(-1)
                 for number, (image, label) in enumerate(zip(images, labels, strict=True)):
                     path = folder / f"{part}_{number:05}.png"
-                    _write(path, image)
-                    code = taxonomy.HAM10000[int(label)]
+                    code = dict(enumerate(taxonomy.HAM10000))[int(label)]
+                    if not path.exists() or path.stat().st_mtime < file.stat().st_mtime:
+                        _write(path, image)
                     samples.append(Sample(path, code, path.stem))
-    except (ValueError, KeyError, IndexError, EOFError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile) as error:
         raise DataError(f"{file} is not DermaMNIST: {error}.") from error
     source = "DermaMNIST: J. Yang et al., Scientific Data 10:41 (2023), from HAM10000"
     return Dataset("DermaMNIST", samples, "CC BY-NC 4.0", source)
 
 
 def _write(path: Path, image: np.ndarray) -> None:
-    if not path.exists():
-        path.parent.mkdir(exist_ok=True)
-        Image.fromarray(image).save(path)
+    """Complete or not at all."""
+    path.parent.mkdir(exist_ok=True)
+    part = path.with_suffix(".part")
+    Image.fromarray(image).save(part, "PNG")
+    os.replace(part, path)

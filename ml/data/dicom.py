@@ -46,6 +46,9 @@ def _to_image(pixels: np.ndarray, dataset: Any) -> Image.Image:
     if pixels.dtype != np.uint8:
         values = pixels.astype(np.float64)
         low, high = float(values.min()), float(values.max())
+        if channels == 3:  # colours keep their ratio
+            bits = 16 if "PALETTE" in dataset[0x280004].value else dataset.BitsStored
+            low, high = 0.0, float(2**bits - 1)
         pixels = ((values - low) * (255 / max(high - low, 1))).round().astype(np.uint8)
     if dataset.PhotometricInterpretation == "MONOCHROME1":
         pixels = 255 - pixels

@@ -25,6 +25,8 @@ def read_folder(images: Path, labels: Path) -> Dataset:
     image = _pick(list(rows[0]), IMAGE_COLUMNS, labels)
     label = _pick(list(rows[0]), LABEL_COLUMNS, labels)
     files = ImageFinder(images)
+    if not all(row[image].strip() for row in rows):
+        raise DataError(f"{labels}: a row names no image.")
     samples = [
         Sample(
             path=files.find(row[image]),

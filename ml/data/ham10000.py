@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ml.data.groups import group_samples
-from ml.data.samples import Dataset, Sample, class_code
-from ml.data.tables import ImageFinder, attributes_of, image_files, read_rows
+from ml.data.samples import Dataset, Sample, class_code, once_each
+from ml.data.tables import ImageFinder, attributes_of, image_files, image_folder, read_rows
 
 METADATA = "HAM10000_metadata.csv"
 LICENCE = "CC BY-NC 4.0"
@@ -22,12 +22,13 @@ INTENDED_RANGE = {"age_from": 18, "sites_outside": ["palms/soles", "oral/genital
 def read_ham10000(folder: Path) -> Dataset:
     """Read ``folder``/HAM10000_metadata.csv with ``folder``/images/ID.{jpg,webp,...}.
 
+    Without that folder the images may lie anywhere below, as in two folders of parts.
     ``folder``/masks/ID.png are the experts' masks, where there are any (Tschandl et al., Computers
     in Biology and Medicine, 2019); a name may end in _segmentation, as they are published.
     The group is the lesion; lesions that near_duplicates.csv links become one group.
     """
     rows = read_rows(folder / METADATA, "image_id", "lesion_id", "dx")
-    files, masks = ImageFinder(folder / "images"), read_masks(folder / "masks")
+    files, masks = ImageFinder(image_folder(folder)), read_masks(folder / "masks")
     samples = [
         Sample(
             path=files.find(row["image_id"]),
@@ -39,8 +40,9 @@ def read_ham10000(folder: Path) -> Dataset:
         )
         for row in rows
     ]
+    samples, repeated = once_each(samples, folder / METADATA)
     samples = group_samples(samples, read_pairs(folder / "near_duplicates.csv"))
-    return Dataset("HAM10000", samples, LICENCE, ATTRIBUTION, intended_range=INTENDED_RANGE)
+    return Dataset("HAM10000", samples, LICENCE, ATTRIBUTION, repeated, INTENDED_RANGE)
 
 
 def read_masks(folder: Path) -> dict[str, Path]:

@@ -1,4 +1,4 @@
-"""The ISIC challenges of 2017, 2019 and 2020, and exports of the ISIC archive."""
+"""The ISIC challenges of 2017 to 2020, and exports of the ISIC archive."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ml.data.groups import group_samples
-from ml.data.samples import Dataset, Sample
-from ml.data.tables import ImageFinder, attributes_of, read_rows
+from ml.data.samples import Dataset, Sample, once_each
+from ml.data.tables import ImageFinder, attributes_of, read_rows, read_table, tables_in
 from ml.data.vocabulary import code_of
 from ml.errors import DataError
+from ml.taxonomy import BY_CODE
 
 LICENCE = "CC BY-NC 4.0"
 Row = dict[str, str]
@@ -25,29 +26,48 @@ def read_isic2017(folder: Path, table: Path) -> Dataset:
 
     rows = read_rows(table, "melanoma", "seborrheic_keratosis")
     about = "ISIC 2017: N. Codella et al., arXiv:1710.05006"
-    return _dataset("ISIC 2017", folder, rows, code, LICENCE, about)
+    return _dataset("ISIC 2017", folder, table, rows, code, LICENCE, about)
+
+
+def read_isic2018(folder: Path, table: Path) -> Dataset:
+    """Task 3: one-hot ground truth (MEL, NV, BCC, AKIEC, BKL, DF, VASC), and its lesions.
+
+    These are in a second table (LesionGroupings): without it every image stands alone, and a split
+    may part a lesion.
+    """
+    about = "ISIC 2018: N. Codella et al., arXiv:1902.03368; HAM10000 (doi 10.1038/sdata.2018.161)"
+    return _read_one_hot("ISIC 2018", folder, table, about)
 
 
 def read_isic2019(folder: Path, table: Path) -> Dataset:
-    """One-hot ground truth (MEL, NV, BCC, AK, BKL, DF, VASC, SCC, UNK) and its metadata.
-
-    The metadata (any CSV of the folder with lesion_id) is optional. UNK is left out.
-    """
-    codes = {"AK": "akiec", "UNK": ""} | {
-        name: name.lower() for name in ("MEL", "NV", "BCC", "BKL", "DF", "VASC", "SCC")
-    }
-    truth = read_rows(table, "image", "MEL", "NV", "SCC")
-    extra = {row["image"]: row for file in _others(table) for row in read_rows(file, "image")}
-
-    def code(row: Row) -> str:
-        return next((codes[name] for name in codes if _says(row, name, table)), "")
-
-    rows = [extra.get(row["image"], {}) | row for row in truth]
+    """One-hot ground truth (MEL, NV, BCC, AK, BKL, DF, VASC, SCC, UNK) and its metadata."""
     about = (
         "ISIC 2019: BCN_20000 (Department of Dermatology, Hospital Clinic de Barcelona), HAM10000 "
         "(ViDIR Group, Medical University of Vienna), MSK (arXiv:1710.05006; arXiv:1902.03368)"
     )
-    return _dataset("ISIC 2019", folder, rows, code, LICENCE, about)
+    return _read_one_hot("ISIC 2019", folder, table, about)
+
+
+def _read_one_hot(name: str, folder: Path, table: Path, about: str) -> Dataset:
+    """What other CSVs of the folder say of the same images is optional. UNK is left out."""
+    truth = read_rows(table, "image")
+    extra = {row["image"]: row for file in _others(table) for row in read_rows(file, "image")}
+    columns = {column: class_of(column) for column in truth[0] if class_of(column) is not None}
+
+    def code(row: Row) -> str:
+        marked = [column for column in columns if _says(row, column, table)]
+        if len(marked) > 1:
+            raise DataError(f"{table}: {row['image']} is marked as {' and '.join(marked)}.")
+        return columns[marked[0]] or "" if marked else ""
+
+    rows = [extra.get(row["image"], {}) | row for row in truth]
+    return _dataset(name, folder, table, rows, code, LICENCE, about)
+
+
+def class_of(column: str) -> str | None:
+    """The class code of a column of one-hot ground truth, "" for unknown; None for no class."""
+    word = column.strip().lower()
+    return {"ak": "akiec", "unk": ""}.get(word, word if word in BY_CODE else None)
 
 
 def _says(row: Row, column: str, table: Path) -> bool:
@@ -56,12 +76,15 @@ def _says(row: Row, column: str, table: Path) -> bool:
     try:
         return bool(float(cell or 0))
     except ValueError:
-        image = row.get("image_id") or row.get("image") or ""
+        image = row.get("image_id") or row.get("image") or row.get("image_name") or ""
         raise DataError(f"{table}: {image} has '{cell}' as {column}; it is 0 or 1.") from None
 
 
 def _others(table: Path) -> list[Path]:
-    return sorted(file for file in table.parent.glob("*etadata*.csv") if file != table)
+    """Tables that say more of the images that ``table`` labels: lesion, age, sex or site."""
+    more = {"lesion_id", "age_approx", "sex", "anatom_site_general"}
+    columns = {file: set(read_table(file)[0]) for file in tables_in(table.parent) if file != table}
+    return [file for file, names in columns.items() if "image" in names and names & more]
 
 
 def read_isic2020(folder: Path, table: Path) -> Dataset:
@@ -71,7 +94,7 @@ def read_isic2020(folder: Path, table: Path) -> Dataset:
     """
 
     def code(row: Row) -> str:
-        kind = "malignant" if row["target"] == "1" else "benign"
+        kind = "malignant" if _says(row, "target", table) else "benign"
         return "mel" if kind == "malignant" else code_of(row["diagnosis"], kind) or "benign"
 
     rows = read_rows(table, "image_name", "patient_id", "diagnosis", "target")
@@ -81,7 +104,7 @@ def read_isic2020(folder: Path, table: Path) -> Dataset:
         for row in read_rows(file, "image_name_1", "image_name_2")
     ]
     about = "ISIC 2020: V. Rotemberg et al., Scientific Data 8:34 (2021), doi 10.34970/2020-ds01"
-    return _dataset("ISIC 2020", folder, rows, code, LICENCE, about, pairs)
+    return _dataset("ISIC 2020", folder, table, rows, code, LICENCE, about, pairs)
 
 
 def read_archive(folder: Path, table: Path) -> Dataset:
@@ -101,12 +124,13 @@ def read_archive(folder: Path, table: Path) -> Dataset:
     licences = sorted({row.get("copyright_license") or "not stated" for row in rows})
     sources = sorted({row.get("attribution") or "not stated" for row in rows})
     about = f"ISIC archive: {'; '.join(sources)}"
-    return _dataset("ISIC archive", folder, rows, code, ", ".join(licences), about)
+    return _dataset("ISIC archive", folder, table, rows, code, ", ".join(licences), about)
 
 
 def _dataset(
     name: str,
     folder: Path,
+    table: Path,
     rows: list[Row],
     code: Callable[[Row], str],
     licence: str,
@@ -123,5 +147,6 @@ def _dataset(
             continue
         patient, lesion = row.get("patient_id") or "", row.get("lesion_id") or ""
         samples.append(Sample(files.find(image), label, image, attributes_of(row), patient, lesion))
+    samples, repeated = once_each(samples, table)
     grouped = group_samples(samples, duplicates or ())
-    return Dataset(name, grouped, licence, attribution, left_out)
+    return Dataset(name, grouped, licence, attribution, left_out + repeated)

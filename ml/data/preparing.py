@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from ml.data import read_dataset
 from ml.data.archive import archive_image, is_archive_lesion
 from ml.data.duplicates import digest_of, find_duplicates
 from ml.data.groups import link_groups
-from ml.data.samples import Dataset
+from ml.data.samples import Dataset, Sample
 from ml.data.splits import Splits, fold, read_split, split, split_all
 from ml.errors import DataError
 from ml.taxonomy import BY_CODE
@@ -53,20 +54,20 @@ def _relabel(dataset: Dataset, classes: tuple[str, ...], mapping: Mapping[str, s
 
 
 def _leave_out_repeated(datasets: Sequence[Dataset]) -> list[Dataset]:
-    earlier: dict[str, Path] = {}
+    earlier: dict[str, list[Path]] = defaultdict(list)
     distinct = []
     for dataset in datasets:
         fresh, left_out = [], list(dataset.left_out)
         for sample in dataset.samples:
-            before = earlier.get(archive_image(sample.path.stem) or sample.path.stem)
-            if before is not None and _is_same(before, sample.path):
+            before = earlier.get(archive_image(sample.path.stem) or sample.path.stem, [])
+            if any(_is_same(path, sample.path) for path in before):
                 left_out.append(f"{sample.path.name}: an earlier data set has it")
             else:
                 fresh.append(sample)
         if not fresh:
             raise DataError(f"{dataset.name} has no image that an earlier data set has not.")
         for sample in dataset.samples:
-            earlier.setdefault(archive_image(sample.path.stem) or sample.path.stem, sample.path)
+            earlier[archive_image(sample.path.stem) or sample.path.stem].append(sample.path)
         distinct.append(replace(dataset, samples=fresh, left_out=left_out))
     return distinct
 
@@ -79,19 +80,25 @@ def _is_same(first: Path, second: Path) -> bool:
 
 
 def _link(datasets: list[Dataset], duplicates: str) -> list[Dataset]:
-    """Join the groups of what is the same lesion in several data sets, and of duplicates."""
+    """Join the groups of what is one lesion or patient in several data sets, and of duplicates."""
     samples = [dataset.samples for dataset in datasets]
     first: dict[str, Path] = {}
     pairs = [
-        (first.setdefault(sample.lesion, sample.path), sample.path)
+        (first.setdefault(name, sample.path), sample.path)
         for part in samples
         for sample in part
-        if is_archive_lesion(sample.lesion)
+        for name in _names(sample)
     ]
     if duplicates != "listed":
         pairs += find_duplicates([s.path for part in samples for s in part], duplicates)
     linked = link_groups(samples, pairs)
     return [replace(d, samples=part) for d, part in zip(datasets, linked, strict=True)]
+
+
+def _names(sample: Sample) -> list[str]:
+    """What a sample shares with others, whatever data set they come from."""
+    lesion = [f"lesion {sample.lesion}"] if is_archive_lesion(sample.lesion) else []
+    return lesion + ([f"patient {sample.patient}"] if sample.patient else [])
 
 
 def split_datasets(

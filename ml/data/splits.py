@@ -107,7 +107,8 @@ def read_split(samples: Sequence[Sample], file: Path) -> Splits:
             raise DataError(f"{file} names {row['image']}, which the data set does not have.")
         parts[part].append(found[0])
     check_no_leak(parts)
-    return parts
+    # a row may stand twice
+    return Splits(*(list({sample.path: sample for sample in part}.values()) for part in parts))
 
 
 def all_but_test(parts: Splits) -> Splits:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from ml.data.archive import archive_image
 from ml.errors import DataError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".dcm")
@@ -60,7 +61,21 @@ def image_files(folder: Path) -> list[Path]:
     """Images below ``folder``, in the order of their paths. Raises DataError if it is none."""
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder.")
-    return [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    ]
+
+
+def tables_in(folder: Path) -> list[Path]:
+    """The CSVs of a folder, without hidden ones (as a Mac leaves beside its files)."""
+    return [path for path in sorted(folder.glob("*.csv")) if not path.name.startswith(".")]
+
+
+def image_folder(folder: Path) -> Path:
+    """Where a data set has its images: in a folder ``images``, else anywhere below."""
+    return folder / "images" if (folder / "images").is_dir() else folder
 
 
 class ImageFinder:
@@ -75,17 +90,21 @@ class ImageFinder:
     def find(self, word: str) -> Path:
         """The file of this path below the folder, else of this name, else of this stem.
 
-        Where there is none, the path that it should have. Raises DataError where several fit.
+        Of a word with a folder the file must lie in one of that name. Where there is none, the path
+        that it should have. Raises DataError where several fit.
         """
         if word and (self.folder / word).is_file():
             return self.folder / word
-        name = Path(word.replace("\\", "/")).name
-        stem = name if name in self.by_stem else Path(name).stem
-        alike = self.by_stem.get(stem, [])
-        exact = [path for path in alike if path.name == name]
-        inside = [path for path in alike if self._without_suffix(path) == word]
-        found = exact or inside or alike
-        if len({path.parent for path in found}) == 1:  # the same picture in several formats
+        asked = PurePosixPath(word.replace("\\", "/"))
+        is_file = asked.suffix.lower() in SUFFIXES  # else what follows the dot is of the name
+        stem = asked.stem if is_file and asked.name not in self.by_stem else asked.name
+        alike = [path for path in self.by_stem.get(stem, []) if _lies_in(path, asked.parent)]
+        exact = [path for path in alike if path.name == asked.name]
+        found = exact or alike
+        # the same picture in several formats
+        if len({path.parent for path in found}) == 1 or (
+            archive_image(stem) and len({path.suffix for path in found}) == len(found)
+        ):
             found = sorted(found, key=lambda path: SUFFIXES.index(path.suffix.lower()))[:1]
         if len(found) > 1:
             first = ", ".join(str(path.relative_to(self.folder)) for path in found[:2])
@@ -95,8 +114,10 @@ class ImageFinder:
             )
         return found[0] if found else self.folder / word
 
-    def _without_suffix(self, path: Path) -> str:
-        return path.relative_to(self.folder).with_suffix("").as_posix()
+
+def _lies_in(path: Path, folder: PurePosixPath) -> bool:
+    wanted = [part for part in folder.parts if part not in (".", "/")]
+    return not wanted or list(path.absolute().parent.parts[-len(wanted) :]) == wanted
 
 
 def attributes_of(row: dict[str, str]) -> dict[str, str]:

@@ -284,6 +284,17 @@ def test_dicom_pictures_are_opened(tmp_path):
         open_image(tmp_path / "b.dcm")
 
 
+def test_deep_colours_of_dicom_keep_their_ratio():
+    pydicom = pytest.importorskip("pydicom")
+    from ml.data.dicom import _to_image
+
+    dataset = pydicom.Dataset()
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 3, "RGB"
+    dataset.BitsAllocated = dataset.BitsStored = 16
+    pixels = np.full((4, 6, 3), (60000, 40000, 30000), np.uint16)
+    assert _to_image(pixels, dataset).getpixel((0, 0)) == (233, 156, 117)
+
+
 def test_without_pydicom_the_file_to_install_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pydicom", None)
     with pytest.raises(DataError, match=r"requirements-training\.txt"):
