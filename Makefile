@@ -43,7 +43,7 @@ lint: .venv/.requirements-dev ## ruff: rules and formatting
 types: .venv/.requirements-dev ## mypy on ml/, the services and what lies between them
 	$(call stage,types,$(CLEAN) .venv/bin/python -m mypy)
 
-architecture: .venv/.requirements-dev ## who may import whom (DESIGN.md section 2)
+architecture: .venv/.requirements-dev ## who may import whom (docs/house.md)
 	$(call stage,architecture,.venv/bin/lint-imports --no-cache)
 
 migrations: .venv/.requirements-dev

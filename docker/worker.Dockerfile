@@ -1,6 +1,9 @@
-# The worker that reads: everything of requirements.txt, torch too. Also trains and registers models.
+# The worker that reads: everything of requirements.txt, torch too. Also registers models, and trains
+# them where it is built with TRAINING=yes.
 #   docker build -f docker/worker.Dockerfile -t nevus-worker .                          CPU
 #   docker build -f docker/worker.Dockerfile -t nevus-worker:gpu --build-arg DEVICE=cuda .
+#   docker build -f docker/worker.Dockerfile -t nevus-worker:training --build-arg DEVICE=cuda \
+#     --build-arg TRAINING=yes .
 #
 # Which build of torch comes is decided by the package index. The ordinary one has the build with
 # CUDA for x86-64 (it reads on a CPU too, but is some gigabytes larger); PIP_EXTRA_INDEX_URL names
@@ -10,11 +13,14 @@ FROM python:3.11-slim-bookworm AS build
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG DEVICE=cpu
+ARG TRAINING=no
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 
 RUN python -m venv --without-pip /opt/venv
-COPY requirements.txt /tmp/
+COPY requirements.txt requirements-training.txt /tmp/
 RUN pip --python /opt/venv/bin/python install -r /tmp/requirements.txt
+RUN [ "$TRAINING" = no ] \
+    || pip --python /opt/venv/bin/python install -r /tmp/requirements.txt -r /tmp/requirements-training.txt
 COPY docker/check_torch.py /tmp/
 RUN /opt/venv/bin/python /tmp/check_torch.py "$DEVICE"
 

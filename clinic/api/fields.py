@@ -1,4 +1,4 @@
-"""Fields that write what API.md promises: times in UTC, numbers as numbers, identifiers."""
+"""Fields that write what docs/api.md promises: times in UTC, numbers as numbers, identifiers."""
 
 import datetime
 import math

@@ -1,4 +1,4 @@
-"""A diagnosis request as API.md draws it."""
+"""A diagnosis request as docs/api.md draws it."""
 
 from dataclasses import asdict
 from typing import Any

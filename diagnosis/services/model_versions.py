@@ -15,6 +15,7 @@ from clinic.models import Hospital, User
 from clinic.permissions import require_administer
 from clinic.services.audit import record_event
 from diagnosis.models import ModelPolicy, ModelVersion
+from ml.manifest import RUN
 
 
 def active_model(hospital_id: UUID) -> ModelVersion:
@@ -63,11 +64,14 @@ def register_model(*, actor: User | None, folder: Path, manifest: dict, card: st
 
 
 def copy_checkpoint(source: Path, target: Path) -> None:
-    """Copy beside the target first and rename: a worker never finds half a checkpoint."""
+    """Copy beside the target first and rename: a worker never finds half a checkpoint.
+
+    The state of its training, several times as large, stays where it is.
+    """
     Path(settings.CHECKPOINT_ROOT).mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
     try:
-        shutil.copytree(source, partial)
+        shutil.copytree(source, partial, ignore=shutil.ignore_patterns(RUN))
         if target.exists():
             shutil.rmtree(target)
         partial.rename(target)

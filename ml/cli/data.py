@@ -24,7 +24,7 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         type=gigabytes,
         default=8.0,
         metavar="GB",
-        help="decode larger data batch by batch",
+        help="decode what is larger batch by batch (default: 8)",
     )
     parser.add_argument("--epochs", type=positive, metavar="N", help="instead of the recipe's")
 
@@ -41,10 +41,13 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
         "--duplicates",
         default="listed",
         choices=("listed", "bytes", "looks"),
-        help="what must stay in one part of the split: listed pairs, equal files, equal looks",
+        help="what must stay in one part of the split: listed pairs, equal files, equal looks "
+        "(default: listed)",
     )
     parser.add_argument("--split", type=Path, metavar="CSV", help="image, split: an official one")
-    parser.add_argument("--fold", metavar="K/N", help="cross-validation: the K-th of N folds")
+    parser.add_argument(
+        "--fold", metavar="K/N", help="cross-validation: the K-th of N folds, 3 or more"
+    )
 
 
 def recipe_to_train(options: argparse.Namespace) -> Recipe:

@@ -37,7 +37,8 @@ def run(options: argparse.Namespace) -> None:
     Where it has learnt from the validation part too (train --all-but-test), all is fitted on the
     test part, and each image measured by what was fitted without its lesion.
 
-    The split must be the one of the training, or the figures are those of images it has learnt.
+    The split must be the one of the training; another is refused (of older checkpoints the sizes of
+    its parts alone are compared).
     """
     from ml.data.tables import image_files
     from ml.errors import DataError

@@ -19,7 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument(
-        "--start", type=Path, metavar="CHECKPOINT", help="begin with its weights (same split)"
+        "--start",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="begin with its weights (measured fairly where they learnt no image of the test part)",
     )
     parser.add_argument(
         "--all-but-test",

@@ -43,6 +43,8 @@ def kept(settings) -> list[str]:
 
 def test_a_checkpoint_is_copied_and_described(settings, tmp_path: Path) -> None:
     folder = write_checkpoint(tmp_path / "new", name="tiny", version="2.1")
+    (folder / "run").mkdir()
+    (folder / "run" / "state.pt").write_bytes(b"gigabytes of a training")
     model = register(folder)
     shutil.rmtree(folder)
     assert (str(model), len(model.labels)) == ("tiny 2.1", 7)
