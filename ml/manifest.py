@@ -23,7 +23,6 @@ READABLE = (1, 2, 3, FORMAT)
 WEIGHTS = "model.safetensors"
 MANIFEST = "manifest.json"
 CARD = "MODEL_CARD.md"
-RUN = "run"  # what a training keeps for itself inside the checkpoint's folder
 
 # how many views of an image are read, by the name of the test-time augmentation (ml.tta)
 VIEWS = {"none": 1, "mirror": 2, "flips": 4, "dihedral": 8}

@@ -22,8 +22,8 @@ from ml.config import Recipe
 from ml.data.samples import Sample
 from ml.data.splits import Splits
 from ml.errors import TrainingError
-from ml.manifest import RUN as RUN
 
+RUN = "run"  # inside the checkpoint's folder
 BEST = "best.safetensors"
 STATE = "state.pt"
 

@@ -15,7 +15,6 @@ from clinic.models import Hospital, User
 from clinic.permissions import require_administer
 from clinic.services.audit import record_event
 from diagnosis.models import ModelPolicy, ModelVersion
-from ml.manifest import RUN
 
 
 def active_model(hospital_id: UUID) -> ModelVersion:
@@ -66,17 +65,22 @@ def register_model(*, actor: User | None, folder: Path, manifest: dict, card: st
 def copy_checkpoint(source: Path, target: Path) -> None:
     """Copy beside the target first and rename: a worker never finds half a checkpoint.
 
-    The state of its training, several times as large, stays where it is.
+    A checkpoint is files alone: a folder in it is the state of its training, many times as large,
+    and stays where it is.
     """
     Path(settings.CHECKPOINT_ROOT).mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
     try:
-        shutil.copytree(source, partial, ignore=shutil.ignore_patterns(RUN))
+        shutil.copytree(source, partial, ignore=_folders)
         if target.exists():
             shutil.rmtree(target)
         partial.rename(target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _folders(inside: str, names: list[str]) -> list[str]:
+    return [name for name in names if (Path(inside) / name).is_dir()]
 
 
 @transaction.atomic
