@@ -11,6 +11,10 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 ALL = {"type": "tag", "values": TAGS}
 # what a theme can change
 COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
+# what fades in has its colours when it is there
+SETTLED = """() => Promise.allSettled(document.getAnimations()
+  .filter((one) => Number.isFinite(one.effect.getComputedTiming().endTime))
+  .map((one) => one.finished))"""
 RUN = """async (runOnly) =>
   (await axe.run(document, { runOnly, resultTypes: ["violations"] })).violations"""
 
@@ -29,6 +33,7 @@ def violations(page: Page, rules: dict[str, Any] = ALL) -> list[str]:
     # the policy of our pages forbids a script tag of it, not what a debugger runs
     if not page.evaluate("'axe' in window"):
         page.evaluate(script())
+    page.evaluate(f"async () => {{ await ({SETTLED})(); }}")
     found: list[dict[str, Any]] = page.evaluate(RUN, rules)
     return [describe(rule, node) for rule in found for node in rule["nodes"]]
 
