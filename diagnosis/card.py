@@ -37,6 +37,7 @@ MEASURES = {
     "share_cut_off": gettext_lazy("Share called cut off at the edge"),
     "precision_cut_off": gettext_lazy("Of those called cut off: share that experts' masks call so"),
     "sensitivity_cut_off": gettext_lazy("Of those that experts' masks call cut off: share found"),
+    "same_answer": gettext_lazy("Likeliest class stays the same"),
     "prediction_set_size": gettext_lazy("Mean size of the prediction set"),
     "precision": gettext_lazy("Precision"),
     "recall": gettext_lazy("Sensitivity"),
@@ -51,7 +52,7 @@ AGES = {
     "40 to 59": gettext_lazy("40 to 59"),
     "60 and over": gettext_lazy("60 and over"),
 }
-# what manifests call subgroups (ml/evaluation.py) and facts of the data
+# what manifests call subgroups (ml/evaluation.py), changes (ml/robustness.py), facts of the data
 WORDS = {
     "sex": gettext_lazy("Sex"),
     "female": gettext_lazy("Female"),
@@ -74,6 +75,14 @@ WORDS = {
     "scalp": gettext_lazy("Scalp"),
     "trunk": gettext_lazy("Trunk"),
     "unknown": gettext_lazy("Unknown"),
+    "as they are": gettext_lazy("As they are"),
+    "warmer": gettext_lazy("Warmer"),
+    "cooler": gettext_lazy("Cooler"),
+    "greener": gettext_lazy("Greener"),
+    "more magenta": gettext_lazy("More magenta"),
+    "darker": gettext_lazy("Darker"),
+    "brighter": gettext_lazy("Brighter"),
+    "softer": gettext_lazy("Less sharp"),
     "name": gettext_lazy("Name"),
     "licence": gettext_lazy("Licence"),
     "attribution": gettext_lazy("Attribution"),
@@ -110,6 +119,10 @@ class Table:
     columns: list[str]
     rows: list[tuple[str, Any, list[tuple[str, Figure | None]]]]
 
+    @property
+    def counted(self) -> bool:
+        return any(count is not None for name, count, figures in self.rows)
+
 
 @dataclass(frozen=True)
 class Card:
@@ -119,6 +132,7 @@ class Card:
     groups: int | None
     classes: Table
     subgroups: list[tuple[str, Table]]
+    changes: Table
     facts: list[tuple[str, str]]
 
 
@@ -135,6 +149,7 @@ def read(manifest: Mapping[str, Any]) -> Card:
             for attribute, groups in section(manifest, "subgroups").items()
             if isinstance(groups, Mapping)
         ],
+        changes=table(changed(manifest)),
         facts=[
             (words(key), str(value))
             for key, value in section(manifest, "data").items()
@@ -179,6 +194,20 @@ def class_rows(manifest: Mapping[str, Any], by_class: Mapping[str, Any]) -> dict
 def class_name(code: str) -> str:
     """Of a class of the model, in the user's language; a code that nobody knows stays."""
     return label_name(BY_CODE[code].label) if code in BY_CODE else code
+
+
+def changed(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What is left of the quality under each change of the picture, below the quality itself."""
+    changes = manifest.get("changes")
+    entries = {
+        str(entry.get("name", "")): section(entry, "figures")
+        for entry in (changes if isinstance(changes, list) else [])
+        if isinstance(entry, Mapping)
+    }
+    found = [name for entry in entries.values() for name in entry]
+    overall = section(section(manifest, "metrics"), "overall")
+    own = {name: overall[name] for name in dict.fromkeys(found) if name in overall}
+    return {"as they are": own, **entries} if entries else {}
 
 
 def table(groups: Mapping[str, Any]) -> Table:

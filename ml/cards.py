@@ -40,6 +40,7 @@ def render_card(manifest: Manifest) -> str:
         _section("Quality by subgroup", _subgroups(manifest.subgroups))
         if manifest.subgroups
         else "",
+        _section("Seen by another camera", _changes(manifest.changes)) if manifest.changes else "",
         _section("Thresholds", _thresholds(manifest)),
         _section("Operating points", _points(manifest.operating_points))
         if manifest.operating_points

@@ -17,7 +17,7 @@ import numpy as np
 from ml.calibration import calibrate, choose_operating_points, choose_thresholds, fit_calibration
 from ml.data.splits import group_folds
 from ml.errors import DataError
-from ml.evaluation import Answers
+from ml.evaluation import Answers, own_answer
 from ml.outline import CUT_OFF, choose_limit
 from ml.predictor import Answer
 from ml.refusal import Familiar, fit_refusal
@@ -79,33 +79,45 @@ def judge(answers: Answers, fitted: Fitted) -> None:
 
 
 def judge_apart(
-    answers: Answers, classes: Sequence[str], more: Known | None = None, seed: int = 0
+    answers: Answers,
+    classes: Sequence[str],
+    more: Known | None = None,
+    changed: Sequence[Answers] = (),
+    seed: int = 0,
 ) -> Fitted:
     """``judge`` each image of ``answers`` by a fit to the four fifths that lack its lesion.
 
-    Returns the limits that each image was judged by. What not every fit could choose is left out.
-    Raises DataError for fewer than five lesions.
+    So is each of ``changed``, which are answers to the same images seen in another way. Returns the
+    limits that each image was judged by. What not every fit could choose is left out. Raises
+    DataError for fewer than five lesions.
     """
-    read, lesions = own_answer(answers), len(set(answers.groups))
+    lesions = len(set(answers.groups))
     if lesions < FOLDS:
         raise DataError(
             f"The test part has {counted(lesions, 'lesion')}; {FOLDS} or more are needed."
         )
     fold = group_folds(answers.groups, FOLDS, seed)
+    fits = [
+        fit_to(_take(answers, np.flatnonzero(fold != number)), classes, more)
+        for number in range(FOLDS)
+    ]
+    for seen in (answers, *changed):
+        _judge_folds(seen, fits, fold)
+    return _one_an_image(fits, fold)
+
+
+def _judge_folds(answers: Answers, fits: Sequence[Fitted], fold: np.ndarray) -> None:
+    """``judge`` each image by the fit of its fold."""
     outlier_scores = np.zeros(len(fold))
-    fits = []
-    for number in range(FOLDS):
+    for number, fitted in enumerate(fits):
         inside = np.flatnonzero(fold == number)
-        fitted = fit_to(_take(answers, np.flatnonzero(fold != number)), classes, more)
         part = _take(answers, inside)
         judge(part, fitted)
         answers.probabilities[inside] = part.probabilities
         if fitted.statistics is not None:
             outlier_scores[inside] = own_answer(part).outlier_scores
-        fits.append(fitted)
     if all(fit.statistics is not None for fit in fits):
-        read.outlier_scores = outlier_scores
-    return _one_an_image(fits, fold)
+        own_answer(answers).outlier_scores = outlier_scores
 
 
 def _one_an_image(fits: Sequence[Fitted], fold: np.ndarray) -> Fitted:
@@ -157,10 +169,3 @@ def _fit_outline(answers: Answers) -> dict[str, float]:
     known = ~np.isnan(expert)
     limit = choose_limit(drawn[known], expert[known])
     return {} if limit is None else {CUT_OFF: round(limit, 6)}
-
-
-def own_answer(answers: Answers) -> Answer:
-    """Raises DataError where the answers are those of an ensemble of checkpoints."""
-    if answers.answer is None:
-        raise DataError("The checkpoint's own answers are needed, not those of an ensemble.")
-    return answers.answer

@@ -46,6 +46,13 @@ class Answers:
         return [sample.group for sample in self.samples]
 
 
+def own_answer(answers: Answers) -> Answer:
+    """Raises DataError where the answers are those of an ensemble of checkpoints."""
+    if answers.answer is None:
+        raise DataError("The checkpoint's own answers are needed, not those of an ensemble.")
+    return answers.answer
+
+
 def ask(predictor: Predictor, samples: Sequence[Sample]) -> Answers:
     """Read all ``samples``. Raises DataError if a label is not among the model's classes."""
     classes = predictor.manifest.classes

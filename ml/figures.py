@@ -17,6 +17,11 @@ MOST_POINTS = 1500  # t-SNE's time grows with the square
 FEWEST_POINTS = 4  # fewer have no neighbourhoods
 
 
+def check_drawable() -> None:
+    """Raise RecipeError where figures cannot be drawn."""
+    _canvas()
+
+
 def draw_figures(
     folder: Path, metrics: dict[str, Any], classes: Sequence[str], drawn: Features | None = None
 ) -> list[Path]:

@@ -22,6 +22,7 @@ from ml.manifest import FORMAT, HELD_OUT, Manifest
 from ml.predictor import Predictor
 from ml.reading import read_images
 from ml.refusal import ACCEPTED
+from ml.robustness import ask_changed, measure_changes
 
 CROSS_FITTED = (
     "calibration and thresholds were fitted on it too, each image measured by what was fitted "
@@ -62,29 +63,37 @@ def finish(
 
 
 def measure_checkpoint(
-    out: Path, parts: Splits, source: str, familiar: Sequence[Path] = ()
+    out: Path,
+    parts: Splits,
+    source: str,
+    familiar: Sequence[Path] = (),
+    changes: bool = False,
 ) -> Measured:
     """Calibrate the checkpoint ``out``, choose its thresholds and measure it; weights stay.
 
     Everything is fitted on ``parts.validation`` and measured on ``parts.test``, read by the same
     Predictor as in a worker. Where there is no validation part, all is fitted on the test part and
     each of its images measured by what was fitted without it (ml.crossfit). Refusal is fitted on
-    the images ``familiar`` too: more real lesions, each by itself and without a label.
+    the images ``familiar`` too: more real lesions, each by itself and without a label. With
+    ``changes`` the test part is also read as another camera may show it (ml.robustness).
     It may be called again on a finished checkpoint.
     """
     predictor = Predictor(out)
     classes = predictor.manifest.classes
     skipped: list[str] = []
     test = ask(predictor, parts.test)
+    changed = ask_changed(predictor, test) if changes else {}
     more = _known(predictor, familiar, skipped)
     if parts.validation:
         validation = ask(predictor, parts.validation)
         skipped += validation.skipped
         fitted = applied = fit_to(validation, classes, more)
-        judge(test, fitted)
+        for seen in (test, *changed.values()):
+            judge(seen, fitted)
     else:
         source += f"; {CROSS_FITTED}"
-        fitted, applied = fit_to(test, classes, more), judge_apart(test, classes, more)
+        fitted = fit_to(test, classes, more)
+        applied = judge_apart(test, classes, more, list(changed.values()))
     about = {}
     if predictor.manifest.trained:
         more_images = len(more.groups) if more else 0
@@ -105,6 +114,7 @@ def measure_checkpoint(
             test, classes, applied.thresholds, source, applied.refusal, applied.outline
         ),
         "subgroups": measure_subgroups(test, classes),
+        "changes": measure_changes(test, changed, classes, applied.refusal),
     }
     arrays = fitted.statistics.arrays() if fitted.statistics is not None else None
     # what the predictor holds is changed to be read fast

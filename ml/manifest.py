@@ -67,7 +67,8 @@ class Manifest:
     measured; ``operating_points``, ``refusal`` (thresholds of the outlier score, see ml.refusal)
     and ``outline`` (the share of the edge from which a lesion is cut off, see ml.outline) are empty
     where nothing was chosen. ``accepted`` are the shares of known lesions below each threshold of
-    ``refusal``.
+    ``refusal``. ``changes`` is what was left of the quality under each change of the picture, as
+    ml.robustness measures it; empty where that was not measured.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Manifest:
     refusal: dict[str, float]
     accepted: dict[str, float]
     outline: dict[str, float]
+    changes: list[dict[str, Any]]
 
     @property
     def trained(self) -> bool:
@@ -150,6 +152,7 @@ def parse_manifest(raw: Any, source: str = MANIFEST) -> Manifest:
         refusal=raw.get("refusal", {}),
         accepted=raw.get("accepted", ACCEPTED_UNSAID),
         outline=raw.get("outline", {}),
+        changes=raw.get("changes", []),
     )
 
 
@@ -220,8 +223,9 @@ def _check_reading(raw: dict[str, Any], source: str) -> None:
         raise CheckpointError(
             f"{source} needs a target, a sensitivity and a threshold of each operating point."
         )
-    if not isinstance(raw.get("intended_range", {}), dict):
-        raise CheckpointError(f"{source} has a field 'intended_range' of the wrong type.")
+    for name, kind in (("intended_range", dict), ("changes", list)):
+        if not isinstance(raw.get(name, kind()), kind):
+            raise CheckpointError(f"{source} has a field '{name}' of the wrong type.")
 
 
 def _check_shares(shares: Any, names: Iterable[str], what: str, source: str) -> None:

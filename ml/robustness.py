@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from ml import metrics
 from ml.config import Preprocessing
-from ml.evaluation import SUBGROUP_FIGURES, Answers
+from ml.evaluation import SUBGROUP_FIGURES, Answers, own_answer
 from ml.predictor import Predictor
 from ml.preprocessing import normalise, shown
 from ml.reading import read_images
@@ -48,33 +48,51 @@ CHANGES = {
 }
 
 
-def measure_changes(predictor: Predictor, answers: Answers) -> list[dict[str, Any]]:
-    """Read the images of ``answers`` again under each of CHANGES, as JSON.
+def ask_changed(predictor: Predictor, answers: Answers) -> dict[str, Answers]:
+    """What the model says of the images of ``answers`` under each of CHANGES, by its name."""
+    paths, config = [sample.path for sample in answers.samples], predictor.manifest.preprocessing
+    found = {}
+    for name, change in CHANGES.items():
+        read = read_images(predictor, paths, change=_at_pixels(change, config)).answer
+        found[name] = Answers(read.probabilities, answers.labels, answers.samples, answer=read)
+    return found
+
+
+def measure_changes(
+    answers: Answers,
+    changed: Mapping[str, Answers],
+    classes: Sequence[str],
+    refusal: metrics.Limits | None = None,
+) -> list[dict[str, Any]]:
+    """What is left of the quality of ``answers`` under each change (see ``ask_changed``), as JSON.
 
     Each entry has ``name``, ``says`` and ``figures`` with intervals: those of a subgroup, the share
-    of ``same_answer`` (the likeliest class is the one without the change) and, for a model that
-    refuses, those of refusal.
+    of ``same_answer`` (the likeliest class is the one without the change) and, where ``refusal``
+    has limits, those of refusal.
     """
     return [
-        {"name": name, "says": change.says, "figures": _measure(predictor, answers, change)}
-        for name, change in CHANGES.items()
+        {
+            "name": name,
+            "says": CHANGES[name].says,
+            "figures": _measure(answers, seen, classes, refusal),
+        }
+        for name, seen in changed.items()
     ]
 
 
-def _measure(predictor: Predictor, answers: Answers, change: Change) -> dict[str, Any]:
-    manifest = predictor.manifest
-    look = _at_pixels(change, manifest.preprocessing)
-    read = read_images(predictor, [sample.path for sample in answers.samples], change=look).answer
-    same = read.probabilities.argmax(1) == answers.probabilities.argmax(1)
+def _measure(
+    answers: Answers, seen: Answers, classes: Sequence[str], refusal: metrics.Limits | None
+) -> dict[str, Any]:
+    labels, probabilities = seen.labels, seen.probabilities
+    same = probabilities.argmax(1) == answers.probabilities.argmax(1)
+    outlier = own_answer(seen).outlier_scores
 
     def figures(weights: np.ndarray) -> metrics.Figures:
-        every = metrics.overall_figures(
-            answers.labels, read.probabilities, manifest.classes, weights
-        )
+        every = metrics.overall_figures(labels, probabilities, classes, weights)
         given = {name: every[name] for name in SUBGROUP_FIGURES if name in every}
         given["same_answer"] = float(np.average(same, weights=weights))
-        if manifest.refusal and read.outlier_scores is not None:
-            given |= metrics.refusal_figures(read.outlier_scores, manifest.refusal, weights)
+        if refusal and outlier is not None:
+            given |= metrics.refusal_figures(outlier, refusal, weights)
         return given
 
     return metrics.bootstrap(figures, answers.groups)

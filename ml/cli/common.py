@@ -31,6 +31,16 @@ def gigabytes(text: str) -> float:
     return value
 
 
+def seed(text: str) -> int:
+    """An argument's type: what torch's generators begin with."""
+    from ml.ranges import RULES
+
+    rule, value = RULES["training.seed"], int(text)
+    if not rule.allows(value):
+        raise argparse.ArgumentTypeError(f"must be {rule.says}")
+    return value
+
+
 def add_recipe(parser: argparse.ArgumentParser) -> None:
     """The arguments that choose a recipe."""
     parser.add_argument("recipe", metavar="RECIPE", help="a name that 'recipes' lists")
@@ -82,11 +92,28 @@ def check_new(folder: Path) -> None:
         raise CheckpointError(f"{folder} holds a checkpoint already; choose another folder.")
 
 
+def add_changes_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--changes",
+        action="store_true",
+        help="read the images again with casts, in other light and less sharp (8 times as long)",
+    )
+
+
 def report_skipped(skipped: Sequence[str]) -> None:
     if skipped:
         print(f"ml: left out, {counted(len(skipped), 'file')}:", file=sys.stderr)
     for line in skipped:
         print(f"  {line}", file=sys.stderr)
+
+
+def report_left_out(lines: Sequence[str]) -> None:
+    """The first of the images that the tables list and training cannot use."""
+    if lines:
+        first = "\n  ".join(lines[:20])
+        print(
+            f"ml: left out, {counted(len(lines), 'image')}, at first:\n  {first}", file=sys.stderr
+        )
 
 
 def print_figures(figures: dict[str, Any]) -> None:

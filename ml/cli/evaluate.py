@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ml.cli.common import print_figures, report_skipped
+from ml.cli.common import add_changes_argument, print_figures, report_skipped
 from ml.words import counted
 
 if TYPE_CHECKING:
@@ -23,11 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="write figures.json, SVGs and summary.md here"
     )
-    parser.add_argument(
-        "--changes",
-        action="store_true",
-        help="read the images again with casts, in other light and less sharp (8 times as long)",
-    )
+    add_changes_argument(parser)
     parser.add_argument(
         "--combine",
         choices=("mean", "weighted", "majority", "stacking"),
@@ -51,9 +47,10 @@ def run(options: argparse.Namespace) -> None:
     from ml.ensembles import ask_ensemble, fit_ensemble
     from ml.errors import DataError
     from ml.evaluation import ask
+    from ml.figures import check_drawable
     from ml.labelled import read_labelled
     from ml.predictor import Predictor
-    from ml.robustness import measure_changes
+    from ml.robustness import ask_changed, measure_changes
     from ml.summary import describe_ensemble, measure_all, write_summary
 
     if options.changes and len(options.checkpoint) > 1:
@@ -65,6 +62,7 @@ def run(options: argparse.Namespace) -> None:
     if labelled.unlabelled:
         report_skipped([f"{name}: no label" for name in labelled.unlabelled])
     if options.out:
+        check_drawable()
         options.out.mkdir(parents=True, exist_ok=True)
     if len(predictors) == 1:
         answers = ask(predictors[0], labelled.samples)
@@ -78,7 +76,8 @@ def run(options: argparse.Namespace) -> None:
     figures = measure_all(answers, manifest, str(options.images))
     figures["unlabelled"] = labelled.unlabelled
     if options.changes:
-        figures["changes"] = measure_changes(predictors[0], answers)
+        changed = ask_changed(predictors[0], answers)
+        figures["changes"] = measure_changes(answers, changed, manifest.classes, manifest.refusal)
     print_figures(figures)
     if options.out:
         for file in write_summary(options.out, figures, answers, manifest):

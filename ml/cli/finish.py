@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ml.cli.common import print_figures, report_skipped
+from ml.cli.common import add_changes_argument, print_figures, report_skipped, seed
 from ml.cli.data import add_data_arguments, split_data
 
 SUMMARY = "calibrate and measure a checkpoint anew; its weights stay"
@@ -14,7 +14,7 @@ SUMMARY = "calibrate and measure a checkpoint anew; its weights stay"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="rewritten in place")
     add_data_arguments(parser)
-    parser.add_argument("--seed", type=int, default=0, help="of its split (default: 0)")
+    parser.add_argument("--seed", type=seed, default=0, help="of its split (default: 0)")
     parser.add_argument(
         "--fractions",
         type=float,
@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="more pictures of real lesions that are not to be refused (of other cameras, say)",
     )
+    add_changes_argument(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -42,15 +43,22 @@ def run(options: argparse.Namespace) -> None:
     """
     from ml.data.tables import image_files
     from ml.errors import DataError
-    from ml.finishing import as_trained, measure_checkpoint, name_source
+    from ml.finishing import as_trained, check_measurable, measure_checkpoint, name_source
     from ml.manifest import read_manifest
+    from ml.ranges import RULES
 
+    rule = RULES["training.fractions"]
+    if not rule.allows(options.fractions):
+        raise DataError(f"--fractions are {rule.says}.")
     manifest = read_manifest(options.checkpoint)
     dataset, parts = split_data(options, manifest.classes, options.fractions, options.seed)
     parts = as_trained(manifest, parts)
+    check_measurable(parts)
     familiar = image_files(options.familiar) if options.familiar else []
     if options.familiar and not familiar:
         raise DataError(f"{options.familiar} holds no pictures.")
-    measured = measure_checkpoint(options.checkpoint, parts, name_source(dataset), familiar)
+    measured = measure_checkpoint(
+        options.checkpoint, parts, name_source(dataset), familiar, options.changes
+    )
     report_skipped(measured.skipped)
-    print_figures(measured.manifest.metrics)
+    print_figures(measured.manifest.metrics | {"changes": measured.manifest.changes})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ml.cli.common import add_recipe, check_new, chosen_recipe
+from ml.cli.common import add_recipe, check_new, chosen_recipe, seed
 
 SUMMARY = "write a checkpoint with random weights"
 
@@ -13,7 +13,7 @@ SUMMARY = "write a checkpoint with random weights"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_recipe(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
-    parser.add_argument("--seed", type=int, default=0, help="same seed, same weights (default 0)")
+    parser.add_argument("--seed", type=seed, default=0, help="same seed, same weights (default 0)")
 
 
 def run(options: argparse.Namespace) -> None:

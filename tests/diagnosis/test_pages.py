@@ -1015,9 +1015,29 @@ def test_subgroups_by_age_begin_with_the_young(page):
     assert response.index("Under 40") < response.index("40 to 59") < response.index("60 and over")
 
 
+def test_a_model_page_shows_what_another_camera_leaves(page):
+    model = ModelVersionFactory()
+    figures = {"balanced_accuracy": {"value": 0.53}, "same_answer": {"value": 0.81}}
+    change = {"name": "greener", "says": "green 6% stronger", "figures": figures}
+    model.manifest = model.manifest | {"changes": [change]}
+    model.save()
+    response = text(page.get(reverse("model", args=[model.pk])))
+    shown = response[response.index("Seen by another camera") :]
+    assert shown.index("As they are") < shown.index("0.70") < shown.index("Greener")
+    assert shown.index("Greener") < shown.index("0.53") < shown.index("0.81")
+    assert "Likeliest class stays the same" in shown
+
+
 @pytest.mark.parametrize(
     "broken",
-    [{"metrics": {}}, {"metrics": {"overall": 3}}, {"subgroups": {"sex": [1]}}, {"data": {}}],
+    [
+        {"metrics": {}},
+        {"metrics": {"overall": 3}},
+        {"subgroups": {"sex": [1]}},
+        {"data": {}},
+        {"changes": {"greener": 1}},
+        {"changes": [1, {"name": 2}, {"figures": {"accuracy": 1}}]},
+    ],
 )
 def test_a_model_page_forgives_a_thin_manifest(page, broken):
     model = ModelVersionFactory()

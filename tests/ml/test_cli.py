@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 
 import pytest
 
@@ -60,6 +61,34 @@ def test_train_evaluate_predict_card(small_starter, ham10000, tmp_path, capsys):
 
     assert main(["card", str(out)]) == 0
     assert "## Quality by class" in capsys.readouterr().out
+
+
+def test_a_missing_library_for_figures_is_told_before_images_are_read(
+    checkpoint, ham10000, tmp_path, monkeypatch, capsys
+):
+    write_csv(tmp_path / "labels.csv", [{"image": "mel_00", "label": "mel"}])
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setattr("ml.evaluation.read_images", lambda *given: pytest.fail("it reads"))
+    command = ["evaluate", str(checkpoint), "--images", str(ham10000 / "images")]
+    command += ["--labels", str(tmp_path / "labels.csv"), "--out", str(tmp_path / "out")]
+    assert main(command) == 2
+    assert "Figures need matplotlib: pip install" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("shares", ["1.2 -0.1 -0.1", "8 1 1", "nan nan nan", "1 0 0"])
+def test_finish_wants_a_part_to_measure_on(shares, checkpoint, ham10000, capsys):
+    command = ["finish", str(checkpoint), "--data", str(ham10000), "--fractions", *shares.split()]
+    assert main(command) == 2
+    said = capsys.readouterr().err
+    assert ("shares that sum to 1" in said) or ("no test part" in said)
+
+
+@pytest.mark.parametrize("seed", ["-1", "99999999999999999999"])
+def test_a_seed_is_one_that_torch_takes(seed, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["init", "starter", "--tiny", "--out", str(tmp_path / "out"), "--seed", seed])
+    assert "a whole number from 0 to 4294967295" in capsys.readouterr().err
 
 
 def test_finish_measures_anew_and_leaves_the_weights(small_starter, ham10000, tmp_path, capsys):

@@ -109,6 +109,19 @@ def test_each_image_is_judged_by_a_fit_to_the_other_four_fifths(answers):
     ]
 
 
+def test_what_was_seen_otherwise_is_judged_by_the_fits_of_the_same_images(answers):
+    plain, same, other = copy(answers), copy(answers), copy(answers)
+    other.answer.scores[:] = other.answer.scores[:, ::-1]
+    limits = judge_apart(plain, CLASSES, changed=[same, other])
+    np.testing.assert_array_equal(same.probabilities, plain.probabilities)
+    np.testing.assert_array_equal(same.answer.outlier_scores, plain.answer.outlier_scores)
+    assert not np.allclose(other.probabilities, plain.probabilities)
+    # they have no part in the fits
+    alone = judge_apart(copy(answers), CLASSES)
+    for name, values in alone.thresholds.items():
+        np.testing.assert_array_equal(limits.thresholds[name], values)
+
+
 def test_limits_of_each_image_are_measured_as_one_limit_is(answers):
     fitted, every = fit_to(answers, CLASSES), len(answers.labels)
     spread = {name: np.full(every, value) for name, value in fitted.thresholds.items()}

@@ -10,9 +10,11 @@ from ml.cli import main
 from ml.config import Preprocessing
 from ml.evaluation import ask
 from ml.labelled import read_labelled
+from ml.manifest import read_manifest
 from ml.predictor import Predictor
 from ml.preprocessing import normalise, shown
-from ml.robustness import CHANGES, Change, measure_changes
+from ml.recipes import RECIPES
+from ml.robustness import CHANGES, Change, ask_changed, measure_changes
 from tests.ml.conftest import write_csv
 
 SEEN = Preprocessing(size=8, mean=(0.7, 0.5, 0.5), std=(0.1, 0.2, 0.2))
@@ -49,7 +51,8 @@ def test_each_change_is_measured(checkpoint, ham10000, labels, monkeypatch):
     predictor = Predictor(checkpoint)
     samples = read_labelled(ham10000 / "images", labels, predictor.manifest.classes).samples
     answers = ask(predictor, samples)
-    found = {entry["name"]: entry for entry in measure_changes(predictor, answers)}
+    entries = measure_changes(answers, ask_changed(predictor, answers), predictor.manifest.classes)
+    found = {entry["name"]: entry for entry in entries}
     assert found["still"]["figures"]["same_answer"]["value"] == 1
     recall = found["still"]["figures"]["balanced_accuracy"]["value"]
     own = [(answers.probabilities[answers.labels == k].argmax(1) == k).mean() for k in (4, 5)]
@@ -67,6 +70,30 @@ def test_evaluate_writes_them_beside_the_rest(checkpoint, ham10000, labels, tmp_
     names = [entry["name"] for entry in json.loads((out / "figures.json").read_text())["changes"]]
     assert names == list(CHANGES)
     assert "| softer | half as many pixels a side |" in (out / "summary.md").read_text()
+
+
+@pytest.mark.parametrize("part", [[], ["--all-but-test"]])
+def test_finish_writes_them_into_manifest_and_card(
+    part, recipe, ham10000, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setitem(RECIPES, "starter", lambda: recipe)
+    out, data = tmp_path / "trained", ["--data", str(ham10000)]
+    assert main(["train", "starter", *data, "--out", str(out), *part]) == 0
+    assert read_manifest(out).changes == []
+    monkeypatch.setattr(robustness, "CHANGES", CHANGES | {"still": Change("nothing", lambda p: p)})
+    assert main(["finish", str(out), *data, "--changes"]) == 0
+    assert "greener: green 6% stronger" in capsys.readouterr().out
+    manifest = read_manifest(out)
+    assert [entry["name"] for entry in manifest.changes] == [*CHANGES, "still"]
+    # judged by the same fits, the same pictures have the same figures
+    own, still = manifest.metrics["overall"], manifest.changes[-1]["figures"]
+    assert still.pop("same_answer")["value"] == 1
+    assert still == {name: own[name] for name in still}
+    assert "## Seen by another camera" in (out / "MODEL_CARD.md").read_text()
+    # what was not measured anew is not kept
+    assert main(["finish", str(out), *data]) == 0
+    assert read_manifest(out).changes == []
+    assert "another camera" not in (out / "MODEL_CARD.md").read_text()
 
 
 def test_of_several_checkpoints_they_are_not_measured(checkpoint, ham10000, labels, capsys):
