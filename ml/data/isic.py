@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ml.data.groups import group_samples
@@ -111,7 +112,8 @@ def read_archive(folder: Path, table: Path) -> Dataset:
     """Metadata as the archive exports it: isic_id, and diagnosis in its current or older words.
 
     The current vocabulary is one colon-separated ``diagnosis`` or its levels in diagnosis_1 to
-    diagnosis_5. Images without a diagnosis that is one of our classes are left out.
+    diagnosis_5. Images without a diagnosis that is one of our classes are left out, and so are
+    those of another ``image_type`` than dermoscopic (clinical ones, parts of a whole body).
     """
 
     def code(row: Row) -> str:
@@ -120,11 +122,21 @@ def read_archive(folder: Path, table: Path) -> Dataset:
         kind = row.get("benign_malignant") or levels[0]
         return code_of(path, kind)
 
-    rows = read_rows(table, "isic_id")
+    every = read_rows(table, "isic_id")
+    others = {row["isic_id"]: kind for row in every if (kind := _other_type(row))}
+    rows = [row for row in every if row["isic_id"] not in others]
     licences = sorted({row.get("copyright_license") or "not stated" for row in rows})
     sources = sorted({row.get("attribution") or "not stated" for row in rows})
     about = f"ISIC archive: {'; '.join(sources)}"
-    return _dataset("ISIC archive", folder, table, rows, code, ", ".join(licences), about)
+    found = _dataset("ISIC archive", folder, table, rows, code, ", ".join(licences), about)
+    typed = [f"{image}: its type is '{kind}', not dermoscopic" for image, kind in others.items()]
+    return replace(found, left_out=found.left_out + typed)
+
+
+def _other_type(row: Row) -> str:
+    """The archive's type of a picture that is not dermoscopic; nothing where none is stated."""
+    kind = (row.get("image_type") or "").strip().lower()
+    return "" if kind == "dermoscopic" else kind
 
 
 def _dataset(

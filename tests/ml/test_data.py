@@ -230,6 +230,18 @@ def test_an_archive_export_is_read_in_old_and_new_words(tmp_path, columns, label
     assert dataset.licence == "CC-0"
 
 
+def test_an_archive_export_leaves_out_what_is_not_dermoscopic(tmp_path):
+    types = {"ISIC_1": "dermoscopic", "ISIC_2": "clinical: close-up", "ISIC_3": ""}
+    rows = [
+        {"isic_id": image, "diagnosis": "nevus", "image_type": kind}
+        for image, kind in types.items()
+    ]
+    write_csv(tmp_path / "metadata.csv", rows)
+    dataset = read_dataset(tmp_path)
+    assert [sample.group for sample in dataset.samples] == ["ISIC_1", "ISIC_3"]
+    assert dataset.left_out == ["ISIC_2: its type is 'clinical: close-up', not dermoscopic"]
+
+
 def test_dermamnist_is_read_and_no_pickle_is(tmp_path):
     arrays = {}
     for part, count in (("train", 3), ("val", 2), ("test", 2)):
