@@ -44,10 +44,19 @@ INTENDED_USE = (
 )
 
 
+# what a manifest says where nothing was fitted and measured yet
+UNMEASURED: dict[str, Any] = {
+    "format": FORMAT,
+    "thresholds": DEFAULT_THRESHOLDS,
+    "calibration": {"temperature": 1.0},
+    "metrics": {},
+    "subgroups": {},
+}
+
+
 def describe(recipe: Recipe, version: str) -> dict[str, Any]:
     """The manifest of an untrained model of this recipe, without weights' hash and size."""
-    return {
-        "format": FORMAT,
+    return UNMEASURED | {
         "name": recipe.name,
         "version": version,
         "recipe": recipe.name,
@@ -55,11 +64,7 @@ def describe(recipe: Recipe, version: str) -> dict[str, Any]:
         "classes": list(recipe.classes),
         "preprocessing": recipe.preprocessing.to_dict(),
         "test_time_augmentation": recipe.tta,
-        "thresholds": dict(DEFAULT_THRESHOLDS),
-        "calibration": {"temperature": 1.0},
         "data": {},
-        "metrics": {},
-        "subgroups": {},
         "intended_use": "None: the weights are random. For tests of speed and plumbing only.",
         "limits": ["Untrained: it must not be used to read images."],
     }

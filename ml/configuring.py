@@ -61,6 +61,7 @@ def _check(recipe: Recipe) -> None:
     if min(recipe.preprocessing.shape) < 1:
         raise RecipeError("The setting 'preprocessing.aspect' leaves less than a pixel of width.")
     _check_batch(recipe)
+    _check_loss(recipe)
     for path, shape in _shapes(recipe):
         _check_shape(recipe, path, shape)
 
@@ -81,6 +82,20 @@ def _check_batch(recipe: Recipe) -> None:
             f"A batch of {config.batch_size} images in {config.accumulate} parts leaves fewer than "
             "2 images in a part, which the batch norms of this head need; 'training.batch_size' "
             "and 'training.accumulate' go together."
+        )
+
+
+def _check_loss(recipe: Recipe) -> None:
+    """An auto-encoder learns to draw, without its head; nothing else does."""
+    config, draws = recipe.training, recipe.architecture.backbone.name == "autoencoder"
+    if (config.loss.name == "reconstruction") != draws:
+        raise RecipeError(
+            f"'training.loss.name' is '{config.loss.name}', and 'reconstruction' is for "
+            "auto-encoders and for these alone."
+        )
+    if draws and config.freeze_epochs:
+        raise RecipeError(
+            "An auto-encoder that stands still learns nothing; 'training.freeze_epochs' is 0 here."
         )
 
 

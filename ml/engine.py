@@ -63,6 +63,11 @@ def is_main() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
+def is_alone() -> bool:
+    """Whether no other process has a share of each batch."""
+    return int(os.environ.get("WORLD_SIZE", "1")) == 1
+
+
 def processes_here() -> int:
     """How many processes share this machine's memory."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))

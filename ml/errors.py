@@ -23,3 +23,7 @@ class RecipeError(MlError):
 
 class TrainingError(MlError):
     """Training cannot go on; the last good state is kept."""
+
+
+class DivergedError(TrainingError):
+    """The loss or its gradient is no number any more."""

@@ -35,9 +35,9 @@ from ml.runstate import (
     save_weights,
 )
 from ml.schedules import out_of_patience, rate_share
-from ml.tracking import write_metrics, write_tensorboard
+from ml.tracking import import_tensorboard, write_metrics, write_tensorboard
 from ml.training import Trainer, training_size
-from ml.validation import balanced_accuracy
+from ml.validation import score_epoch
 
 __all__ = ["BEST", "RUN", "fit", "with_epochs"]
 
@@ -56,25 +56,28 @@ def fit(
 ) -> list[str]:
     """Train ``recipe`` and keep the best weights in ``out``/run/best.safetensors.
 
-    Best is the highest balanced accuracy on the validation part; where there is none, the last
-    weights are kept and an epoch has no score. A head that is fitted at the end answers nothing
-    before, so that the score of its epochs is minus their loss. After every epoch the whole state
-    is written, and ``resume`` goes on from it. ``start`` is a checkpoint whose weights the first
-    epoch begins with, so that a schedule can be run again (a warm restart). Images that need more
-    than ``memory`` GB are decoded batch by batch. ``report`` hears each epoch's score. Returns the
-    files that could not be read.
+    Best is the highest score on the validation part (ml.validation); where there is none, the last
+    weights are kept and an epoch has no score. After every epoch the whole state is written, and
+    ``resume`` goes on from it. ``start`` is a checkpoint whose weights the first epoch begins with,
+    so that a schedule can be run again (a warm restart). Images that need more than ``memory`` GB
+    are decoded batch by batch. ``report`` hears each epoch's score. Returns the files that could
+    not be read.
 
-    Raises TrainingError if ``out`` holds another run, the loss is no longer a number or the state
-    cannot be written, DataError for images that cannot be trained on or where the recipe goes by
-    scores and there is no validation part, and CheckpointError if ``start`` cannot be loaded or is
-    an ensemble.
+    Raises TrainingError if ``out`` holds another run, the loss is no longer a number, ``start`` has
+    other classes or the state cannot be written, DataError for images that cannot be trained on or
+    where the recipe goes by scores and there is no validation part, and CheckpointError if
+    ``start`` cannot be loaded or is an ensemble.
     """
     _check_scored(recipe, parts)
+    if tensorboard:
+        import_tensorboard()
     engine = start_engine(recipe.training)
     run, mark = out / RUN, fingerprint(recipe, parts)
     run.mkdir(parents=True, exist_ok=True)
     state = load_state(run, resume, mark)
-    model = _load_start(start) if start is not None and state is None else None
+    model = _load_start(start, recipe) if start is not None and state is None else None
+    if state is not None or model is not None:  # their weights replace all others
+        recipe = replace(recipe, training=replace(recipe.training, pretrained=None))
     train, validation = _load(recipe, parts, memory / processes_here())
     trainer, history = Trainer(recipe, train, engine, model), History()
     readable = name_images(train.samples)
@@ -82,6 +85,8 @@ def fit(
         _check_readable(run, state, readable)
         trainer.load_state_dict(state["trainer"])
         history.rows = state["rows"]
+        if engine.is_main_process:  # what stopped it may have come between
+            _write_figures(run, history.rows, tensorboard)
         del state  # of its file, which is as large as all that is trained
     while len(history.rows) < recipe.training.epochs:
         if out_of_patience(history.scores, recipe.training.patience):
@@ -94,7 +99,7 @@ def fit(
         if report and "score" in row:
             report(len(history.rows), row["score"])
     if is_fitted(trainer.plain) and engine.is_main_process:
-        _fit_head(run, trainer, parts)
+        _fit_head(run, trainer, parts, memory / processes_here())
     masks = trainer.masks.skipped if trainer.masks is not None else []
     return train.skipped + (validation.skipped if validation else []) + masks
 
@@ -116,20 +121,27 @@ def _check_readable(run: Path, state: dict, readable: str) -> None:
         )
 
 
-def _load_start(start: Path) -> Classifier:
-    if read_manifest(start).architecture.backbone.name == "ensemble":
+def _load_start(start: Path, recipe: Recipe) -> Classifier:
+    manifest = read_manifest(start)
+    if manifest.classes != recipe.classes:
+        raise TrainingError(
+            f"{start} tells {', '.join(manifest.classes)} apart, in this order, and the recipe "
+            f"{', '.join(recipe.classes)}; give --set classes={','.join(manifest.classes)}."
+        )
+    if manifest.architecture.backbone.name == "ensemble":
         raise CheckpointError(
             f"{start} is an ensemble; train on one of its members: python -m ml separate."
         )
     return load_classifier(start)
 
 
-def _fit_head(run: Path, trainer: Trainer, parts: Splits) -> None:
+def _fit_head(run: Path, trainer: Trainer, parts: Splits, memory: float) -> None:
     """Fit the head to the best backbone's features, which are those of images as they are read."""
     model, size = trainer.ema.model, trainer.recipe.preprocessing
     model.load_state_dict(load_file(run / BEST))
     seen = partial(to_pixels, config=size)
-    images = load_images(parts.train, trainer.recipe.classes, seen, prod(size.shape), title="fit")
+    each, classes = prod(size.shape), trainer.recipe.classes
+    images = load_images(parts.train, classes, seen, each, memory, "fit")
     draws = torch.arange(len(images.labels)).split(AT_ONCE)
     batches = ((normalise(p, size), images.labels[i]) for i, p in images.batches(draws))
     fit_head(model, batches, trainer.config.seed)
@@ -161,11 +173,7 @@ def _run_epoch(trainer: Trainer, validation: Images | None, history: History) ->
     rate = rate_share((epoch + 1) * trainer.steps - 1, trainer.steps, config, history.scores)
     loss = trainer.run_epoch(epoch, history.scores)
     seconds = time.monotonic() - started
-    scored = {}
-    if is_fitted(trainer.plain):
-        scored["score"] = -loss
-    elif validation is not None:
-        scored["score"] = balanced_accuracy(trainer, trainer.recipe, validation)
+    scored = {} if validation is None else {"score": score_epoch(trainer, validation)}
     row = {
         "epoch": float(epoch + 1),
         "loss": loss,
@@ -182,9 +190,13 @@ def _write(run: Path, trainer: Trainer, state: dict, best: bool, tensorboard: bo
     if best:
         save_weights(run, trainer.ema.model)
     save_state(run, state | {"trainer": trainer.state_dict()})
-    write_metrics(run, state["rows"])
+    _write_figures(run, state["rows"], tensorboard)
+
+
+def _write_figures(run: Path, rows: list[dict[str, float]], tensorboard: bool) -> None:
+    write_metrics(run, rows)
     if tensorboard:
-        write_tensorboard(run, state["rows"][-1])
+        write_tensorboard(run, rows[-1])
 
 
 def with_epochs(recipe: Recipe, epochs: int | None) -> Recipe:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
-from ml.checkpoints import describe, load_classifier, save_checkpoint
+from ml.checkpoints import UNMEASURED, load_classifier, save_checkpoint
 from ml.classifier import Classifier, build_classifier
 from ml.config import Architecture, Backbone, Head
 from ml.errors import CheckpointError
 from ml.heads.fitting import is_fitted
 from ml.manifest import Manifest, read_manifest
-from ml.recipes import get_recipe
 
-CARRIED = ("data", "intended_use", "intended_range", "test_time_augmentation", "limits")
+CARRIED = (
+    *("name", "recipe", "classes", "preprocessing", "test_time_augmentation"),
+    *("data", "intended_use", "intended_range", "limits"),
+)
 
 
 def join(members: Sequence[Path], out: Path, version: str = "1.0.0") -> Manifest:
@@ -96,10 +98,9 @@ def separate(checkpoint: Path, out: Path, version: str = "1.0.0") -> list[Manife
 def _save(
     out: Path, model: Classifier, first: Manifest, architecture: Architecture, version: str
 ) -> Manifest:
-    recipe = replace(get_recipe(first.recipe), architecture=architecture)
     carried = {key: first.raw[key] for key in CARRIED if key in first.raw}
-    description = describe(recipe, version) | carried
-    description |= {"preprocessing": first.raw["preprocessing"], "classes": list(first.classes)}
+    fresh = {"version": version, "architecture": architecture.to_dict()}
+    description = UNMEASURED | carried | fresh
     return save_checkpoint(out, model, description, half=True)
 
 

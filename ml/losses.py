@@ -33,7 +33,9 @@ def focal(logits: Tensor, targets: Tensor, gamma: float) -> Tensor:
     Lin et al., arXiv:1708.02002, equation 4, for soft targets summed over the classes.
     """
     logs = logits.log_softmax(-1)
-    return -(targets * (1 - logs.exp()) ** gamma * logs).sum(-1)
+    # at 0 a power below 1 has no gradient
+    wrong = (1 - logs.exp()).clamp(min=1e-6)
+    return -(targets * wrong**gamma * logs).sum(-1)
 
 
 def _cross_entropy(config: Loss, drawn: Tensor) -> LossFunction:

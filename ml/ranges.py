@@ -159,7 +159,9 @@ RULES: dict[str, Rule] = {
     "training.augmentation.dropout_share": SHARE,
     "training.augmentation.dropout_holes": _whole(0),
     "training.augmentation.dropout_size": SHARE,
-    "training.augmentation.mixup": NUMBER,
+    "training.augmentation.mixup": Rule(
+        "0, or a number of 0.05 or more", lambda value: value == 0 or _is_number(value, 0.05)
+    ),
     "training.augmentation.mixup_share": SHARE,
     "training.augmentation.cutmix_share": SHARE,
     "training.context_refresh": _whole(1),

@@ -86,13 +86,7 @@ def changes(old: str, new: str) -> Sequence[str]:
 def save_state(run: Path, state: dict[str, Any]) -> None:
     """Raises TrainingError where it cannot be written; the state before is kept."""
 
-    def write(file: Path) -> None:
-        with file.open("wb") as stream:
-            torch.save(state, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-
-    _replace(run / STATE, write)
+    _replace(run / STATE, lambda file: torch.save(state, file))
 
 
 def save_weights(run: Path, model: nn.Module) -> None:
@@ -105,6 +99,8 @@ def _replace(file: Path, write: Callable[[Path], None]) -> None:
     new = file.with_suffix(".new")
     try:
         write(new)
+        with new.open("rb") as stream:
+            os.fsync(stream.fileno())  # or a power cut may leave an empty file of the new name
         os.replace(new, file)
     except (OSError, RuntimeError, SafetensorError) as error:
         new.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ml.errors import TrainingError
 
@@ -25,6 +26,15 @@ def write_metrics(run: Path, rows: Sequence[dict[str, float]]) -> None:
 
 def write_tensorboard(run: Path, row: dict[str, float]) -> None:
     """Add one epoch's figures to ``run``/tensorboard."""
+    epoch = int(row["epoch"])
+    with import_tensorboard()(run / "tensorboard", purge_step=epoch) as writer:
+        for name, value in row.items():
+            if name != "epoch":
+                writer.add_scalar(name, value, epoch)
+
+
+def import_tensorboard() -> Any:
+    """Its SummaryWriter. Raises TrainingError where it is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
@@ -32,8 +42,4 @@ def write_tensorboard(run: Path, row: dict[str, float]) -> None:
             "--tensorboard needs what is listed in requirements-training.txt: "
             "python -m pip install -r requirements-training.txt"
         ) from error
-    epoch = int(row["epoch"])
-    with SummaryWriter(run / "tensorboard", purge_step=epoch) as writer:
-        for name, value in row.items():
-            if name != "epoch":
-                writer.add_scalar(name, value, epoch)
+    return SummaryWriter

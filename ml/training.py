@@ -22,7 +22,7 @@ from ml.data.loading import Images
 from ml.data.masks import Masks, load_masks
 from ml.devices import channels_last
 from ml.ema import Ema
-from ml.errors import DataError, TrainingError
+from ml.errors import DataError, DivergedError, TrainingError
 from ml.losses import build_loss, outline_loss
 from ml.optimizers import build_optimizer
 from ml.patients import PatientFeatures
@@ -76,8 +76,9 @@ class Trainer:
     def run_epoch(self, epoch: int, scores: Sequence[float] = ()) -> float:
         """Train for one epoch (numbered from 0). Returns the mean loss.
 
-        ``scores`` are the validation scores of the epochs before. Raises TrainingError when the
-        loss is no longer a number, and DataError when no image of a batch can be read.
+        ``scores`` are the validation scores of the epochs before. Raises DivergedError when the
+        loss or its gradient is no number any more, before a step is made of it, and DataError when
+        no image of a batch can be read.
         """
         config, rank = self.config, self.engine.process_index
         self.seen = size_at(self.recipe, epoch)
@@ -99,13 +100,9 @@ class Trainer:
             found = list(islice(parts, config.accumulate))
             if not found:
                 raise DataError("None of the images of a batch could be read.")
-            loss = self._step(found, generator)
-            if not math.isfinite(loss):
-                raise TrainingError(
-                    f"The loss became {loss} in epoch {epoch + 1}; the state before it is kept."
-                )
-            total += loss
+            total += self._step(found, generator, epoch)
             bar.set_postfix(loss=f"{total / (number + 1):.3f}")
+        self._align()
         return total / self.steps
 
     def _own(self, batch: Tensor) -> tuple[Tensor, ...]:
@@ -122,7 +119,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * share * group["share"]
 
-    def _step(self, parts: list[Part], generator: Generator) -> float:
+    def _step(self, parts: list[Part], generator: Generator, epoch: int) -> float:
         self.optimizer.zero_grad(set_to_none=True)
         total = torch.zeros((), device=self.engine.device)
         for number, part in enumerate(parts, 1):
@@ -133,10 +130,12 @@ class Trainer:
                 self.engine.backward(loss)
             total += loss.detach()
         loss_of_all = float(self.engine.reduce(total, "mean"))
-        self.engine.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
-        if math.isfinite(loss_of_all):
-            self.optimizer.step()
-            self.ema.update(self.plain)
+        _check_finite("loss", loss_of_all, epoch)
+        norm = self.engine.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
+        if self.engine.scaler is None:  # which leaves such a step out, and scales less
+            _check_finite("gradient", float(norm), epoch)
+        self.optimizer.step()
+        self.ema.update(self.plain)
         return loss_of_all
 
     def _part_loss(self, part: Part, generator: Generator) -> Tensor:
@@ -168,6 +167,14 @@ class Trainer:
         images, grid = augment(pixels, self.seen, config.augmentation, generator)
         images, targets, blended = mix(images, targets, config.augmentation, generator)
         return Augmented(images, targets, grid, blended)
+
+    def _align(self) -> None:
+        """Norms count each process's own images; what they counted is taken from the first."""
+        if self.engine.num_processes > 1:
+            from accelerate.utils import broadcast
+
+            for model in (self.plain, self.ema.model):
+                broadcast(list(model.state_dict().values()))
 
     def _load_masks(self) -> Masks:
         seen = training_size(self.recipe)
@@ -208,6 +215,13 @@ def size_at(recipe: Recipe, epoch: int) -> Preprocessing:
     whole = training_size(recipe)
     sizes = [size for until, size in recipe.training.smaller if done < until]
     return replace(whole, size=min([*sizes, whole.size]))
+
+
+def _check_finite(what: str, value: float, epoch: int) -> None:
+    if not math.isfinite(value):
+        raise DivergedError(
+            f"The {what} became {value} in epoch {epoch + 1}; the state before it is kept."
+        )
 
 
 def copy_weights(source: nn.Module, target: nn.Module) -> None:

@@ -6,13 +6,14 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ml.config import Recipe
 from ml.configuring import with_settings
 from ml.data.loading import MEMORY
 from ml.data.splits import Splits
-from ml.errors import TrainingError
+from ml.engine import is_alone
+from ml.errors import DivergedError, TrainingError
 from ml.fitting import fit
 from ml.runstate import RUN, changes, fingerprint
 
@@ -42,7 +43,7 @@ COMMON: Space = {
     "training.learning_rate": Range(1e-5, 1e-2, log=True),
     "training.weight_decay": Range(1e-4, 0.3, log=True),
     "training.label_smoothing": Range(0.0, 0.15),
-    "training.augmentation.mixup": Range(0.0, 0.5),
+    "training.augmentation.mixup": Range(0.05, 0.5),
     "training.augmentation.brightness": Range(0.0, 0.4),
     "training.augmentation.dropout_share": Range(0.0, 0.5),
 }
@@ -69,28 +70,38 @@ def search_space(recipe: Recipe) -> Space:
     return COMMON | {p: values for p, values in of_head.items() if p.rpartition(".")[2] in kept}
 
 
-def tune(
-    recipe: Recipe, parts: Splits, out: Path, trials: int, memory: float = MEMORY
-) -> dict[str, Any]:
-    """Try until ``out`` holds ``trials`` trials. Returns the best settings, also in best.json.
+class Found(NamedTuple):
+    """The best settings by their paths, and "file: reason" of what could not be read."""
+
+    settings: dict[str, Any]
+    skipped: list[str]
+
+
+def tune(recipe: Recipe, parts: Splits, out: Path, trials: int, memory: float = MEMORY) -> Found:
+    """Try until ``out`` holds ``trials`` trials. The best settings are in best.json too.
 
     All trials are kept in ``out``/trials.db, so a search that was stopped goes on. A trial whose
     validation score is below the median of the others at its epoch is ended (Optuna's median
-    pruner). Raises TrainingError if Optuna is missing, the search in ``out`` is of another recipe
-    or other images, or no trial came to an end.
+    pruner), and so is one whose loss is no number any more. Raises TrainingError if Optuna is
+    missing, there are several processes, the search in ``out`` is of another recipe or other images
+    or cannot be read, a trial cannot be trained, or none came to an end.
     """
+    if not is_alone():
+        raise TrainingError("A search runs in one process; start it without torchrun.")
     study = _open(recipe, parts, out)
-    left = trials - sum(trial.state.is_finished() for trial in study.trials)
+    left = trials - sum(trial.state.name in ("COMPLETE", "PRUNED") for trial in study.trials)
     space = search_space(recipe)
+    skipped: dict[str, None] = {}
 
     def objective(trial: Trial) -> float:
-        return _try(
-            recipe, parts, out / f"trial-{trial.number}", _suggest(trial, space), trial, memory
-        )
+        settings, folder = _suggest(trial, space), out / f"trial-{trial.number}"
+        score, unread = _try(recipe, parts, folder, settings, trial, memory)
+        skipped.update(dict.fromkeys(unread))
+        return score
 
     if left > 0:
-        study.optimize(objective, n_trials=left, catch=(TrainingError,))
-    return _best(study, out)
+        study.optimize(objective, n_trials=left)
+    return Found(_best(study, out), list(skipped))
 
 
 def _open(recipe: Recipe, parts: Splits, out: Path) -> Study:
@@ -101,16 +112,22 @@ def _open(recipe: Recipe, parts: Splits, out: Path) -> Study:
             "Tuning needs what is listed in requirements-training.txt: "
             "python -m pip install -r requirements-training.txt"
         ) from error
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     out.mkdir(parents=True, exist_ok=True)
-    study = optuna.create_study(
-        storage=f"sqlite:///{out.resolve() / 'trials.db'}",
-        study_name="nevus",
-        direction="maximize",
-        load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=recipe.training.seed),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
-    )
+    file = out.resolve() / "trials.db"
+    try:
+        study = optuna.create_study(
+            storage=f"sqlite:///{file}",
+            study_name="nevus",
+            direction="maximize",
+            load_if_exists=True,
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
+        )
+    except Exception as error:  # the database's library has many kinds
+        raise TrainingError(f"{file} cannot be read; choose another folder.") from error
+    # one that goes on draws anew, not what it began with
+    seed = recipe.training.seed + len(study.trials)
+    study.sampler = optuna.samplers.TPESampler(seed=seed % 2**32)
     mark = fingerprint(recipe, parts)
     before = study.user_attrs.get("mark", mark)
     if before != mark:
@@ -136,7 +153,8 @@ def _suggest(trial: Trial, space: Space) -> dict[str, Any]:
 
 def _try(
     recipe: Recipe, parts: Splits, folder: Path, settings: dict, trial: Trial, memory: float
-) -> float:
+) -> tuple[float, list[str]]:
+    """The best score of an epoch, and what could not be read."""
     import optuna
 
     trial.set_user_attr("settings", settings)
@@ -149,12 +167,15 @@ def _try(
             raise optuna.TrialPruned
 
     try:
-        fit(with_settings(recipe, settings), parts, folder, memory=memory, report=report)
+        chosen = with_settings(recipe, settings)
+        skipped = fit(chosen, parts, folder, memory=memory, report=report)
+    except DivergedError as error:
+        raise optuna.TrialPruned from error
     finally:
         shutil.rmtree(folder / RUN, ignore_errors=True)  # a state of each would fill the disk
         if folder.exists():
             folder.rmdir()
-    return max(scores)
+    return max(scores), skipped
 
 
 def _best(study: Study, out: Path) -> dict[str, Any]:

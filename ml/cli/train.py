@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from ml.cli.common import check_new, print_figures, report_skipped
+from ml.cli.common import check_new, print_figures, report_left_out, report_skipped
 from ml.cli.data import add_training_arguments, chosen_data, recipe_to_train, split_in_words
-from ml.words import counted
 
 SUMMARY = "train a recipe and write a measured checkpoint"
 STOPPED = "stopped. Training goes on from its last whole epoch with the same command and --resume."
@@ -62,17 +60,9 @@ def run(options: argparse.Namespace) -> None:
     if not is_main():
         return
     report_skipped(skipped)
-    _report_left_out(dataset.left_out)
+    report_left_out(dataset.left_out)
     words = split_in_words(options, recipe.training.fractions, recipe.training.seed)
     measured = finish(recipe, dataset, parts, words, options.out, skipped=skipped)
     report_skipped(measured.skipped)
     print_figures(measured.manifest.metrics)
     print(f"{options.out}: written")
-
-
-def _report_left_out(lines: list[str]) -> None:
-    if lines:
-        first = "\n  ".join(lines[:20])
-        print(
-            f"ml: left out, {counted(len(lines), 'image')}, at first:\n  {first}", file=sys.stderr
-        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ml.cli.common import positive
+from ml.cli.common import positive, report_left_out, report_skipped
 from ml.cli.data import add_training_arguments, chosen_data, recipe_to_train
 
 SUMMARY = "search for a recipe's best settings"
@@ -27,10 +27,13 @@ def run(options: argparse.Namespace) -> None:
     from ml.tuning import tune
 
     recipe = recipe_to_train(options)
-    _, parts = chosen_data(options, recipe)
-    best = tune(recipe, parts, options.out, options.trials, options.memory)
-    for path, value in best.items():
+    dataset, parts = chosen_data(options, recipe)
+    report_left_out(dataset.left_out)
+    found = tune(recipe, parts, options.out, options.trials, options.memory)
+    report_skipped(found.skipped)
+    for path, value in found.settings.items():
         print(f"{path} = {value}")
     print(
-        f"{options.out}: best.json is written; train {recipe.name} --config {options.out}/best.json"
+        f"{options.out}: best.json is written; train {options.recipe}"
+        f"{' --tiny' if options.tiny else ''} --config {options.out}/best.json"
     )

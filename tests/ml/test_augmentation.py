@@ -139,6 +139,14 @@ def test_mixup_keeps_targets_distributions():
     assert (mixed.argmax(1) == targets.argmax(1)).all()
 
 
+def test_a_small_alpha_blends_little():
+    generator, halves = torch.Generator().manual_seed(0), 0
+    for _ in range(400):
+        _, mixed = mixup(torch.zeros(2, 3, 1, 1), torch.eye(2), 0.05, generator)
+        halves += bool((mixed.max() < 0.9) & (mixed.max() < 1))
+    assert 0 < halves < 80
+
+
 def test_cutmix_shares_targets_by_area():
     """Each picture is of one value, so that its places can be counted."""
     images = torch.arange(4.0).view(4, 1, 1, 1).expand(4, 3, 20, 30)

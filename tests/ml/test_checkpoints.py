@@ -155,6 +155,7 @@ SEEN = Preprocessing(size=32).to_dict()
         ({"operating_points": 5}, "each operating point"),
         ({"operating_points": [{"target": "malignant"}]}, "each operating point"),
         ({"intended_range": None}, "'intended_range' of the wrong type"),
+        ({"changes": {}}, "'changes' of the wrong type"),
     ],
 )
 def test_wrong_manifests_are_refused(checkpoint, fields, reason):

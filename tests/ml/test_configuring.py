@@ -88,7 +88,8 @@ def test_every_recipe_keeps_to_the_rules(name):
         ("training.augmentation.blur", -1, "a number of 0 or more"),
         ("training.augmentation.hair_share", -0.1, "a number from 0 to 1"),
         ("training.augmentation.dropout_share", 1.5, "a number from 0 to 1"),
-        ("training.augmentation.mixup", -1, "a number of 0 or more"),
+        ("training.augmentation.mixup", -1, "0, or a number of 0.05 or more"),
+        ("training.augmentation.mixup", 0.01, "0, or a number of 0.05 or more"),
         ("training.context_refresh", 0, "a whole number of 1 or more"),
         ("training.pretrained", 5, "a word, or null"),
         ("training.seed", -1, "a whole number from 0 to"),
@@ -135,6 +136,19 @@ def test_whole_numbers_do_for_fractions_and_lists_for_tuples():
     ],
 )
 def test_pictures_fit_the_backbone_in_training_too(name, path, value, says):
+    with pytest.raises(RecipeError, match=says):
+        with_settings(get_recipe(name), {path: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "value", "says"),
+    [
+        ("starter", "training.loss.name", "reconstruction", "for auto-encoders"),
+        ("cae_extratrees", "training.loss.name", "cross_entropy", "is for auto-encoders"),
+        ("cae_extratrees", "training.freeze_epochs", 1, "'training.freeze_epochs' is 0 here"),
+    ],
+)
+def test_the_loss_fits_what_the_network_gives(name, path, value, says):
     with pytest.raises(RecipeError, match=says):
         with_settings(get_recipe(name), {path: value})
 

@@ -2,12 +2,15 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+
+from tests.ml.conftest import write_csv
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,6 +70,22 @@ def test_two_processes_give_what_one_gives(ham10000, plain, tmp_path):
         assert row["loss"] == pytest.approx(other["loss"], rel=1e-3)
     for key, value in first["trainer"]["ema"].items():
         assert torch.allclose(value, second["trainer"]["ema"][key], atol=1e-3), key
+
+
+def test_patients_of_one_image_are_no_obstacle(ham10000, tmp_path):
+    """The attention over others must take part in every process's step."""
+    shutil.copytree(ham10000 / "images", tmp_path / "data" / "images")
+    files = sorted((tmp_path / "data" / "images").iterdir())
+    rows = [{"image": file.stem, "label": file.stem.partition("_")[0]} for file in files]
+    write_csv(tmp_path / "data" / "labels.csv", rows)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", "2", "-m", "ml", "train", "efficientnet_b0_context", "--tiny"]
+    command += ["--data", str(tmp_path / "data"), "--epochs", "1", "--out", str(tmp_path / "out")]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    answer = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=240
+    )
+    assert answer.returncode == 0, answer.stderr
 
 
 SHUT_DOWN = """

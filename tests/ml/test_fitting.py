@@ -20,7 +20,7 @@ from ml.config import Augmentation, Sampling
 from ml.data import read_dataset
 from ml.data.splits import Splits, split
 from ml.errors import CheckpointError, DataError, TrainingError
-from ml.fitting import fit, with_epochs
+from ml.fitting import RUN, fit, with_epochs
 from ml.joining import join
 from ml.training import Trainer
 
@@ -180,6 +180,46 @@ def test_a_run_can_start_from_a_checkpoint(recipe, parts, tmp_path):
     fit(replace(recipe, training=still), parts, tmp_path / "second", start=tmp_path / "first")
     kept = state_of(tmp_path / "second")["trainer"]["model"]
     assert torch.equal(kept["head.layers.0.weight"], first.state_dict()["head.layers.0.weight"])
+
+
+def test_weights_to_begin_with_are_for_the_same_classes(recipe, parts, tmp_path, checkpoint):
+    turned = replace(recipe, classes=recipe.classes[::-1])
+    with pytest.raises(TrainingError, match=r"in this order.*give --set classes=akiec,bcc,bkl,"):
+        fit(turned, parts, tmp_path / "out", start=checkpoint)
+
+
+def test_a_start_and_a_resumed_run_need_no_pretrained_weights(
+    recipe, parts, tmp_path, checkpoint, monkeypatch
+):
+    given, original = [], build_classifier
+
+    def build(architecture, classes, pretrained=None):
+        given.append(pretrained)
+        return original(architecture, classes)
+
+    monkeypatch.setattr("ml.training.build_classifier", build)
+    begun = replace(recipe, training=replace(recipe.training, epochs=1, pretrained="a/hub"))
+    fit(begun, parts, tmp_path / "fresh")
+    fit(begun, parts, tmp_path / "fresh", resume=True)
+    fit(begun, parts, tmp_path / "second", start=checkpoint)
+    assert given == ["a/hub", None, None]
+
+
+def test_what_draws_figures_is_asked_for_before_the_first_epoch(
+    recipe, parts, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(TrainingError, match="--tensorboard needs"):
+        fit(recipe, parts, tmp_path, tensorboard=True)
+    assert not (tmp_path / RUN).exists()
+
+
+def test_figures_that_a_kill_left_out_are_written_when_it_goes_on(recipe, parts, tmp_path):
+    fit(with_epochs(recipe, 1), parts, tmp_path)
+    before = (tmp_path / RUN / "metrics.csv").read_text()
+    (tmp_path / RUN / "metrics.csv").unlink()
+    fit(with_epochs(recipe, 1), parts, tmp_path, resume=True)
+    assert (tmp_path / RUN / "metrics.csv").read_text() == before
 
 
 def test_an_ensemble_is_no_start(recipe, parts, tmp_path, checkpoint):

@@ -50,6 +50,18 @@ def test_it_is_read_and_explained_like_any_model(joined, checkpoint, photograph)
     assert predictor.manifest.parameters == 2 * single.parameters
 
 
+@pytest.mark.parametrize("make", [join, average])
+def test_checkpoints_of_a_recipe_that_has_no_such_name_any_more_are_joined(
+    tmp_path, recipe, model, make
+):
+    former = replace(recipe, name="starter_tiny")
+    for name in ("a", "b"):
+        save_checkpoint(tmp_path / name, model, describe(former, "test"))
+    made = make([tmp_path / "a", tmp_path / "b"], tmp_path / "out", "2.0")
+    assert (made.name, made.recipe, made.version) == ("starter_tiny", "starter_tiny", "2.0")
+    assert (made.classes, made.metrics) == (former.classes, {})
+
+
 def test_the_command_says_what_it_made(tmp_path, capsys, checkpoint, another):
     assert main(["join", str(checkpoint), str(another), "--out", str(tmp_path / "out")]) == 0
     assert "2 members" in capsys.readouterr().out

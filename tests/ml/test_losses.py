@@ -8,7 +8,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from ml.config import Loss
 from ml.errors import TrainingError
-from ml.losses import adjusted_cross_entropy, build_loss
+from ml.losses import adjusted_cross_entropy, build_loss, focal
 
 CLASSES = ("mel", "nv")
 SHARES = torch.tensor([0.25, 0.75], dtype=torch.float64)
@@ -31,6 +31,15 @@ def test_class_weighted_gives_each_class_the_same_say():
     each = F.cross_entropy(LOGITS, torch.tensor([0, 1, 0]), reduction="none")
     expected = (2 * each[0] + 2 / 3 * each[1] + 2 * each[2]) / 3
     assert value(Loss("class_weighted")) == pytest.approx(float(expected))
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_focal_has_a_gradient_where_the_answer_is_certain(gamma):
+    logits = torch.tensor([[60.0, 0.0, 0.0], [0.0, 60.0, 0.0]], requires_grad=True)
+    targets = torch.tensor([[0.95, 0.03, 0.02], [1.0, 0.0, 0.0]])
+    focal(logits, targets, gamma).sum().backward()
+    assert logits.grad.isfinite().all()
+    assert logits.grad[1].abs().max() > 0.1
 
 
 def test_focal_is_the_paper_s():

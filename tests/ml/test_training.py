@@ -1,5 +1,6 @@
 """One trainer: it learns, repeats, freezes, and stops where the loss is no number."""
 
+import copy
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,7 +16,7 @@ from ml.data.cache import Cache
 from ml.data.samples import Sample
 from ml.ema import Ema
 from ml.engine import start_engine
-from ml.errors import TrainingError
+from ml.errors import DivergedError, TrainingError
 from ml.optimizers import build_optimizer
 from ml.training import Trainer
 
@@ -102,6 +103,19 @@ def test_a_step_without_a_number_leaves_the_weights(recipe, noise):
         trainer.run_epoch(0)
     after = trainer.plain.backbone.parameters()
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_a_step_without_a_finite_gradient_leaves_the_weights(recipe, noise):
+    trainer = trainer_of(recipe, noise)
+    first = next(trainer.plain.parameters())
+    first.register_hook(lambda gradient: gradient * float("inf"))
+    before = copy.deepcopy(trainer.state_dict())
+    with pytest.raises(DivergedError, match=r"The gradient became .* in epoch 1"):
+        trainer.run_epoch(0)
+    for part in ("model", "ema"):
+        after = trainer.state_dict()[part]
+        weights = [name for name, _ in trainer.plain.named_parameters()]
+        assert all(torch.equal(before[part][name], after[name]) for name in weights)
 
 
 def test_a_run_can_start_from_weights(recipe, noise):

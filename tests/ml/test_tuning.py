@@ -9,7 +9,7 @@ from ml.config import Recipe
 from ml.configuring import parse_setting, read_settings, with_settings
 from ml.data import read_dataset
 from ml.data.splits import split
-from ml.errors import RecipeError, TrainingError
+from ml.errors import DivergedError, RecipeError, TrainingError
 from ml.recipes import RECIPES, get_recipe
 from ml.tuning import search_space, tune
 
@@ -48,6 +48,7 @@ def test_hopeless_trials_are_ended(recipe, parts, tmp_path, monkeypatch):
         for epoch in range(1, 6):
             epochs.append(number)
             report(epoch, 0.1 if number >= 5 else 0.5 + number / 100)
+        return []
 
     monkeypatch.setattr("ml.tuning.fit", fit)
     tune(recipe, parts, tmp_path, trials=7)
@@ -58,14 +59,62 @@ def test_hopeless_trials_are_ended(recipe, parts, tmp_path, monkeypatch):
     assert study.best_trial.number == 4
 
 
-def test_a_search_of_another_recipe_or_without_an_end_is_explained(recipe, parts, tmp_path):
+def test_a_search_of_another_recipe_or_without_an_end_is_explained(
+    recipe, parts, tmp_path, monkeypatch
+):
     from dataclasses import replace
 
+    def diverge(*given, **named):
+        raise DivergedError("The loss became nan in epoch 1; the state before it is kept.")
+
     training = replace(recipe.training, batch_size=15, accumulate=2)
-    with pytest.raises(TrainingError, match="No trial came to its end"):
-        tune(replace(recipe, training=training), parts, tmp_path, trials=1)
+    with pytest.raises(TrainingError, match="choose a multiple of 2"):
+        tune(replace(recipe, training=training), parts, tmp_path / "a", trials=3)
+    assert trials_of(tmp_path / "a") == ["FAIL"]  # the next would say the same
+    monkeypatch.setattr("ml.tuning.fit", diverge)
+    for trials in (1, 2):
+        with pytest.raises(TrainingError, match="No trial came to its end"):
+            tune(recipe, parts, tmp_path / "b", trials=trials)
+    assert trials_of(tmp_path / "b") == ["PRUNED"] * 2
     with pytest.raises(TrainingError, match=r"holds another search \(name"):
-        tune(replace(recipe, name="other"), parts, tmp_path, trials=1)
+        tune(replace(recipe, name="other"), parts, tmp_path / "b", trials=1)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(TrainingError, match="without torchrun"):
+        tune(recipe, parts, tmp_path / "c", trials=1)
+    monkeypatch.delenv("WORLD_SIZE")
+    (tmp_path / "b" / "trials.db").write_bytes(b"no database" * 100)
+    with pytest.raises(TrainingError, match=r"trials\.db cannot be read"):
+        tune(recipe, parts, tmp_path / "b", trials=1)
+
+
+def test_a_search_that_was_stopped_tries_others_and_the_stopped_one_again(
+    recipe, parts, tmp_path, monkeypatch
+):
+    rates = []
+
+    def fit(recipe: Recipe, parts, folder, memory, report):
+        rates.append(recipe.training.learning_rate)
+        if len(rates) == 3:
+            raise KeyboardInterrupt
+        report(1, 0.5)
+        return ["a.png: it is cut off", "b.png: it is cut off"]
+
+    monkeypatch.setattr("ml.tuning.fit", fit)
+    found = tune(recipe, parts, tmp_path, trials=2)
+    assert found.skipped == ["a.png: it is cut off", "b.png: it is cut off"]
+    with pytest.raises(KeyboardInterrupt):
+        tune(recipe, parts, tmp_path, trials=4)
+    tune(recipe, parts, tmp_path, trials=4)
+    assert trials_of(tmp_path) == ["COMPLETE"] * 2 + ["FAIL"] + ["COMPLETE"] * 2
+    assert len(set(rates)) == 5
+
+
+def trials_of(folder):
+    import optuna
+
+    storage = f"sqlite:///{folder / 'trials.db'}"
+    study = optuna.load_study(study_name="nevus", storage=storage)
+    return [trial.state.name for trial in study.trials]
 
 
 def test_every_recipe_has_a_space_that_fits_it():
