@@ -60,7 +60,7 @@ def _check(recipe: Recipe) -> None:
                 raise RecipeError(f"The setting '{path}' is {rule.says}, and {value!r} is not.")
     if min(recipe.preprocessing.shape) < 1:
         raise RecipeError("The setting 'preprocessing.aspect' leaves less than a pixel of width.")
-    _check_batch(recipe)
+    check_batch(recipe)
     _check_loss(recipe)
     for path, shape in _shapes(recipe):
         _check_shape(recipe, path, shape)
@@ -75,13 +75,15 @@ def _at(part: Any, names: list[str]) -> list[Any]:
     return [] if part is None else _at(getattr(part, names[0]), names[1:])
 
 
-def _check_batch(recipe: Recipe) -> None:
+def check_batch(recipe: Recipe, processes: int = 1) -> None:
+    """Raise RecipeError where a part of each process's share is too small for the head."""
     config, head = recipe.training, recipe.architecture.head
-    if head.name == "dnn" and head.options.get("hidden") and _smallest_part(recipe) < 2:
+    parts = config.accumulate * processes
+    if head.name == "dnn" and head.options.get("hidden") and config.batch_size // parts < 2:
         raise RecipeError(
-            f"A batch of {config.batch_size} images in {config.accumulate} parts leaves fewer than "
+            f"A batch of {config.batch_size} images in {parts} parts leaves fewer than "
             "2 images in a part, which the batch norms of this head need; 'training.batch_size' "
-            "and 'training.accumulate' go together."
+            "and 'training.accumulate' go together, and the number of processes with them."
         )
 
 
@@ -97,10 +99,6 @@ def _check_loss(recipe: Recipe) -> None:
         raise RecipeError(
             "An auto-encoder that stands still learns nothing; 'training.freeze_epochs' is 0 here."
         )
-
-
-def _smallest_part(recipe: Recipe) -> int:
-    return recipe.training.batch_size // recipe.training.accumulate
 
 
 def _shapes(recipe: Recipe) -> Iterator[tuple[str, tuple[int, int]]]:

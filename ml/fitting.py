@@ -17,6 +17,7 @@ from ml.augmentation.canvas import canvas_shape
 from ml.checkpoints import load_classifier
 from ml.classifier import Classifier
 from ml.config import Recipe
+from ml.configuring import check_batch
 from ml.data.loading import AT_ONCE, MEMORY, Images, load_images
 from ml.data.splits import Splits
 from ml.engine import processes_here, start_engine
@@ -64,7 +65,8 @@ def fit(
     not be read.
 
     Raises TrainingError if ``out`` holds another run, the loss is no longer a number, ``start`` has
-    other classes or the state cannot be written, DataError for images that cannot be trained on or
+    other classes or the state cannot be written, RecipeError where the processes' shares of a batch
+    are too small, DataError for images that cannot be trained on or
     where the recipe goes by scores and there is no validation part, and CheckpointError if
     ``start`` cannot be loaded or is an ensemble.
     """
@@ -72,6 +74,7 @@ def fit(
     if tensorboard:
         import_tensorboard()
     engine = start_engine(recipe.training)
+    check_batch(recipe, engine.num_processes)
     run, mark = out / RUN, fingerprint(recipe, parts)
     run.mkdir(parents=True, exist_ok=True)
     state = load_state(run, resume, mark)

@@ -45,8 +45,8 @@ def plain(tmp_path):
     return file
 
 
-def train(launcher, ham10000, plain, out):
-    command = [sys.executable, "-m", *launcher, "train", "starter", "--epochs", "2"]
+def train(launcher, ham10000, plain, out, *more):
+    command = [sys.executable, "-m", *launcher, "train", "starter", "--epochs", "2", *more]
     command += ["--data", str(ham10000), "--config", str(plain), "--out", str(out)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.run(
@@ -70,6 +70,16 @@ def test_two_processes_give_what_one_gives(ham10000, plain, tmp_path):
         assert row["loss"] == pytest.approx(other["loss"], rel=1e-3)
     for key, value in first["trainer"]["ema"].items():
         assert torch.allclose(value, second["trainer"]["ema"][key], atol=1e-3), key
+
+
+def test_a_share_of_one_image_is_refused_at_once(ham10000, plain, tmp_path):
+    torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "ml"]
+    few = ["training.batch_size=2", "architecture.head.name=dnn"]
+    few = ["--set", *few, 'architecture.head.options={"hidden": [8]}']
+    answer = train(torchrun, ham10000, plain, tmp_path / "out", *few)
+    assert answer.returncode != 0
+    assert "fewer than 2 images in a part" in answer.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_patients_of_one_image_are_no_obstacle(ham10000, tmp_path):
