@@ -89,6 +89,7 @@ WORDS = {
     "split": gettext_lazy("Split"),
     "skipped_files": gettext_lazy("Skipped files"),
     "more_images_for_refusal": gettext_lazy("More images for refusal"),
+    "casts_for_refusal": gettext_lazy("Strength of the casts for refusal"),
 }
 HEADLINE = ("balanced_accuracy", "auc_malignant", "malignant_sensitivity_at_medium")
 

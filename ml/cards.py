@@ -220,11 +220,13 @@ def _refusal(manifest: Manifest) -> str:
     refused, warned = manifest.accepted["not_a_lesion"], manifest.accepted["unfamiliar"]
     known = f"the {_fitted_on(manifest)} images"
     known += f" and {more} more real lesions" if more else ""
+    cast = manifest.data.get("casts_for_refusal", 0)
     note = (
         "A picture whose features lie further from those of known lesions than those of "
         f"{refused:.1%} of {known} is refused as no lesion; beyond {warned:.1%} it is read with a "
         "warning. It was fitted on lesions alone; pictures of other things can pass."
     )
+    note += f" Known are these lesions with a random cast of up to {cast:.0%} too." if cast else ""
     rows = [(name.replace("_", " "), f"{value:.4f}") for name, value in manifest.refusal.items()]
     return f"{note}\n\n{_table(('verdict', 'outlier score above'), rows)}"
 

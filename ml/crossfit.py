@@ -44,10 +44,20 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Known:
-    """Features (M, D) of more real lesions, without a label; ``groups`` as of ``Answers``."""
+    """Features (M, D) of more real lesions, without a label; ``groups`` as of ``Answers``.
+
+    ``changed`` (M,) are those of images as another camera may show them (see ml.refusal).
+    """
 
     features: np.ndarray
     groups: list[str]
+    changed: np.ndarray
+
+    def without(self, groups: set[str]) -> Known:
+        """All but the images of these lesions."""
+        kept = np.array([group not in groups for group in self.groups], dtype=bool)
+        left = [group for group in self.groups if group not in groups]
+        return Known(self.features[kept], left, self.changed[kept])
 
 
 def fit_to(answers: Answers, classes: Sequence[str], more: Known | None = None) -> Fitted:
@@ -55,11 +65,12 @@ def fit_to(answers: Answers, classes: Sequence[str], more: Known | None = None) 
     read, labels, groups = own_answer(answers), answers.labels, answers.groups
     calibration = fit_calibration(read.scores, labels)
     probabilities = calibrate(read.scores, calibration)
-    features = read.features
+    features, changed = read.features, np.zeros(len(groups), dtype=bool)
     if more is not None:
         features = np.concatenate([features, more.features])
         groups = groups + more.groups
-    statistics, refusal = fit_refusal(features, groups) or (None, {})
+        changed = np.concatenate([changed, more.changed])
+    statistics, refusal = fit_refusal(features, groups, changed) or (None, {})
     return Fitted(
         calibration,
         choose_thresholds(probabilities, labels, classes, answers.groups),
@@ -87,8 +98,9 @@ def judge_apart(
 ) -> Fitted:
     """``judge`` each image of ``answers`` by a fit to the four fifths that lack its lesion.
 
-    So is each of ``changed``, which are answers to the same images seen in another way. Returns the
-    limits that each image was judged by. What not every fit could choose is left out. Raises
+    So is each of ``changed``, which are answers to the same images seen in another way. What
+    ``more`` has of a lesion has no part in a fit that judges it either. Returns the limits that
+    each image was judged by. What not every fit could choose is left out. Raises
     DataError for fewer than five lesions.
     """
     lesions = len(set(answers.groups))
@@ -97,10 +109,11 @@ def judge_apart(
             f"The test part has {counted(lesions, 'lesion')}; {FOLDS} or more are needed."
         )
     fold = group_folds(answers.groups, FOLDS, seed)
-    fits = [
-        fit_to(_take(answers, np.flatnonzero(fold != number)), classes, more)
-        for number in range(FOLDS)
-    ]
+    fits = []
+    for number in range(FOLDS):
+        learnt, judged = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+        others = more and more.without({answers.groups[index] for index in judged})
+        fits.append(fit_to(_take(answers, learnt), classes, others))
     for seen in (answers, *changed):
         _judge_folds(seen, fits, fold)
     return _one_an_image(fits, fold)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from safetensors.torch import load_file
 
 from ml.checkpoints import INTENDED_USE, describe, load_classifier, save_checkpoint
@@ -22,7 +23,7 @@ from ml.manifest import FORMAT, HELD_OUT, Manifest
 from ml.predictor import Predictor
 from ml.reading import read_images
 from ml.refusal import ACCEPTED
-from ml.robustness import ask_changed, measure_changes
+from ml.robustness import CAST, ask_changed, measure_changes, random_casts
 
 CROSS_FITTED = (
     "calibration and thresholds were fitted on it too, each image measured by what was fitted "
@@ -74,30 +75,34 @@ def measure_checkpoint(
     Everything is fitted on ``parts.validation`` and measured on ``parts.test``, read by the same
     Predictor as in a worker. Where there is no validation part, all is fitted on the test part and
     each of its images measured by what was fitted without it (ml.crossfit). Refusal is fitted on
-    the images ``familiar`` too: more real lesions, each by itself and without a label. With
-    ``changes`` the test part is also read as another camera may show it (ml.robustness).
-    It may be called again on a finished checkpoint.
+    the images ``familiar`` too: more real lesions, each by itself and without a label; and on all
+    of them once more with a random cast. With ``changes`` the test part is also read as another
+    camera may show it (ml.robustness). It may be called again on a finished checkpoint.
     """
     predictor = Predictor(out)
     classes = predictor.manifest.classes
     skipped: list[str] = []
     test = ask(predictor, parts.test)
     changed = ask_changed(predictor, test) if changes else {}
-    more = _known(predictor, familiar, skipped)
     if parts.validation:
         validation = ask(predictor, parts.validation)
         skipped += validation.skipped
+        more = _known(predictor, validation, familiar, skipped)
         fitted = applied = fit_to(validation, classes, more)
         for seen in (test, *changed.values()):
             judge(seen, fitted)
     else:
         source += f"; {CROSS_FITTED}"
+        more = _known(predictor, test, familiar, skipped)
         fitted = fit_to(test, classes, more)
         applied = judge_apart(test, classes, more, list(changed.values()))
     about = {}
     if predictor.manifest.trained:
-        more_images = len(more.groups) if more else 0
-        fresh = {"more_images_for_refusal": more_images, HELD_OUT: held_out(parts)}
+        fresh = {
+            "more_images_for_refusal": int((~more.changed).sum()),
+            "casts_for_refusal": CAST,
+            HELD_OUT: held_out(parts),
+        }
         data = predictor.manifest.data | fresh
         limits = state_limits(data["name"], test.samples, fitted.statistics is not None)
         about = {"data": data, "limits": limits}
@@ -123,12 +128,24 @@ def measure_checkpoint(
     return Measured(manifest, skipped + test.skipped)
 
 
-def _known(predictor: Predictor, familiar: Sequence[Path], skipped: list[str]) -> Known | None:
-    if not familiar:
-        return None
+def _known(
+    predictor: Predictor, seen: Answers, familiar: Sequence[Path], skipped: list[str]
+) -> Known:
+    """The images ``familiar``; and these and those of ``seen`` with a random cast."""
     readings = read_images(predictor, familiar)
     skipped += readings.skipped
-    return Known(readings.answer.features, [str(familiar[index]) for index in readings.indices])
+    read = [familiar[index] for index in readings.indices]
+    names = [str(path) for path in read]
+    lesions = seen.groups + names
+    again = [sample.path for sample in seen.samples] + read
+    casts = random_casts(predictor.manifest.preprocessing)
+    cast = read_images(predictor, again, change=casts)
+    features = cast.answer.features
+    return Known(
+        np.concatenate([readings.answer.features, features]) if read else features,
+        names + [lesions[index] for index in cast.indices],
+        np.arange(len(names) + len(features)) >= len(names),
+    )
 
 
 def _points(

@@ -68,12 +68,17 @@ def fit_familiar(features: np.ndarray) -> Familiar:
 
 
 def fit_refusal(
-    features: np.ndarray, groups: Sequence[str], seed: int = 0
+    features: np.ndarray,
+    groups: Sequence[str],
+    changed: np.ndarray | None = None,
+    seed: int = 0,
 ) -> tuple[Familiar, dict[str, float]] | None:
     """Statistics and thresholds from validation features (N, D) of lesions ``groups`` (N,).
 
     The thresholds are quantiles of scores that each come from a fit without that lesion, because a
-    fit is nearer to its own images than to new ones. None where there are too few lesions.
+    fit is nearer to its own images than to new ones. Images that are ``changed`` (N,), as another
+    camera may show them, have a part in the statistics and none in the thresholds. None where there
+    are too few lesions.
     """
     if len(set(groups)) < FEWEST:
         return None
@@ -82,7 +87,8 @@ def fit_refusal(
     for left_out in range(FOLDS):
         out = fold == left_out
         scores[out] = fit_familiar(features[~out]).score(features[out])
-    quantiles = {n: float(np.quantile(scores, share)) for n, share in ACCEPTED.items()}
+    own = scores if changed is None else scores[~changed]
+    quantiles = {n: float(np.quantile(own, share)) for n, share in ACCEPTED.items()}
     return fit_familiar(features), {n: round(value, 6) for n, value in quantiles.items()}
 
 

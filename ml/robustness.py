@@ -48,12 +48,27 @@ CHANGES = {
 }
 
 
+# a channel's gain that ``random_casts`` draws at most, either way, as a logarithm
+CAST = 0.1
+
+
+def random_casts(config: Preprocessing, seed: int = 0) -> Callable[[Tensor], Tensor]:
+    """Give each of the prepared images (B, 3, H, W) a cast of its own, drawn in their order."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def cast(pictures: Tensor) -> Tensor:
+        gains = torch.rand(len(pictures), 3, 1, 1, generator=generator) * 2 - 1
+        return pictures * (gains * CAST).exp()
+
+    return _at_pixels(cast, config)
+
+
 def ask_changed(predictor: Predictor, answers: Answers) -> dict[str, Answers]:
     """What the model says of the images of ``answers`` under each of CHANGES, by its name."""
     paths, config = [sample.path for sample in answers.samples], predictor.manifest.preprocessing
     found = {}
     for name, change in CHANGES.items():
-        read = read_images(predictor, paths, change=_at_pixels(change, config)).answer
+        read = read_images(predictor, paths, change=_at_pixels(change.apply, config)).answer
         found[name] = Answers(read.probabilities, answers.labels, answers.samples, answer=read)
     return found
 
@@ -98,8 +113,8 @@ def _measure(
     return metrics.bootstrap(figures, answers.groups)
 
 
-def _at_pixels(change: Change, config: Preprocessing) -> Callable[[Tensor], Tensor]:
+def _at_pixels(
+    change: Callable[[Tensor], Tensor], config: Preprocessing
+) -> Callable[[Tensor], Tensor]:
     """The change of pictures that were normalised already."""
-    return lambda images: normalise(
-        change.apply(shown(images, config)).clamp(0, 1).mul_(255), config
-    )
+    return lambda images: normalise(change(shown(images, config)).clamp(0, 1).mul_(255), config)

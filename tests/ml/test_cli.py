@@ -10,6 +10,7 @@ from ml.cli import main
 from ml.manifest import read_manifest
 from ml.recipes import RECIPES
 from ml.refusal import ACCEPTED
+from ml.robustness import CAST
 from tests.ml.conftest import write_csv
 
 
@@ -111,6 +112,8 @@ def test_finish_measures_anew_and_leaves_the_weights(small_starter, ham10000, tm
         "than those of 99.0% of the validation images and 140 more real lesions"
         in (out / "MODEL_CARD.md").read_text()
     )
+    assert "with a random cast of up to 10% too" in (out / "MODEL_CARD.md").read_text()
+    assert after.data["casts_for_refusal"] == CAST
     assert after.thresholds == before.thresholds
     assert after.metrics["overall"].items() > before.metrics["overall"].items()
     capsys.readouterr()

@@ -135,12 +135,29 @@ def test_limits_of_each_image_are_measured_as_one_limit_is(answers):
 
 
 def test_more_lesions_have_a_part_in_refusal_alone(answers):
-    more = Known(answers.answer.features[:60] + 1, [f"other {i}" for i in range(60)])
+    names = [f"other {i}" for i in range(60)]
+    more = Known(answers.answer.features[:60] + 1, names, np.zeros(60, dtype=bool))
     alone, beside = fit_to(answers, CLASSES), fit_to(answers, CLASSES, more)
     assert alone.refusal != beside.refusal
     assert (alone.calibration, alone.thresholds) == (beside.calibration, beside.thresholds)
     apart = judge_apart(copy(answers), CLASSES, more)
     assert len(np.unique(apart.refusal["not_a_lesion"])) == 5
+
+
+def test_what_is_known_of_a_lesion_beside_has_no_part_in_what_judges_it(answers):
+    """Its picture with a cast, say, is left out with its own."""
+    rng = np.random.default_rng(1)
+    cast = answers.answer.features + rng.normal(0, 0.1, answers.answer.features.shape)
+    more = Known(cast, answers.groups, np.ones(len(cast), dtype=bool))
+    before = judge_apart(copy(answers), CLASSES, more)
+    own = [0, 1]  # one lesion
+    moved = Known(cast.copy(), answers.groups, more.changed)
+    moved.features[own] += 50
+    after = judge_apart(copy(answers), CLASSES, moved)
+    folds = group_folds(answers.groups, 5, 0)
+    same = after.refusal["not_a_lesion"] == before.refusal["not_a_lesion"]
+    assert same[folds == folds[0]].all()
+    assert not same[folds != folds[0]].any()
 
 
 def test_too_few_lesions_for_refusal_leave_it_out(answers):

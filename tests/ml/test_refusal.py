@@ -23,6 +23,23 @@ def test_new_lesions_are_accepted_and_others_refused(features):
     assert (familiar.score(elsewhere) > limits[NOT_A_LESION]).mean() >= 0.95
 
 
+def test_what_was_changed_is_known_and_draws_no_limit(features):
+    """Casts move features along a direction of their own; the limits stay those of lesions."""
+    groups, cast = [str(i) for i in range(400)], np.eye(24)[0]
+    moved = features[:400] + np.random.default_rng(1).normal(0, 3, (400, 1)) * cast
+    both, which = np.concatenate([features[:400], moved]), np.arange(800) >= 400
+    plain, plain_limits = fit_refusal(features[:400], groups)
+    familiar, limits = fit_refusal(both, groups * 2, which)
+    new = features[400:]
+    assert (familiar.score(new) > limits[NOT_A_LESION]).mean() <= 0.03
+    elsewhere = new + np.random.default_rng(2).normal(0, 3, (400, 1)) * cast
+    refused = (familiar.score(elsewhere) > limits[NOT_A_LESION]).mean()
+    assert refused < (plain.score(elsewhere) > plain_limits[NOT_A_LESION]).mean() / 2
+    # a limit of all would be that of what lies furthest
+    _, wide = fit_refusal(both, groups * 2)
+    assert wide[NOT_A_LESION] > limits[NOT_A_LESION]
+
+
 def test_length_of_features_says_nothing(features):
     familiar, _ = fit_refusal(features, [str(i) for i in range(800)])
     assert np.allclose(familiar.score(features), familiar.score(7 * features))

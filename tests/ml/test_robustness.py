@@ -14,7 +14,7 @@ from ml.manifest import read_manifest
 from ml.predictor import Predictor
 from ml.preprocessing import normalise, shown
 from ml.recipes import RECIPES
-from ml.robustness import CHANGES, Change, ask_changed, measure_changes
+from ml.robustness import CAST, CHANGES, Change, ask_changed, measure_changes, random_casts
 from tests.ml.conftest import write_csv
 
 SEEN = Preprocessing(size=8, mean=(0.7, 0.5, 0.5), std=(0.1, 0.2, 0.2))
@@ -42,6 +42,19 @@ def test_changes_are_what_they_say():
     dots = torch.zeros(1, 3, 8, 8)
     dots[..., ::2, ::2] = 1
     assert CHANGES["softer"].apply(dots).std() < dots.std() / 3
+
+
+def test_a_random_cast_is_drawn_for_each_picture():
+    pixels = torch.full((3, 3, 8, 8), 128)
+    casts, again, other = (random_casts(SEEN, seed) for seed in (0, 0, 1))
+    images = normalise(pixels, SEEN)
+    first, second = casts(images), casts(images)
+    gains = shown(torch.cat([first, second]), SEEN)[:, :, 0, 0] * 255 / 128
+    assert (gains.log().abs() <= CAST + 1e-4).all()
+    assert gains.log().abs().max() > CAST / 2
+    assert len(set(gains.flatten().tolist())) == 18
+    assert torch.equal(again(images), first)
+    assert not torch.equal(other(images), first)
 
 
 def test_each_change_is_measured(checkpoint, ham10000, labels, monkeypatch):
