@@ -33,7 +33,7 @@ SETTINGS = {
     f"training.augmentation.{name}": 0.0
     for name in (
         *("stretch", "shift", "rotation", "brightness", "contrast", "saturation", "hue"),
-        *("cutmix_share", "dropout_share"),
+        *("white_balance", "cutmix_share", "dropout_share"),
     )
 }
 
