@@ -15,8 +15,8 @@ def cae_extratrees() -> Recipe:
 
     Command:   python -m ml train cae_extratrees --data DATA --out OUT
     Hardware:  CPU
-    Hours:     not measured
-    Result:    this project has not trained it in full
+    Hours:     0.7, on one core
+    Result:    malignant AUC 0.895 (0.870 to 0.920) on the test part of HAM10000 (docs/models.md)
     Published: the shape of the encoder and the figures of the system could not be verified
     """
     return Recipe(
