@@ -82,11 +82,17 @@ def combiner(
 
 
 def ask_ensemble(
-    predictors: Sequence[Predictor], samples: Sequence[Sample], combine: Combine
+    predictors: Sequence[Predictor],
+    samples: Sequence[Sample],
+    combine: Combine,
+    keep: Path | None = None,
 ) -> Answers:
-    """What the members together say of ``samples``. Raises DataError if their classes differ."""
+    """What the members together say of ``samples``; ``keep`` is as of ``ml.reading.read_images``.
+
+    Raises DataError if their classes differ.
+    """
     _check_classes(predictors)
-    answers = [ask(predictor, samples) for predictor in predictors]
+    answers = [ask(predictor, samples, keep) for predictor in predictors]
     combined = combine(np.stack([answer.probabilities for answer in answers]))
     return Answers(combined, answers[0].labels, answers[0].samples, answers[0].skipped)
 

@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -53,11 +54,14 @@ def own_answer(answers: Answers) -> Answer:
     return answers.answer
 
 
-def ask(predictor: Predictor, samples: Sequence[Sample]) -> Answers:
-    """Read all ``samples``. Raises DataError if a label is not among the model's classes."""
+def ask(predictor: Predictor, samples: Sequence[Sample], keep: Path | None = None) -> Answers:
+    """Read all ``samples``; ``keep`` is as of ``ml.reading.read_images``.
+
+    Raises DataError if a label is not among the model's classes.
+    """
     classes = predictor.manifest.classes
     check_labels(samples, classes)
-    readings = read_images(predictor, [sample.path for sample in samples])
+    readings = read_images(predictor, [sample.path for sample in samples], keep=keep)
     kept = [samples[i] for i in readings.indices]
     labels = np.array([classes.index(sample.label) for sample in kept], dtype=int)
     if not kept:

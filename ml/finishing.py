@@ -18,6 +18,7 @@ from ml.data.splits import Splits, all_but_test, held_out
 from ml.errors import DataError
 from ml.evaluation import Answers, ask, measure, measure_points, measure_subgroups
 from ml.fitting import BEST, RUN
+from ml.kept import READING, forget
 from ml.limits import state_limits
 from ml.manifest import FORMAT, HELD_OUT, Manifest
 from ml.predictor import Predictor
@@ -77,23 +78,24 @@ def measure_checkpoint(
     each of its images measured by what was fitted without it (ml.crossfit). Refusal is fitted on
     the images ``familiar`` too: more real lesions, each by itself and without a label; and on all
     of them once more with a random cast. With ``changes`` the test part is also read as another
-    camera may show it (ml.robustness). It may be called again on a finished checkpoint.
+    camera may show it (ml.robustness). It may be called again on a finished checkpoint, and goes on
+    where it was stopped.
     """
-    predictor = Predictor(out)
+    predictor, keep = Predictor(out), out / READING
     classes = predictor.manifest.classes
     skipped: list[str] = []
-    test = ask(predictor, parts.test)
-    changed = ask_changed(predictor, test) if changes else {}
+    test = ask(predictor, parts.test, keep)
+    changed = ask_changed(predictor, test, keep) if changes else {}
     if parts.validation:
-        validation = ask(predictor, parts.validation)
+        validation = ask(predictor, parts.validation, keep)
         skipped += validation.skipped
-        more = _known(predictor, validation, familiar, skipped)
+        more = _known(predictor, validation, familiar, skipped, keep)
         fitted = applied = fit_to(validation, classes, more)
         for seen in (test, *changed.values()):
             judge(seen, fitted)
     else:
         source += f"; {CROSS_FITTED}"
-        more = _known(predictor, test, familiar, skipped)
+        more = _known(predictor, test, familiar, skipped, keep)
         fitted = fit_to(test, classes, more)
         applied = judge_apart(test, classes, more, list(changed.values()))
     about = {}
@@ -125,14 +127,15 @@ def measure_checkpoint(
     # what the predictor holds is changed to be read fast
     model = load_classifier(out)
     manifest = save_checkpoint(out, model, description, half=True, statistics=arrays)
+    forget(keep)
     return Measured(manifest, skipped + test.skipped)
 
 
 def _known(
-    predictor: Predictor, seen: Answers, familiar: Sequence[Path], skipped: list[str]
+    predictor: Predictor, seen: Answers, familiar: Sequence[Path], skipped: list[str], keep: Path
 ) -> Known:
     """The images ``familiar``; and these and those of ``seen`` with a random cast."""
-    readings = read_images(predictor, familiar)
+    readings = read_images(predictor, familiar, keep=keep)
     skipped += readings.skipped
     read = [familiar[index] for index in readings.indices]
     names = [str(path) for path in read]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ml.data.decoding import decode_all
+from ml.kept import Batch, Kept
 from ml.predictor import Answer, Predictor
 from ml.progress import progress
 
@@ -36,21 +37,37 @@ def read_images(
     paths: Sequence[Path],
     batch_size: int = 16,
     change: Callable[[Tensor], Tensor] = lambda images: images,
+    keep: Path | None = None,
 ) -> Readings:
     """What the model says of every file of ``paths`` that can be decoded; the others are listed.
 
-    ``change`` is applied to the prepared images (B, 3, H, W) first.
+    ``change`` is applied to the prepared images (B, 3, H, W) first. In the folder ``keep``, one for
+    each ``change``, answers stay until ``ml.kept.forget``: a reading that was stopped goes on. A
+    ``change`` that draws at random, one batch after another, cannot be kept.
     """
-    indices: list[int] = []
-    skipped: list[str] = []
-    answers: list[Answer] = []
+    kept = Kept(keep, predictor.manifest, paths, batch_size) if keep else None
+    batches: list[Batch] = []
     for start in progress(range(0, len(paths), batch_size), "read"):
-        chunk = paths[start : start + batch_size]
-        decoded = list(decode_all(chunk, predictor.prepare, skipped))
-        if decoded:
-            indices += [start + offset for offset, _ in decoded]
-            answers.append(predictor.read(change(torch.stack([image for _, image in decoded]))))
-    return Readings(_join(answers, len(predictor.manifest.classes)), indices, skipped)
+        batch = kept.get(start) if kept else None
+        if batch is None:
+            batch = _read(predictor, paths[start : start + batch_size], change)
+            if kept:
+                kept.put(start, batch)
+        batches.append(batch._replace(indices=[start + offset for offset in batch.indices]))
+    return Readings(
+        _join([b.answer for b in batches if b.answer], len(predictor.manifest.classes)),
+        [index for batch in batches for index in batch.indices],
+        [line for batch in batches for line in batch.skipped],
+    )
+
+
+def _read(predictor: Predictor, paths: Sequence[Path], change: Callable[[Tensor], Tensor]) -> Batch:
+    skipped: list[str] = []
+    decoded = list(decode_all(paths, predictor.prepare, skipped))
+    if not decoded:
+        return Batch([], skipped, None)
+    answer = predictor.read(change(torch.stack([image for _, image in decoded])))
+    return Batch([index for index, _ in decoded], skipped, answer)
 
 
 def _join(answers: list[Answer], classes: int) -> Answer:

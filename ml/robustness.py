@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,12 +64,19 @@ def random_casts(config: Preprocessing, seed: int = 0) -> Callable[[Tensor], Ten
     return _at_pixels(cast, config)
 
 
-def ask_changed(predictor: Predictor, answers: Answers) -> dict[str, Answers]:
-    """What the model says of the images of ``answers`` under each of CHANGES, by its name."""
+def ask_changed(
+    predictor: Predictor, answers: Answers, keep: Path | None = None
+) -> dict[str, Answers]:
+    """What the model says of the images of ``answers`` under each of CHANGES, by its name.
+
+    ``keep`` is a folder for those of ``ml.reading.read_images``.
+    """
     paths, config = [sample.path for sample in answers.samples], predictor.manifest.preprocessing
     found = {}
     for name, change in CHANGES.items():
-        read = read_images(predictor, paths, change=_at_pixels(change.apply, config)).answer
+        kept = keep / name if keep else None
+        seen = _at_pixels(change.apply, config)
+        read = read_images(predictor, paths, change=seen, keep=kept).answer
         found[name] = Answers(read.probabilities, answers.labels, answers.samples, answer=read)
     return found
 

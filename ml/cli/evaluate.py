@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ml.labelled import Labelled
 
 SUMMARY = "measure a checkpoint on labelled images"
+STOPPED = "stopped. With --out, the same command goes on where this one was."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,12 +43,14 @@ def run(options: argparse.Namespace) -> None:
     Figures have 95% intervals and come by class and by subgroup. The CSV has the columns image
     (file name or stem) and label (class code or label word), or one column a class with 1 for the
     right one, as ISIC publishes its ground truth; it may have lesion_id or patient_id, sex, age and
-    site. Weighted means and stacking are fitted on --fit-images, which must be other images.
+    site. Weighted means and stacking are fitted on --fit-images, which must be other images. With
+    --out, what was stopped by Ctrl-C goes on by the same command.
     """
     from ml.ensembles import ask_ensemble, fit_ensemble
     from ml.errors import DataError
     from ml.evaluation import ask
     from ml.figures import check_drawable
+    from ml.kept import READING, forget
     from ml.labelled import read_labelled
     from ml.predictor import Predictor
     from ml.robustness import ask_changed, measure_changes
@@ -64,24 +67,26 @@ def run(options: argparse.Namespace) -> None:
     if options.out:
         check_drawable()
         options.out.mkdir(parents=True, exist_ok=True)
+    keep: Path | None = options.out / READING if options.out else None
     if len(predictors) == 1:
-        answers = ask(predictors[0], labelled.samples)
+        answers = ask(predictors[0], labelled.samples, keep)
     else:
         manifest = describe_ensemble([one.manifest for one in predictors], options.combine)
         _check_apart(labelled, options, manifest.classes)
         fitted = fit_ensemble(predictors, options.combine, options.fit_images, options.fit_labels)
-        answers = ask_ensemble(predictors, labelled.samples, fitted)
+        answers = ask_ensemble(predictors, labelled.samples, fitted, keep)
     report_skipped(answers.skipped)
     answers.skipped = labelled.left_out + answers.skipped
     figures = measure_all(answers, manifest, str(options.images))
     figures["unlabelled"] = labelled.unlabelled
     if options.changes:
-        changed = ask_changed(predictors[0], answers)
+        changed = ask_changed(predictors[0], answers, keep)
         figures["changes"] = measure_changes(answers, changed, manifest.classes, manifest.refusal)
     print_figures(figures)
-    if options.out:
+    if keep:
         for file in write_summary(options.out, figures, answers, manifest):
             print(f"{file}: written")
+        forget(keep)
 
 
 def _check_apart(labelled: Labelled, options: argparse.Namespace, classes: Sequence[str]) -> None:

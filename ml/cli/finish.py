@@ -9,6 +9,7 @@ from ml.cli.common import add_changes_argument, print_figures, report_skipped, s
 from ml.cli.data import add_data_arguments, split_data
 
 SUMMARY = "calibrate and measure a checkpoint anew; its weights stay"
+STOPPED = "stopped. The checkpoint is as it was; the same command goes on."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

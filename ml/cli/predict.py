@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ml.manifest import Manifest
 
 SUMMARY = "write a CSV of probabilities for a folder of images"
+STOPPED = "stopped. The same command goes on where this one was."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,10 +35,13 @@ def run(options: argparse.Namespace) -> None:
     """Write one row an image: its stem, then one column of probability per class code.
 
     Where several images have the same stem, each is named by its path in the folder.
-    An image that the model refuses has its row too; it is named on stderr and in --refusals.
+    An image that the model refuses has its row too; it is named on stderr and in --refusals. What
+    was read stays in a folder beside the CSV until that is written: what was stopped by Ctrl-C goes
+    on by the same command.
     """
     from ml.data.tables import image_files
     from ml.errors import DataError
+    from ml.kept import forget
     from ml.predictor import Predictor
     from ml.reading import read_images
 
@@ -49,7 +53,8 @@ def run(options: argparse.Namespace) -> None:
     if options.refusals:
         _check_file(options.refusals)
     predictor = Predictor(options.checkpoint)
-    readings = read_images(predictor, paths)
+    keep = options.out.with_name(f"{options.out.name}.reading")
+    readings = read_images(predictor, paths, keep=keep)
     report_skipped(readings.skipped)
     words = name_images(paths, options.images)
     names = [words[index] for index in readings.indices]
@@ -60,6 +65,7 @@ def run(options: argparse.Namespace) -> None:
             writer.writerow([name, *(f"{value:.12f}" for value in row)])
     print(f"{options.out}: {counted(len(readings.indices), 'image')}")
     report_refusals(names, readings.answer.outlier_scores, predictor.manifest, options.refusals)
+    forget(keep)
 
 
 def name_images(paths: Sequence[Path], folder: Path) -> list[str]:
