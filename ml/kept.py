@@ -47,14 +47,14 @@ class Kept:
         self._reading = hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 
     def get(self, start: int) -> Batch | None:
-        """The batch that begins at ``start``, if it was read; what a crash spoilt was not."""
+        """The batch that begins at ``start``, if it was read; not where its file was spoilt."""
         try:
             with self._file(start).open("rb") as stream, np.load(stream) as file:
                 held = dict(file)
             indices, skipped = held.pop("indices").tolist(), held.pop("skipped").tolist()
-        except (OSError, EOFError, ValueError, KeyError, BadZipFile):
+            return Batch(indices, skipped, Answer(**held) if held else None)
+        except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile):
             return None
-        return Batch(indices, skipped, Answer(**held) if held else None)
 
     def put(self, start: int, batch: Batch) -> None:
         held = {}
